@@ -1,0 +1,115 @@
+//! Narration: what happened, for people. Events may be dropped; facts may not. No event carries content, subjects or addresses.
+//!
+//! A new event needs: a variant here, a line in `flow::tally`, a line in `report::journal`'s snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::fact::JobPhase;
+use crate::base::id::{FolderNo, JobId, RunId};
+use crate::base::outcome::{HaltCause, Refusal, Scope, Setback};
+use crate::base::quantity::{Bytes, Count, Moment, Span};
+
+/// One thing that happened, with what every reader needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in civil time.
+    pub at: Moment,
+    /// In which run.
+    pub run: RunId,
+    /// In which job, where it concerns one.
+    pub job: Option<JobId>,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// Which side a call went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The on-premises Exchange.
+    Source,
+    /// Microsoft 365.
+    Target,
+}
+
+/// The whole vocabulary of narration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run began with this many jobs.
+    RunStarted {
+        /// How many.
+        jobs: Count,
+    },
+    /// Work on a mailbox began.
+    JobStarted,
+    /// A mailbox's folders were listed.
+    FoldersListed {
+        /// Folders that are carried.
+        carried: Count,
+        /// Folders that stay by rule.
+        left_out: Count,
+        /// Items the hierarchy promises in carried folders.
+        items: Count,
+    },
+    /// A page of items was listed and its rows are durable.
+    PageStored {
+        /// In which folder.
+        folder: FolderNo,
+        /// New rows.
+        new: Count,
+        /// Bytes of the new rows.
+        bytes: Bytes,
+    },
+    /// An item is on the target, and the ledger knows it.
+    CopyConfirmed {
+        /// Its stream's length.
+        bytes: Bytes,
+    },
+    /// An item was found on the target and not sent again.
+    CopyAdopted,
+    /// An item will not be carried.
+    CopyRefused(Refusal),
+    /// An item stays behind by rule.
+    CopySkipped,
+    /// An item waits for a person.
+    CopyParked,
+    /// An item left the source before it was carried.
+    CopyGone,
+    /// A create may or may not have happened.
+    Doubted,
+    /// A doubt was settled by looking.
+    DoubtSettled {
+        /// True when the item was there.
+        there: bool,
+    },
+    /// A call was made.
+    Called {
+        /// To which side.
+        side: Side,
+        /// Bytes sent in its body.
+        sent: Bytes,
+    },
+    /// A call did not give a result.
+    SetBack {
+        /// On which side.
+        side: Side,
+        /// What came back.
+        setback: Setback,
+    },
+    /// A scope waits.
+    Held {
+        /// Whom it concerns.
+        scope: Scope,
+        /// How long.
+        wait: Span,
+    },
+    /// A mailbox entered a phase.
+    JobPhase(JobPhase),
+    /// A mailbox stopped until somebody acts.
+    JobHalted(HaltCause),
+    /// The run is winding up: nothing new begins.
+    Draining,
+    /// The run ended.
+    RunEnded,
+}

@@ -1,0 +1,217 @@
+//! What the ledger stores. Facts are appended; what follows from them is the business of `flow`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::id::{FolderId, FolderNo, JobId, MailboxId, SyncToken, TargetFolderId};
+use crate::base::item::{Digest, ItemKey, Placed, SourceHeader};
+use crate::base::mailbox::{FolderKind, FolderPath, FolderRole};
+use crate::base::outcome::{DoubtCause, HaltCause, Refusal};
+use crate::base::quantity::{Bytes, Count, Moment};
+
+/// One thing that happened to one item copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CopyFact {
+    /// We are about to create it. Durable before the first byte leaves.
+    Intended {
+        /// Canonical digest of the source stream; `None` where the reader could not read it whole.
+        digest: Option<Digest>,
+        /// Length of the stream.
+        stream: Bytes,
+    },
+    /// The target answered that it made it.
+    Acknowledged(Placed),
+    /// We know that nothing of the create took effect (throttled, not reached, session refused).
+    NothingSent,
+    /// It will not be carried.
+    Refused(Refusal),
+    /// The create may have taken effect.
+    Lost(DoubtCause),
+    /// Looked: the target shows exactly what this row explains.
+    SeenOnce(Placed),
+    /// Looked, late enough: the target does not show it.
+    NotSeen,
+    /// Looked: the target shows more than the rows explain.
+    SeenTwice,
+    /// Found on the target before we ever sent it (an earlier plan's work).
+    Adopted(Placed),
+    /// A rule of the plan leaves it behind.
+    Skipped(SkipRule),
+    /// It left the source before we carried it.
+    Gone,
+    /// The source changed or deleted it after it was settled.
+    ChangedSince,
+}
+
+/// Why a single item stays behind by rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SkipRule {
+    /// Settings, not mail (`IPM.Configuration.*`, `IPM.Microsoft.*`, rule templates).
+    SystemClass,
+    /// Larger than `select.max_item_size`.
+    TooLarge,
+    /// Older than `select.older_than`.
+    TooOld,
+}
+
+impl SkipRule {
+    /// The rule's name in balance and report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SystemClass => "system item class",
+            Self::TooLarge => "over select.max_item_size",
+            Self::TooOld => "older than select.older_than",
+        }
+    }
+}
+
+/// One item copy in the ledger: what was listed, and everything that happened, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRow {
+    /// In which folder.
+    pub folder: FolderNo,
+    /// Its key.
+    pub key: ItemKey,
+    /// What the listing showed.
+    pub header: SourceHeader,
+    /// What happened. Bounded by `limits::FACTS_PER_ROW_MAX`.
+    pub facts: Vec<CopyFact>,
+}
+
+/// Whether a folder is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FolderFate {
+    /// Its items are copied.
+    Carry,
+    /// It stays, by this rule.
+    LeftOut(LeaveRule),
+}
+
+/// Why a folder stays behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LeaveRule {
+    /// A search folder shows items that live elsewhere.
+    SearchFolder,
+    /// Sync Issues and its children: records of a local Outlook.
+    SyncIssues,
+    /// Hidden by PidTagAttributeHidden.
+    Hidden,
+    /// Outbox: what lies there was never sent.
+    Outbox,
+    /// RSS Feeds.
+    RssFeeds,
+    /// The dumpster.
+    RecoverableItems,
+    /// Settings or generated contents (quick steps, conversation actions, recipient cache, birthdays, ...).
+    SystemFolder,
+    /// Outside the user's tree.
+    OutsideTree,
+    /// Named in `select.exclude_folders`.
+    Excluded,
+    /// Inside a folder that stays.
+    ParentLeftOut,
+}
+
+impl LeaveRule {
+    /// The rule's name in balance and report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SearchFolder => "search folder",
+            Self::SyncIssues => "sync issues",
+            Self::Hidden => "hidden folder",
+            Self::Outbox => "outbox",
+            Self::RssFeeds => "RSS feeds",
+            Self::RecoverableItems => "recoverable items",
+            Self::SystemFolder => "system folder",
+            Self::OutsideTree => "outside the user's tree",
+            Self::Excluded => "excluded by the plan",
+            Self::ParentLeftOut => "inside a folder that stays",
+        }
+    }
+}
+
+/// One source folder in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderRow {
+    /// Its number in this job.
+    pub no: FolderNo,
+    /// Its source id.
+    pub source: FolderId,
+    /// Its parent's number.
+    pub parent: Option<FolderNo>,
+    /// Its name.
+    pub name: String,
+    /// Its path, default folders by their English name.
+    pub path: FolderPath,
+    /// Its class.
+    pub class: String,
+    /// What it is for.
+    pub role: Option<FolderRole>,
+    /// Generic or search.
+    pub kind: FolderKind,
+    /// Items as the hierarchy counted them when last listed.
+    pub items: Count,
+    /// Whether it is carried.
+    pub fate: FolderFate,
+    /// Its counterpart, once made or found.
+    pub target: Option<TargetFolderId>,
+    /// How far its changes were read; stored only together with, or after, the rows of that page.
+    pub sync: Option<SyncToken>,
+    /// True when the listing reached its end at least once.
+    pub swept: bool,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum JobPhase {
+    /// Not begun.
+    #[default]
+    Waiting,
+    /// First listing and copying.
+    Seeding,
+    /// Everything listed is settled; the source may have moved on since.
+    CaughtUp,
+    /// Stopped until somebody acts.
+    Halted(HaltCause),
+}
+
+/// One job in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRow {
+    /// Its position in the plan.
+    pub job: JobId,
+    /// From which mailbox.
+    pub source: MailboxId,
+    /// Into which mailbox.
+    pub target: MailboxId,
+    /// Where it stands.
+    pub phase: JobPhase,
+    /// Counts claims; a lease of an older epoch is fenced.
+    pub epoch: u64,
+    /// When the phase last changed.
+    pub since: Moment,
+}
+
+/// One entry to append to a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fact {
+    /// A folder as seen or as changed; replaces the row of the same number.
+    Folder(FolderRow),
+    /// An item was listed. A row that exists keeps its facts; only its header is renewed.
+    Found {
+        /// In which folder.
+        folder: FolderNo,
+        /// What the listing showed.
+        header: SourceHeader,
+    },
+    /// Something happened to an item that was listed before.
+    Copy {
+        /// In which folder.
+        folder: FolderNo,
+        /// Which item.
+        key: ItemKey,
+        /// What happened.
+        fact: CopyFact,
+    },
+    /// The job entered a phase.
+    Phase(JobPhase, Moment),
+}

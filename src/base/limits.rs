@@ -1,0 +1,162 @@
+//! Every bound in the product, with its arithmetic and its source. If you need a number, it is here or it is wrong.
+
+use crate::base::quantity::{Bytes, Count, Span};
+
+// ---- The target's published limits (reference/graph.md section 4) ----------------------------------------------------------
+
+/// Outlook admits four requests in flight per (application, mailbox).
+pub const GRAPH_CALLS_IN_FLIGHT_PER_MAILBOX: u32 = 4;
+
+/// What we use of them: one is left for the verifier and the operator.
+pub const TARGET_CALLS_IN_FLIGHT_PER_MAILBOX: u32 = GRAPH_CALLS_IN_FLIGHT_PER_MAILBOX - 1;
+
+/// 10,000 requests per 10 minutes per (application, mailbox).
+pub const GRAPH_REQUESTS_PER_WINDOW: Count = Count::new(10_000);
+
+/// The window of the request limit.
+pub const GRAPH_REQUEST_WINDOW: Span = Span::from_secs(600);
+
+/// What we use of the request limit: 2 % are left for the verifier and for requests counted late.
+pub const TARGET_REQUESTS_PER_WINDOW: Count = Count::new(9_800);
+
+/// 150 MB of upload (POST, PUT, PATCH) per 5 minutes per (application, mailbox).
+pub const GRAPH_UPLOAD_PER_WINDOW: Bytes = Bytes::new(150_000_000);
+
+/// What we use of it: 140 MB / 300 s = 0.47 MB/s = 1.7 GB/h on the wire = 1.26 GB/h before base64.
+pub const TARGET_UPLOAD_PER_WINDOW: Bytes = Bytes::new(140_000_000);
+
+/// The window of the upload limit.
+pub const GRAPH_UPLOAD_WINDOW: Span = Span::from_secs(300);
+
+/// The wait after a throttle that names none: 15, 30, 45, 60 s (reference/graph.md 1.6, throughput).
+pub const TARGET_HOLD_DEFAULT: Span = Span::from_secs(15);
+
+/// Items per page of a target listing. Up to 999 is used by others, 250 with a binary property expanded (reference/graph.md 1.5).
+pub const TARGET_PAGE: Count = Count::new(250);
+
+/// An import session is renewed this long before it ends (reference/graph.md 1.6).
+pub const IMPORT_SESSION_MARGIN: Span = Span::from_secs(300);
+
+/// A token is renewed this long before it ends (reference/graph.md 7.1).
+pub const TOKEN_MARGIN: Span = Span::from_secs(300);
+
+// ---- The source's limits (reference/ews.md section 3) ------------------------------------------------------------------------
+
+/// EWSMaxConcurrency is 27 per user; a start of 2 to 4 per mailbox is advised.
+pub const SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX: u32 = 2;
+
+/// Connections to the whole source server.
+pub const SOURCE_CONNECTIONS: u32 = 20;
+
+/// The wait after ErrorServerBusy that names none.
+pub const SOURCE_HOLD_DEFAULT: Span = Span::from_secs(60);
+
+/// Changes per SyncFolderItems page; the schema allows 1 to 512.
+pub const SOURCE_SYNC_PAGE: Count = Count::new(512);
+
+/// Items per FindItem page; the server caps at 1000.
+pub const SOURCE_FIND_PAGE: Count = Count::new(500);
+
+/// Folders per FindFolder page (reference/ews.md section 1: 500 to 1000).
+pub const SOURCE_FOLDER_PAGE: Count = Count::new(500);
+
+/// Ids per ExportItems call: at most 100 are advised; a whole intent group is asked at once.
+pub const SOURCE_EXPORT_IDS: usize = INTENT_GROUP;
+
+/// Listed bytes per ExportItems call: larger items go alone.
+pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
+
+// ---- Engine --------------------------------------------------------------------------------------------------------------------
+
+/// Intents that share one durable append. 1,000,000 items x 2 syncs x 5 ms = 2.8 h of waiting for disks one by one; in groups of
+/// 32 about 5 minutes. The price: one crash puts up to 32 items of a mailbox in doubt, which is one look at the folder.
+pub const INTENT_GROUP: usize = 32;
+
+/// Mailboxes worked on at once, unless the plan says otherwise.
+pub const MAILBOXES_AT_ONCE: u32 = 20;
+
+/// Times a create is attempted before the item is parked.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// Times a read is repeated before the mailbox is halted.
+pub const READ_ATTEMPTS_MAX: u32 = 8;
+
+/// Times in a row that a renewed token or session may be refused.
+pub const RENEWALS_MAX: u32 = 3;
+
+/// Looks at the target that must miss an item before it is sent again.
+pub const EMPTY_LOOKS_MIN: u32 = 2;
+
+/// How long the target may take to show a new item: we wait this long before a missing item counts as missing, each time. 30 to 60 s
+/// are advised (reference/graph.md section 10); the delay itself is not documented.
+pub const VISIBILITY_SETTLE: Span = Span::from_secs(30);
+
+/// Facts in one row: each attempt leaves at most intent, loss and the looks; with room for skips, adoption and change.
+pub const FACTS_PER_ROW_MAX: usize = (ATTEMPTS_MAX as usize) * (2 + EMPTY_LOOKS_MIN as usize) + 44;
+
+/// First back-off after a setback; doubles.
+pub const BACKOFF_FIRST: Span = Span::from_secs(1);
+
+/// Longest back-off after a setback.
+pub const BACKOFF_MAX: Span = Span::from_secs(60);
+
+/// Longest hold we accept from the far side before it looks like a mistake: one hour. Five minutes are ordinary.
+pub const HOLD_MAX: Span = Span::from_secs(3600);
+
+/// Rows read from the ledger at a time.
+pub const LEDGER_PAGE: Count = Count::new(1_000);
+
+/// Appends waiting for the shared flush.
+pub const APPEND_QUEUE: usize = 256;
+
+/// Events waiting for the narrator; when it is full, events are dropped and counted.
+pub const EVENT_QUEUE: usize = 8_192;
+
+// ---- Content -------------------------------------------------------------------------------------------------------------------
+
+/// The largest item carried, unless the plan says otherwise: the highest message size a tenant can set (reference/graph.md 1.6).
+pub const ITEM_MAX: Bytes = Bytes::new(150_000_000);
+
+/// Up to this size a body stays in memory; above, it goes to an owner-only file.
+pub const SPOOL_IN_MEMORY: Bytes = Bytes::new(8_000_000);
+
+/// All bodies together, in memory and on disk: 20 mailboxes x 2 groups x 4 MB = 160 MB of small items, with room for two of the
+/// largest (2 x 150 MB).
+pub const SPOOL_TOTAL: Bytes = Bytes::new(512_000_000);
+
+/// The part of it that may be memory.
+pub const SPOOL_MEMORY_TOTAL: Bytes = Bytes::new(64_000_000);
+
+/// A reply without payload larger than this is not honest.
+pub const REPLY_MAX: Bytes = Bytes::new(64_000_000);
+
+/// Piece in which bodies travel: a multiple of 3, so that base64 needs no carry.
+pub const BODY_PIECE: usize = 48 * 1024;
+
+/// Depth of folders; Exchange allows 300.
+pub const FOLDER_DEPTH_MAX: usize = 300;
+
+/// Depth of embedded messages the reader follows; deeper ones are copied unread.
+pub const EMBED_DEPTH_MAX: usize = 32;
+
+// ---- Transport -----------------------------------------------------------------------------------------------------------------
+
+/// To make a connection.
+pub const CONNECT_TIMEOUT: Span = Span::from_secs(30);
+
+/// For an ordinary answer: at least 120 s (reference/ews.md section 3).
+pub const CALL_TIMEOUT: Span = Span::from_secs(130);
+
+/// For an export or import: 300 s and more for the largest item over a slow line (20 minutes are used by others).
+pub const TRANSFER_TIMEOUT: Span = Span::from_secs(1_200);
+
+const _: () = assert!(TARGET_CALLS_IN_FLIGHT_PER_MAILBOX >= 1);
+const _: () = assert!(TARGET_UPLOAD_PER_WINDOW.get() <= GRAPH_UPLOAD_PER_WINDOW.get());
+const _: () = assert!(TARGET_REQUESTS_PER_WINDOW.get() <= GRAPH_REQUESTS_PER_WINDOW.get());
+const _: () = assert!(SOURCE_SYNC_PAGE.get() <= 512);
+const _: () = assert!(SOURCE_EXPORT_IDS <= 100);
+const _: () = assert!(BODY_PIECE.is_multiple_of(3));
+const _: () = assert!(SPOOL_TOTAL.get() >= 2 * ITEM_MAX.get());
+const _: () = assert!(SPOOL_IN_MEMORY.get() <= SPOOL_MEMORY_TOTAL.get());
+// The largest item as base64 (4/3) exceeds one upload window (200 MB > 140 MB): the budget carries it on debt, see `pace::window`.
+const _: () = assert!(ITEM_MAX.get() / 3 * 4 > TARGET_UPLOAD_PER_WINDOW.get());

@@ -1,0 +1,13 @@
+//! Layer 0: the words and numbers everybody shares. Data and arithmetic only.
+
+pub mod dice;
+pub mod event;
+pub mod fact;
+pub mod id;
+pub mod item;
+pub mod limits;
+pub mod mailbox;
+pub mod outcome;
+pub mod quantity;
+pub mod secret;
+pub mod spec;

@@ -1,0 +1,96 @@
+//! What a run is asked to do, after the plan file was read and before anything is reached.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::id::{JobId, MailboxId};
+use crate::base::limits;
+use crate::base::quantity::{Bytes, Count, Moment, Span};
+
+/// Whether a plan touches real mailboxes. Written into plan hash and ledger: a rehearsal ledger never drives a live run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Realm {
+    /// Real mailboxes.
+    Live,
+    /// The lab on loopback.
+    Rehearsal,
+}
+
+/// One mailbox pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// Its position in the plan.
+    pub job: JobId,
+    /// From which mailbox.
+    pub source: MailboxId,
+    /// Into which mailbox.
+    pub target: MailboxId,
+}
+
+/// The bounds of a run: the published limits, or lower.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Calls in flight per target mailbox.
+    pub target_calls_in_flight: u32,
+    /// Requests per [`limits::GRAPH_REQUEST_WINDOW`] per target mailbox; `None` only in rehearsals.
+    pub target_requests_per_window: Option<Count>,
+    /// Upload per [`limits::GRAPH_UPLOAD_WINDOW`] per target mailbox; `None` only in rehearsals.
+    pub target_upload_per_window: Option<Bytes>,
+    /// Mailboxes worked on at once.
+    pub mailboxes_at_once: u32,
+    /// Connections to the source server.
+    pub source_connections: u32,
+    /// All spooled bodies together.
+    pub spool_total: Bytes,
+    /// The part of the spool that may be memory; the rest goes to owner-only files.
+    pub spool_memory: Bytes,
+    /// How long the target may take to show a new item.
+    pub settle: Span,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            target_calls_in_flight: limits::TARGET_CALLS_IN_FLIGHT_PER_MAILBOX,
+            target_requests_per_window: Some(limits::TARGET_REQUESTS_PER_WINDOW),
+            target_upload_per_window: Some(limits::TARGET_UPLOAD_PER_WINDOW),
+            mailboxes_at_once: limits::MAILBOXES_AT_ONCE,
+            source_connections: limits::SOURCE_CONNECTIONS,
+            spool_total: limits::SPOOL_TOTAL,
+            spool_memory: limits::SPOOL_MEMORY_TOTAL,
+            settle: limits::VISIBILITY_SETTLE,
+        }
+    }
+}
+
+/// What is carried and what stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Folders that stay, each by the English name of a role (`RSS Feeds`) or by path from the top (`Inbox/Old`); children stay too.
+    pub exclude_folders: Vec<String>,
+    /// Items received before this stay; `None` carries all.
+    pub older_than: Option<Moment>,
+    /// Items listed larger than this stay.
+    pub max_item_size: Bytes,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self {
+            exclude_folders: Vec::new(),
+            older_than: None,
+            max_item_size: limits::ITEM_MAX,
+        }
+    }
+}
+
+/// Everything the engine needs to know about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSpec {
+    /// The mailbox pairs, in plan order.
+    pub jobs: Vec<JobSpec>,
+    /// The bounds.
+    pub limits: RunLimits,
+    /// What is carried.
+    pub select: Selection,
+}

@@ -1,0 +1,1 @@
+//! Layer 1: what a second party can recompute: balance and grade.

@@ -1,0 +1,97 @@
+//! The mailbox store we create in. It changes or deletes only what we made.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::base::id::{MailboxId, TargetFolderId, TargetItemId, TargetMailboxId};
+use crate::base::item::{Placed, TargetHeader};
+use crate::base::mailbox::{FolderOrder, TargetFolder};
+use crate::base::outcome::Setback;
+use crate::port::body::{Body, BodyStream};
+
+/// A position in a target listing; opaque (Graph's nextLink).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// Wraps the link as it came.
+    pub fn new(link: impl Into<String>) -> Self {
+        Self(link.into())
+    }
+
+    /// The link.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cursor(…)")
+    }
+}
+
+/// One page of a target listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetPage {
+    /// The items, of all classes.
+    pub items: Vec<TargetHeader>,
+    /// Where the next page begins; `None` when this is the last.
+    pub next: Option<Cursor>,
+}
+
+/// A mailbox store we create in.
+#[async_trait]
+pub trait Target: fmt::Debug + Send + Sync {
+    /// Finds the target mailbox of a user. `Repeat::Freely`.
+    async fn resolve(&self, user: &MailboxId) -> Result<TargetMailboxId, Setback>;
+
+    /// All folders under the root of the user's tree (role `Top`, itself included and first), parents before children.
+    /// `Repeat::Freely`.
+    async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback>;
+
+    /// Returns the folder of that name under that parent, or makes it with its class. Names are compared byte for byte. `Repeat::Freely`:
+    /// called again after a lost answer it finds what it made. Never changes a folder that exists.
+    async fn ensure_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        order: &FolderOrder,
+    ) -> Result<TargetFolder, Setback>;
+
+    /// Creates one item from its stream. `Repeat::Once`: after any setback except `Throttled`, `Unreached`, `Expired`, `ItemRefused`,
+    /// `FolderGone`, `MailboxClosed`, `SideClosed`, `OurRequest` and `Local` the item may exist. Never sends anything to anybody.
+    async fn create(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        body: &Body,
+    ) -> Result<Placed, Setback>;
+
+    /// One page of a folder's items. Absence is not proof: visibility lags. `Repeat::Freely`.
+    async fn page(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        from: Option<&Cursor>,
+    ) -> Result<TargetPage, Setback>;
+
+    /// Reads one item back as a stream. `Repeat::Freely`.
+    async fn export(
+        &self,
+        mailbox: &TargetMailboxId,
+        item: &TargetItemId,
+    ) -> Result<BodyStream, Setback>;
+
+    /// Deletes one item for good, if it is still the version we know. Callers pass only what the ledger says we made. `Repeat::Freely`: an
+    /// item that is gone already counts as done.
+    async fn retract(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+    ) -> Result<(), Setback>;
+
+    /// Forgets cached tokens and sessions of this mailbox, so that the next call fetches new ones. Called on `Verdict::Renew`.
+    fn renew(&self, mailbox: &TargetMailboxId);
+}

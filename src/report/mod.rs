@@ -1,0 +1,1 @@
+//! Layer 5: readers of events and ledger: bars, journal, summary, report.

@@ -1,0 +1,1 @@
+//! Layer 4: one HTTP client per destination, TLS, redaction. No retries here.

@@ -1,0 +1,1 @@
+//! The JSON calls of Graph, one file per family.
