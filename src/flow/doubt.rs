@@ -1,0 +1,226 @@
+//! Settling doubt by looking: which of the items a folder shows belong to which of our rows.
+//!
+//! Search keys are not unique: three true copies of a message share one and must arrive as three. So the question is not "is there an
+//! item with this key" but "are there more items with this key than the other rows explain".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::fact::CopyFact;
+use crate::base::id::TargetItemId;
+use crate::base::item::{ItemKey, Placed, Stamp, TargetHeader};
+
+/// A row that has no known copy yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Its key.
+    pub key: ItemKey,
+    /// What its copy would bear.
+    pub stamp: Stamp,
+    /// Creates attempted. 0: never sent, so that a copy on the target stems from an earlier plan.
+    pub attempts: u32,
+    /// True for a doubt, false for an item that waits to be carried.
+    pub in_doubt: bool,
+}
+
+/// Says what a look at the folder proves about the open rows.
+///
+/// `shown` is the whole listing, `explained` the ids that other rows account for. `absence_counts` is true when the look came late
+/// enough after the last create that a missing item may count as missing.
+pub fn settle(
+    open: &[Open],
+    shown: &[TargetHeader],
+    explained: &BTreeSet<TargetItemId>,
+    absence_counts: bool,
+) -> Vec<(ItemKey, CopyFact)> {
+    let mut by_stamp: BTreeMap<&Stamp, Vec<&Open>> = BTreeMap::new();
+    for row in open {
+        by_stamp.entry(&row.stamp).or_default().push(row);
+    }
+    let mut by_mark: BTreeMap<Stamp, Vec<&TargetHeader>> = BTreeMap::new();
+    for header in shown.iter().filter(|h| !explained.contains(&h.placed.item)) {
+        if let Some(key) = &header.key {
+            by_mark
+                .entry(Stamp::Key(key.clone()))
+                .or_default()
+                .push(header);
+        }
+        by_mark
+            .entry(header.fallback.clone())
+            .or_default()
+            .push(header);
+    }
+    let mut taken = BTreeSet::new();
+    let mut facts = Vec::new();
+    // Keys first: a key is the better witness, and an item it claims is no longer free for a fallback.
+    for (stamp, mut rows) in by_stamp {
+        let found: Vec<&Placed> = by_mark
+            .get(stamp)
+            .into_iter()
+            .flatten()
+            .map(|header| &header.placed)
+            .filter(|placed| !taken.contains(&placed.item))
+            .collect();
+        // Doubts first: what we sent is likelier ours than what we never sent.
+        rows.sort_by_key(|row| (!row.in_doubt, row.key));
+        taken.extend(
+            found
+                .iter()
+                .take(rows.len())
+                .map(|placed| placed.item.clone()),
+        );
+        settle_one_stamp(&rows, &found, absence_counts, &mut facts);
+    }
+    facts
+}
+
+fn settle_one_stamp(
+    rows: &[&Open],
+    found: &[&Placed],
+    absence_counts: bool,
+    facts: &mut Vec<(ItemKey, CopyFact)>,
+) {
+    let surplus = found.len().saturating_sub(rows.len());
+    // Only a create that was sent more than once can have made more than one.
+    let resent = rows.iter().position(|row| row.in_doubt && row.attempts > 1);
+    for (at, row) in rows.iter().enumerate() {
+        if surplus > 0 && resent == Some(at) {
+            facts.push((row.key, CopyFact::SeenTwice));
+        } else if let Some(placed) = found.get(at) {
+            let placed = (*placed).clone();
+            let fact = if row.in_doubt {
+                CopyFact::SeenOnce(placed)
+            } else {
+                CopyFact::Adopted(placed)
+            };
+            facts.push((row.key, fact));
+        } else if row.in_doubt && absence_counts {
+            facts.push((row.key, CopyFact::NotSeen));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::{ChangeKey, ItemId};
+    use crate::base::item::{ItemClass, SearchKey};
+    use crate::base::quantity::Bytes;
+    use proptest::prelude::*;
+
+    fn stamp(n: u8) -> Stamp {
+        Stamp::Key(SearchKey::new(vec![n; 16]).unwrap())
+    }
+
+    fn open(n: u32, key: u8, attempts: u32, in_doubt: bool) -> Open {
+        let key_of_row = ItemKey::of(&ItemId::new(format!("s{n}")));
+        Open {
+            key: key_of_row,
+            stamp: stamp(key),
+            attempts,
+            in_doubt,
+        }
+    }
+
+    fn shown(n: u32, key: u8) -> TargetHeader {
+        TargetHeader {
+            placed: Placed {
+                item: TargetItemId::new(format!("t{n}")),
+                change_key: ChangeKey::new("c"),
+            },
+            key: SearchKey::new(vec![key; 16]),
+            fallback: Stamp::fallback(Some(&format!("<{n}@x>")), &ItemClass::new("IPM.Note"), None),
+            class: ItemClass::new("IPM.Note"),
+            size: Bytes::new(1),
+        }
+    }
+
+    #[test]
+    fn three_copies_of_one_message_are_three_items() {
+        let rows = [
+            open(1, 7, 1, true),
+            open(2, 7, 1, true),
+            open(3, 7, 1, true),
+        ];
+        let facts = settle(&rows, &[shown(1, 7), shown(2, 7)], &BTreeSet::new(), true);
+        let seen = facts
+            .iter()
+            .filter(|(_, f)| matches!(f, CopyFact::SeenOnce(_)))
+            .count();
+        let missing = facts
+            .iter()
+            .filter(|(_, f)| *f == CopyFact::NotSeen)
+            .count();
+        assert_eq!((seen, missing), (2, 1));
+    }
+
+    #[test]
+    fn a_copy_that_another_row_explains_settles_nothing() {
+        let explained = BTreeSet::from([TargetItemId::new("t1")]);
+        let facts = settle(&[open(1, 7, 1, true)], &[shown(1, 7)], &explained, true);
+        assert_eq!(facts[0].1, CopyFact::NotSeen);
+    }
+
+    #[test]
+    fn absence_counts_only_after_the_visibility_lag() {
+        assert!(settle(&[open(1, 7, 1, true)], &[], &BTreeSet::new(), false).is_empty());
+    }
+
+    #[test]
+    fn more_than_a_resend_explains_is_parked_and_never_taken_as_once() {
+        let facts = settle(
+            &[open(1, 7, 2, true)],
+            &[shown(1, 7), shown(2, 7)],
+            &BTreeSet::new(),
+            true,
+        );
+        assert_eq!(facts, vec![(open(1, 7, 2, true).key, CopyFact::SeenTwice)]);
+    }
+
+    #[test]
+    fn what_an_earlier_plan_made_is_adopted_and_not_sent_again() {
+        let facts = settle(
+            &[open(1, 7, 0, false)],
+            &[shown(4, 7)],
+            &BTreeSet::new(),
+            false,
+        );
+        assert!(matches!(&facts[0].1, CopyFact::Adopted(p) if p.item.as_str() == "t4"));
+    }
+
+    #[test]
+    fn an_item_without_search_key_is_found_by_its_fallback() {
+        let mut row = open(1, 0, 1, true);
+        row.stamp = Stamp::fallback(Some("<9@x>"), &ItemClass::new("ipm.note"), None);
+        let mut header = shown(9, 3);
+        header.key = None;
+        let facts = settle(&[row], &[header], &BTreeSet::new(), true);
+        assert!(matches!(facts[0].1, CopyFact::SeenOnce(_)));
+    }
+
+    proptest! {
+        /// No target item is ever given to two rows, and no row gets two facts.
+        #[test]
+        fn nothing_is_counted_twice(
+            rows in proptest::collection::vec((0u8..4, 0u32..3, any::<bool>()), 0..12),
+            items in proptest::collection::vec(0u8..4, 0..12),
+            hidden in proptest::collection::vec(0u32..12, 0..4),
+        ) {
+            let rows: Vec<Open> = (0u32..).zip(rows)
+                .map(|(n, (key, attempts, doubt))| open(n, key, attempts.max(u32::from(doubt)), doubt))
+                .collect();
+            let items: Vec<TargetHeader> =
+                (0u32..).zip(items).map(|(n, key)| shown(n, key)).collect();
+            let explained = hidden.iter().map(|n| TargetItemId::new(format!("t{n}"))).collect();
+            let facts = settle(&rows, &items, &explained, true);
+            let keys: BTreeSet<_> = facts.iter().map(|(key, _)| *key).collect();
+            prop_assert_eq!(keys.len(), facts.len());
+            let mut given = BTreeSet::new();
+            for (_, fact) in &facts {
+                if let CopyFact::SeenOnce(placed) | CopyFact::Adopted(placed) = fact {
+                    prop_assert!(!explained.contains(&placed.item));
+                    prop_assert!(given.insert(placed.item.clone()));
+                }
+            }
+        }
+    }
+}
