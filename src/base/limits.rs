@@ -144,6 +144,13 @@ pub const EMBED_DEPTH_MAX: usize = 32;
 /// To make a connection.
 pub const CONNECT_TIMEOUT: Span = Span::from_secs(30);
 
+/// An idle connection is closed by us before the far side does it: load balancers before Exchange and Graph drop idle connections after
+/// 100 s and more.
+pub const POOL_IDLE: Span = Span::from_secs(60);
+
+/// A silent connection is probed this often, so that a dead one is found before [`TRANSFER_TIMEOUT`].
+pub const TCP_KEEPALIVE: Span = Span::from_secs(60);
+
 /// For an ordinary answer: at least 120 s (reference/ews.md section 3).
 pub const CALL_TIMEOUT: Span = Span::from_secs(130);
 
