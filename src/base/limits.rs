@@ -139,6 +139,20 @@ pub const FOLDER_DEPTH_MAX: usize = 300;
 /// Depth of embedded messages the reader follows; deeper ones are copied unread.
 pub const EMBED_DEPTH_MAX: usize = 32;
 
+/// Payload of one TransferBuffer record as Exchange writes it (0x7BC0; reference/fts.md section 1).
+pub const STREAM_PIECE: usize = 31_680;
+
+/// Longest name of a named property the reader follows, in bytes of UTF-16 with terminator: property names are at most 254 characters;
+/// four times that is read, longer ones leave the item unread.
+pub const STREAM_NAME_MAX: usize = 2_048;
+
+/// Longest identity value (search key, message id, class) the reader keeps: a header line is at most 998 bytes, twice that in UTF-16.
+pub const STREAM_IDENTITY_MAX: usize = 4_096;
+
+/// Properties, recipients and attachments of one stream that the digest holds open at once, 32 bytes each: 8 MB at most. A message with more
+/// is copied unread.
+pub const STREAM_ENTRIES_MAX: usize = 262_144;
+
 // ---- Transport -----------------------------------------------------------------------------------------------------------------
 
 /// To make a connection.
