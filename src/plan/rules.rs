@@ -169,6 +169,8 @@ fn is_one_of(class: &ItemClass, families: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::base::id::{FolderId, ItemId};
     use crate::base::item::{SearchKey, Stamp};
@@ -207,7 +209,7 @@ mod tests {
                 FolderFate::Carry => "carry",
                 FolderFate::LeftOut(rule) => rule.name(),
             };
-            table.push_str(&format!("{}: {line}\n", role.english()));
+            writeln!(table, "{}: {line}", role.english()).expect("a string grows");
         }
         insta::assert_snapshot!(table, @r"
         Top of Information Store: carry

@@ -1,1 +1,8 @@
-//! Layer 5: ledgers.
+//! Layer 5: ledgers. `memory` for simulations, `embedded` (sled) for one workstation; both pass `tests/contract_ledger.rs`.
+
+pub mod codec;
+mod committer;
+pub mod embedded;
+mod fold;
+pub mod lock;
+pub mod memory;
