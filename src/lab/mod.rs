@@ -1,1 +1,12 @@
 //! Layer 5: the rehearsal world: an Exchange 2016 and a Microsoft 365 on loopback.
+//!
+//! [`world`] holds what both sides hold and refuses what the services refuse; the faces (SOAP and Graph over HTTP, and
+//! the direct one for simulations) only translate. The lab counts limits by its own means and never with the product's code.
+
+pub mod fault;
+pub mod world;
+mod world_calls;
+mod world_content;
+mod world_source;
+mod world_store;
+mod world_target;

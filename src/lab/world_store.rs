@@ -1,0 +1,171 @@
+//! One mailbox of either side: folders, items, and the log of what changed.
+
+use std::collections::BTreeMap;
+
+use super::world_content::{Content, Ident, Load};
+use crate::base::mailbox::{FolderKind, FolderRole};
+use crate::base::quantity::{Bytes, Count, Moment, Tick};
+
+/// What happened to an item of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Created,
+    Updated,
+    Read,
+    Deleted,
+}
+
+/// One entry of a folder's change log.
+#[derive(Clone, Debug)]
+pub(super) struct LogEntry {
+    pub(super) seq: u64,
+    pub(super) item: String,
+    pub(super) deed: Deed,
+    /// When the item had come into the folder.
+    pub(super) born: u64,
+}
+
+/// A folder.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    pub(super) id: String,
+    pub(super) change_key: String,
+    pub(super) parent: Option<String>,
+    pub(super) name: String,
+    pub(super) class: String,
+    pub(super) role: Option<FolderRole>,
+    pub(super) kind: FolderKind,
+    pub(super) hidden: bool,
+    pub(super) entry_id: Vec<u8>,
+    /// Items by the sequence number of their arrival.
+    pub(super) items: BTreeMap<u64, String>,
+    pub(super) log: Vec<LogEntry>,
+}
+
+/// An item.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) folder: String,
+    pub(super) born: u64,
+    pub(super) change_key: String,
+    pub(super) ident: Ident,
+    pub(super) size: Bytes,
+    pub(super) received: Option<Moment>,
+    pub(super) created: Moment,
+    pub(super) modified: Moment,
+    pub(super) visible_from: Tick,
+    pub(super) content: Content,
+    /// Its export fails.
+    pub(super) corrupt: bool,
+    /// Its import is refused.
+    pub(super) import_refused: bool,
+}
+
+/// One mailbox.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    pub(super) address: String,
+    pub(super) root: String,
+    pub(super) folders: BTreeMap<String, Folder>,
+    /// Folder ids, parents before children.
+    pub(super) order: Vec<String>,
+    pub(super) items: BTreeMap<String, Item>,
+    pub(super) used: Bytes,
+    pub(super) quota: Option<Bytes>,
+}
+
+impl Store {
+    pub(super) const fn new(address: String, root: String) -> Self {
+        Self {
+            address,
+            root,
+            folders: BTreeMap::new(),
+            order: Vec::new(),
+            items: BTreeMap::new(),
+            used: Bytes::ZERO,
+            quota: None,
+        }
+    }
+
+    pub(super) fn add_folder(&mut self, folder: Folder) {
+        self.order.push(folder.id.clone());
+        self.folders.insert(folder.id.clone(), folder);
+    }
+
+    pub(super) fn child(&self, parent: &str, name: &str) -> Option<&Folder> {
+        self.folders
+            .values()
+            .find(|folder| folder.parent.as_deref() == Some(parent) && folder.name == name)
+    }
+
+    pub(super) fn with_role(&self, role: FolderRole) -> Option<&Folder> {
+        self.folders
+            .values()
+            .find(|folder| folder.role == Some(role))
+    }
+
+    pub(super) fn children(&self, parent: &str) -> u64 {
+        let own = |folder: &&Folder| folder.parent.as_deref() == Some(parent);
+        self.folders.values().filter(own).count() as u64
+    }
+
+    /// Puts an item into its folder, which must exist.
+    pub(super) fn put(&mut self, id: String, item: Item) {
+        let folder = self
+            .folders
+            .get_mut(&item.folder)
+            .expect("callers look the folder up first");
+        folder.items.insert(item.born, id.clone());
+        folder.log.push(LogEntry {
+            seq: item.born,
+            item: id.clone(),
+            deed: Deed::Created,
+            born: item.born,
+        });
+        self.used += item.size;
+        self.items.insert(id, item);
+    }
+
+    /// Takes an item out, and says so in its folder's log.
+    pub(super) fn take(&mut self, id: &str, seq: u64) -> Option<Item> {
+        let item = self.items.remove(id)?;
+        self.used = self.used.saturating_sub(item.size);
+        if let Some(folder) = self.folders.get_mut(&item.folder) {
+            folder.items.remove(&item.born);
+            folder.log.push(LogEntry {
+                seq,
+                item: id.to_owned(),
+                deed: Deed::Deleted,
+                born: item.born,
+            });
+        }
+        Some(item)
+    }
+
+    /// Says in the log that an item changed.
+    pub(super) fn touched(&mut self, id: &str, deed: Deed, seq: u64) {
+        let Some(item) = self.items.get(id) else {
+            return;
+        };
+        if let Some(folder) = self.folders.get_mut(&item.folder) {
+            folder.log.push(LogEntry {
+                seq,
+                item: id.to_owned(),
+                deed,
+                born: item.born,
+            });
+        }
+    }
+
+    /// What of a folder is visible at `tick`.
+    pub(super) fn load(&self, folder: &Folder, tick: Tick) -> Load {
+        let mut load = Load::default();
+        for id in folder.items.values() {
+            if let Some(item) = self.items.get(id).filter(|i| i.visible_from <= tick) {
+                load.items += Count::new(1);
+                load.size += item.size;
+            }
+        }
+        load
+    }
+}
