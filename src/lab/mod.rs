@@ -3,6 +3,7 @@
 //! [`world`] holds what both sides hold and refuses what the services refuse; the faces (SOAP and Graph over HTTP, and
 //! the direct one for simulations) only translate. The lab counts limits by its own means and never with the product's code.
 
+pub mod direct;
 pub mod fault;
 pub mod world;
 mod world_calls;
