@@ -77,6 +77,28 @@ pub struct CopyRow {
     pub facts: Vec<CopyFact>,
 }
 
+/// The named buckets of the balance. Every item of the source is in exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucket {
+    /// On the target, once.
+    Confirmed,
+    /// Left behind by rule.
+    Skipped,
+    /// Withheld by screening.
+    Quarantined,
+    /// Cannot be carried.
+    Refused,
+    /// Waits for a person.
+    Parked,
+    /// May be on the target.
+    InDoubt,
+    /// Not yet carried.
+    Remaining,
+    /// Carried, and changed at the source since.
+    ChangedSince,
+}
+
 /// Whether a folder is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FolderFate {

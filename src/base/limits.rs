@@ -103,6 +103,12 @@ pub const BACKOFF_MAX: Span = Span::from_secs(60);
 /// Longest hold we accept from the far side before it looks like a mistake: one hour. Five minutes are ordinary.
 pub const HOLD_MAX: Span = Span::from_secs(3600);
 
+/// Open rows that one look at a target folder answers for: about 100 bytes each, so 2 MB.
+pub const ADOPT_BATCH: usize = 20_000;
+
+/// Rounds of settling and sending again before a mailbox is left with what is open. Each round spends an attempt of every item it sends.
+pub const ROUNDS_MAX: u32 = ATTEMPTS_MAX + 1;
+
 /// Rows read from the ledger at a time.
 pub const LEDGER_PAGE: Count = Count::new(1_000);
 

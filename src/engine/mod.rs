@@ -1,1 +1,25 @@
 //! Layer 3: async drivers. They ask the pure machines, call the ports, record and narrate.
+//!
+//! One task per mailbox ([`worker`]) under one run ([`run`]). Inside a mailbox three drivers share the task: [`fetch`] exports groups of
+//! items, spools them and makes their intents durable; [`send`] creates them, a few at a time; [`record`] makes the answers durable.
+//! Doubts are settled by [`reconcile`].
+
+pub mod ask;
+pub mod audit;
+pub mod balance;
+pub mod carry;
+pub mod clock;
+pub mod control;
+pub mod cx;
+pub mod fetch;
+pub mod pacer;
+pub mod ports;
+pub mod reconcile;
+pub mod record;
+pub mod run;
+pub mod send;
+pub mod spool;
+pub mod survey;
+pub mod sweep;
+pub mod tasks;
+pub mod worker;

@@ -20,7 +20,7 @@
 
 use thiserror::Error;
 
-use crate::base::fact::{CopyFact, CopyRow, SkipRule};
+use crate::base::fact::{Bucket, CopyFact, CopyRow, SkipRule};
 use crate::base::item::{Digest, Placed};
 use crate::base::limits::{ATTEMPTS_MAX, EMPTY_LOOKS_MIN};
 use crate::base::outcome::{DoubtCause, Refusal};
@@ -107,27 +107,6 @@ impl ParkCause {
             Self::NeverArrives => "sent as often as allowed and never seen",
         }
     }
-}
-
-/// The named buckets of the balance. Every item of the source is in exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bucket {
-    /// On the target, once.
-    Confirmed,
-    /// Left behind by rule.
-    Skipped,
-    /// Withheld by screening.
-    Quarantined,
-    /// Cannot be carried.
-    Refused,
-    /// Waits for a person.
-    Parked,
-    /// May be on the target.
-    InDoubt,
-    /// Not yet carried.
-    Remaining,
-    /// Carried, and changed at the source since.
-    ChangedSince,
 }
 
 /// What to do with an item now.

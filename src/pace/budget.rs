@@ -93,6 +93,10 @@ impl Budget {
     }
 
     /// Takes the permit back.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who settles a permit no longer has it"
+    )]
     pub fn settle(&mut self, permit: Permit) {
         let Permit(()) = permit;
         self.gate.leave();

@@ -1,1 +1,3 @@
 //! Layer 1: is it all there.
+
+pub mod compare;

@@ -1,0 +1,97 @@
+//! Takes the balance from the ledger.
+
+use crate::base::fact::{Bucket, CopyRow, FolderRow, JobRow};
+use crate::base::limits::LEDGER_PAGE;
+use crate::base::quantity::Bytes;
+use crate::evidence::balance::{Balance, Exception, FolderBalance, MailboxBalance, skip_words};
+use crate::flow::copy::{CopyState, replay};
+use crate::port::ledger::{Ledger, LedgerError};
+
+/// Reads every row of the ledger once and adds up. Changes nothing; memory: a page of rows, the folders, and the exceptions.
+pub async fn take(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
+    let mut balance = Balance::default();
+    for job in ledger.jobs().await? {
+        balance.mailboxes.push(mailbox(ledger, &job).await?);
+    }
+    Ok(balance)
+}
+
+async fn mailbox(ledger: &dyn Ledger, job: &JobRow) -> Result<MailboxBalance, LedgerError> {
+    let mut out = MailboxBalance {
+        job: job.job,
+        source: job.source.clone(),
+        target: job.target.clone(),
+        phase: job.phase,
+        folders: Vec::new(),
+        exceptions: Vec::new(),
+    };
+    for row in ledger.folders(job.job).await? {
+        let mut folder = FolderBalance::begin(&row);
+        let mut after = None;
+        loop {
+            let copies = ledger.copies(job.job, row.no, after, LEDGER_PAGE).await?;
+            let Some(last) = copies.last() else { break };
+            after = Some(last.key);
+            for copy in &copies {
+                count(copy, &row, &mut folder, &mut out.exceptions)?;
+            }
+        }
+        folder.finish(&row);
+        out.folders.push(folder);
+    }
+    out.folders.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(out)
+}
+
+fn count(
+    copy: &CopyRow,
+    row: &FolderRow,
+    folder: &mut FolderBalance,
+    exceptions: &mut Vec<Exception>,
+) -> Result<(), LedgerError> {
+    let state = replay(copy).map_err(|error| LedgerError::Unusable(error.to_string()))?;
+    let Some(bucket) = state.bucket() else {
+        return Ok(());
+    };
+    let carried = match &state {
+        CopyState::Confirmed {
+            sent: Some(sent), ..
+        } => sent.stream,
+        _ => Bytes::ZERO,
+    };
+    folder.count(bucket, copy.header.size, carried);
+    if let Some(why) = why(&state, bucket) {
+        exceptions.push(Exception {
+            folder: row.path.clone(),
+            item: copy.key,
+            class: copy.header.class.clone(),
+            bucket,
+            why,
+        });
+    }
+    Ok(())
+}
+
+fn why(state: &CopyState, bucket: Bucket) -> Option<String> {
+    match state {
+        CopyState::Refused(refusal) => Some(format!("{:?}: {}", refusal.why, refusal.said)),
+        CopyState::Skipped(rule) => Some(skip_words(*rule)),
+        CopyState::Parked(cause) => Some(cause.name().to_owned()),
+        CopyState::InDoubt {
+            cause, empty_looks, ..
+        } => Some(format!(
+            "create without a usable answer ({cause:?}), {empty_looks} looks so far"
+        )),
+        CopyState::Intended { .. } => {
+            Some("create begun, answer not recorded; the next run looks".to_owned())
+        }
+        CopyState::ChangedSince { .. } => {
+            debug_assert_eq!(bucket, Bucket::ChangedSince);
+            Some("changed at the source after it was carried".to_owned())
+        }
+        CopyState::Wanted { .. }
+        | CopyState::Confirmed { .. }
+        | CopyState::Departed { .. }
+        | CopyState::Gone => None,
+    }
+}

@@ -1,0 +1,27 @@
+//! Carries everything of one folder that is to be created: fetch, send and record, side by side in one task.
+
+use tokio::sync::mpsc;
+
+use crate::base::limits::INTENT_GROUP;
+use crate::engine::cx::Break;
+use crate::engine::fetch::fetch;
+use crate::engine::record::record;
+use crate::engine::send::{Lane, send};
+
+/// Carries a folder once through. What came back as "not sent" or in doubt stays for the caller to see in the ledger.
+///
+/// Queues: one group between fetch and send, so that the next export runs while the last group is sent; one group of notes.
+pub async fn carry(lane: Lane<'_>) -> Result<(), Break> {
+    let cx = lane.ferry.cx;
+    let (ready_in, ready_out) = mpsc::channel(1);
+    let (notes_in, notes_out) = mpsc::channel(INTENT_GROUP);
+    let (fetched, sent, recorded) = tokio::join!(
+        fetch(cx, lane.folder, ready_in),
+        send(lane, ready_out, notes_in),
+        record(cx, notes_out),
+    );
+    // A ledger that failed explains the other two; a sender that broke explains the fetcher.
+    recorded?;
+    sent?;
+    fetched
+}

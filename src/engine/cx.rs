@@ -1,0 +1,148 @@
+//! What one job's drivers share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::dice::Dice;
+use crate::base::event::{Event, EventKind};
+use crate::base::fact::Fact;
+use crate::base::id::{RunId, TargetMailboxId};
+use crate::base::outcome::{HaltCause, LocalCause, Refusal, Setback, StopCause};
+use crate::base::quantity::{Span, Tick};
+use crate::base::spec::{JobSpec, RunSpec};
+use crate::engine::control::{Control, Wish};
+use crate::engine::pacer::Pacer;
+use crate::engine::ports::Ports;
+use crate::engine::spool::Spool;
+use crate::pace::backoff;
+use crate::port::ledger::{Lease, LedgerError};
+
+/// What all jobs of a run share.
+#[derive(Clone, Debug)]
+pub struct RunCx {
+    /// The seams.
+    pub ports: Ports,
+    /// What to do.
+    pub spec: Arc<RunSpec>,
+    /// The name of this run.
+    pub run: RunId,
+    /// How it is asked to stop.
+    pub control: Control,
+    /// Room for bodies.
+    pub spool: Arc<Spool>,
+    /// The pace of the whole source server.
+    pub server: Arc<Pacer>,
+}
+
+/// What one job's drivers share.
+#[derive(Debug)]
+pub struct JobCx {
+    /// The run.
+    pub run: RunCx,
+    /// The mailbox pair.
+    pub job: JobSpec,
+    /// The right to write its facts.
+    pub lease: Lease,
+    /// The pace of the source mailbox.
+    pub source: Arc<Pacer>,
+    /// The pace of the target mailbox.
+    pub target: Arc<Pacer>,
+    /// Its own dice.
+    pub dice: Mutex<Dice>,
+}
+
+/// Why a driver stopped before its work was done.
+#[derive(Debug)]
+pub enum Break {
+    /// The operator wants to stop.
+    Draining,
+    /// This mailbox cannot go on.
+    Halt(HaltCause),
+    /// The run cannot go on.
+    Stop(StopCause),
+    /// This machine cannot go on.
+    Local(LocalCause),
+    /// The ledger cannot be used, or the job was fenced.
+    Ledger(LedgerError),
+    /// The item is gone.
+    Gone,
+    /// The folder is gone, or the target's is: list the folders again.
+    FolderGone,
+    /// The sync state is refused: enumerate again.
+    StateInvalid,
+    /// The item, or one of them, is refused.
+    Refused(Refusal),
+    /// The same setback came back as often as we ask.
+    Exhausted(Setback),
+}
+
+impl From<LedgerError> for Break {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::DiskFull => Self::Local(LocalCause::DiskFull),
+            error @ (LedgerError::Fenced(_)
+            | LedgerError::UnknownJob(_)
+            | LedgerError::UnknownItem(_)
+            | LedgerError::Unusable(_)) => Self::Ledger(error),
+        }
+    }
+}
+
+impl RunCx {
+    /// Tells the listeners.
+    pub fn tell(&self, kind: EventKind) {
+        let at = self.ports.clock.moment();
+        self.ports.events.emit(&Event {
+            at,
+            run: self.run.clone(),
+            job: None,
+            kind,
+        });
+    }
+}
+
+impl JobCx {
+    /// Tells the listeners.
+    pub fn tell(&self, kind: EventKind) {
+        let at = self.run.ports.clock.moment();
+        let job = Some(self.job.job);
+        self.run.ports.events.emit(&Event {
+            at,
+            run: self.run.run.clone(),
+            job,
+            kind,
+        });
+    }
+
+    /// Makes facts durable.
+    pub async fn append(&self, facts: &[Fact]) -> Result<(), Break> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        Ok(self.run.ports.ledger.append(&self.lease, facts).await?)
+    }
+
+    /// Waits, unless the run is winding up.
+    pub async fn wait(&self, span: Span) -> Result<(), Break> {
+        let until: Tick = self.run.ports.clock.tick() + span;
+        tokio::select! {
+            biased;
+            () = self.run.control.reached(Wish::Drain) => Err(Break::Draining),
+            () = self.run.ports.clock.sleep_until(until) => Ok(()),
+        }
+    }
+
+    /// The back-off after failed attempt `attempt` (from 1).
+    pub fn backoff(&self, attempt: u32) -> Span {
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        backoff::delay(attempt, &mut dice)
+    }
+}
+
+/// A resolved target mailbox beside the job, for the drivers that write.
+#[derive(Clone, Copy, Debug)]
+pub struct Ferry<'a> {
+    /// The job.
+    pub cx: &'a JobCx,
+    /// Where its items go.
+    pub to: &'a TargetMailboxId,
+}

@@ -1,0 +1,363 @@
+//! Exports groups of items, spools each body whole, and makes the intents of the group durable.
+//!
+//! The spool is complete before the intent is recorded: a source that fails half-way never puts anything in doubt.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::base::event::EventKind;
+use crate::base::fact::{CopyFact, CopyRow, Fact};
+use crate::base::id::{FolderNo, ItemId};
+use crate::base::item::ItemKey;
+use crate::base::limits::{INTENT_GROUP, LEDGER_PAGE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS};
+use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
+use crate::base::quantity::Bytes;
+use crate::engine::cx::{Break, JobCx};
+use crate::engine::spool::{Room, Spooling};
+use crate::flow::copy::{CopyState, CopyStep, replay};
+use crate::flow::judge::{Repeat, judge};
+use crate::port::body::Body;
+use crate::port::source::ExportSink;
+use crate::wire::item_stream::ItemReader;
+
+/// An item whose intent is durable.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its key.
+    pub key: ItemKey,
+    /// Its whole stream.
+    pub body: Body,
+}
+
+/// A row to be carried.
+#[derive(Debug)]
+struct Wanted {
+    key: ItemKey,
+    id: ItemId,
+    size: Bytes,
+}
+
+/// Times an item that failed in a group is asked for alone.
+const ALONE_MAX: u32 = 3;
+
+/// Fetches everything of `folder` that is to be created, in key order, and hands it on. Returns at the end of the folder.
+pub async fn fetch(
+    cx: &JobCx,
+    folder: FolderNo,
+    ready: mpsc::Sender<Vec<Ready>>,
+) -> Result<(), Break> {
+    let mut after = None;
+    loop {
+        let rows = cx
+            .run
+            .ports
+            .ledger
+            .copies(cx.job.job, folder, after, LEDGER_PAGE)
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = Some(last.key);
+        let mut wanted: VecDeque<Wanted> = rows.iter().filter_map(wanted).collect();
+        while !wanted.is_empty() {
+            if cx.run.control.draining() {
+                return Err(Break::Draining);
+            }
+            let group = next_group(&mut wanted);
+            let group = fetch_group(cx, folder, &group).await?;
+            if !group.is_empty() && ready.send(group).await.is_err() {
+                // The sender stopped; its reason is the one that counts.
+                return Err(Break::Draining);
+            }
+        }
+    }
+}
+
+fn wanted(row: &CopyRow) -> Option<Wanted> {
+    let state = replay(row).ok()?;
+    (state.due() == CopyStep::Create && matches!(state, CopyState::Wanted { .. })).then(|| Wanted {
+        key: row.key,
+        id: row.header.id.clone(),
+        size: row.header.size,
+    })
+}
+
+/// As many as share one export and one append; a large item goes alone.
+fn next_group(wanted: &mut VecDeque<Wanted>) -> Vec<Wanted> {
+    let mut group: Vec<Wanted> = Vec::new();
+    let mut bytes = Bytes::ZERO;
+    while let Some(next) = wanted.front() {
+        let full = group.len() >= INTENT_GROUP.min(SOURCE_EXPORT_IDS);
+        if !group.is_empty() && (full || bytes + next.size > SOURCE_EXPORT_BYTES) {
+            break;
+        }
+        bytes += next.size;
+        group.extend(wanted.pop_front());
+    }
+    group
+}
+
+/// Room for one item: streams are longer than the store's count (reference/graph.md 1.5), the rest becomes debt.
+fn estimate(item: &Wanted) -> Bytes {
+    Bytes::new(item.size.get() + item.size.get() / 4 + 16 * 1024)
+}
+
+async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<Vec<Ready>, Break> {
+    let mut facts = Vec::new();
+    let mut events = Vec::new();
+    let mut ready = Vec::new();
+    let mut alone: VecDeque<(&Wanted, u32)> = VecDeque::new();
+    match export(cx, group).await {
+        Ok(results) => {
+            for (item, result) in group.iter().zip(results) {
+                match result {
+                    Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
+                    Err(setback) => {
+                        let again = settle(cx, folder, item, &setback, 0, &mut facts, &mut events)?;
+                        alone.extend(again.then_some((item, 1)));
+                    }
+                }
+            }
+        }
+        // One poisoned item can spoil a whole call: each is asked for alone, so that it spoils nothing but itself.
+        Err(broken) if group_may_be_at_fault(&broken) => {
+            alone.extend(group.iter().map(|item| (item, 1)));
+        }
+        Err(broken) => return Err(broken),
+    }
+    while let Some((item, attempt)) = alone.pop_front() {
+        let outcome = match export(cx, std::slice::from_ref(item)).await {
+            Ok(results) => results
+                .into_iter()
+                .next()
+                .unwrap_or(Err(Setback::Truncated)),
+            Err(Break::Exhausted(setback)) => Err(as_refusal(&setback)),
+            Err(Break::Refused(refusal)) => Err(Setback::ItemRefused(refusal)),
+            Err(Break::Gone) => Err(Setback::Gone),
+            Err(broken) => return Err(broken),
+        };
+        match outcome {
+            Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
+            Err(setback) => {
+                if settle(cx, folder, item, &setback, attempt, &mut facts, &mut events)? {
+                    alone.push_back((item, attempt + 1));
+                }
+            }
+        }
+    }
+    // Law 1: durable before the first byte of any of these creates leaves.
+    cx.append(&facts).await?;
+    for event in events {
+        cx.tell(event);
+    }
+    Ok(ready)
+}
+
+fn group_may_be_at_fault(broken: &Break) -> bool {
+    match broken {
+        Break::Exhausted(setback) => {
+            !matches!(setback, Setback::Unreached(_) | Setback::Expired(_))
+        }
+        Break::Refused(_) | Break::Gone => true,
+        Break::Draining
+        | Break::Halt(_)
+        | Break::Stop(_)
+        | Break::Local(_)
+        | Break::Ledger(_)
+        | Break::FolderGone
+        | Break::StateInvalid => false,
+    }
+}
+
+/// A setback that comes back every time an item is asked for alone is the item's.
+fn as_refusal(setback: &Setback) -> Setback {
+    let said = match setback {
+        Setback::GatewayGaveUp(said) | Setback::Unwell(said) | Setback::Misread(_, said) => {
+            said.clone()
+        }
+        Setback::Truncated => Said::code("TruncatedData"),
+        _ => Said::code("NoAnswer"),
+    };
+    Setback::ItemRefused(Refusal {
+        why: RefusalWhy::SourceCorrupt,
+        said,
+    })
+}
+
+fn keep(
+    folder: FolderNo,
+    item: &Wanted,
+    spooled: Spooled,
+    facts: &mut Vec<Fact>,
+    ready: &mut Vec<Ready>,
+) {
+    let fact = CopyFact::Intended {
+        digest: spooled.digest,
+        stream: spooled.body.len(),
+    };
+    facts.push(Fact::Copy {
+        folder,
+        key: item.key,
+        fact,
+    });
+    ready.push(Ready {
+        key: item.key,
+        body: spooled.body,
+    });
+}
+
+/// Decides about one item that did not export. True: ask for it again, alone.
+fn settle(
+    cx: &JobCx,
+    folder: FolderNo,
+    item: &Wanted,
+    setback: &Setback,
+    attempt: u32,
+    facts: &mut Vec<Fact>,
+    events: &mut Vec<EventKind>,
+) -> Result<bool, Break> {
+    let spent = attempt >= ALONE_MAX;
+    let fact = match judge(Repeat::Freely, setback) {
+        Verdict::Again | Verdict::Doubt(_) | Verdict::Renew if !spent => return Ok(true),
+        Verdict::Hold { scope, at_least } => {
+            cx.hold(scope, at_least, 1);
+            return Ok(true);
+        }
+        Verdict::Again | Verdict::Doubt(_) | Verdict::Renew => {
+            let Setback::ItemRefused(refusal) = as_refusal(setback) else {
+                return Ok(false);
+            };
+            events.push(EventKind::CopyRefused(refusal.clone()));
+            CopyFact::Refused(refusal)
+        }
+        Verdict::Refuse(refusal) => {
+            events.push(EventKind::CopyRefused(refusal.clone()));
+            CopyFact::Refused(refusal)
+        }
+        Verdict::Forget => {
+            events.push(EventKind::CopyGone);
+            CopyFact::Gone
+        }
+        Verdict::Resurvey => return Err(Break::FolderGone),
+        Verdict::Resync => return Err(Break::StateInvalid),
+        Verdict::Halt(why) => return Err(Break::Halt(why)),
+        Verdict::Stop(why) => return Err(Break::Stop(why)),
+        Verdict::Drain(why) => return Err(Break::Local(why)),
+    };
+    facts.push(Fact::Copy {
+        folder,
+        key: item.key,
+        fact,
+    });
+    Ok(false)
+}
+
+/// One exported item.
+#[derive(Debug)]
+struct Spooled {
+    body: Body,
+    digest: Option<crate::base::item::Digest>,
+}
+
+async fn export(cx: &JobCx, group: &[Wanted]) -> Result<Vec<Result<Spooled, Setback>>, Break> {
+    let ids: Vec<ItemId> = group.iter().map(|item| item.id.clone()).collect();
+    let (source, mailbox) = (Arc::clone(&cx.run.ports.source), &cx.job.source);
+    cx.ask_source(|| async {
+        let whole = group.iter().map(estimate).sum();
+        let mut room = cx.run.spool.reserve(whole).await;
+        let rooms = group
+            .iter()
+            .map(|item| Some(room.split(estimate(item))))
+            .collect();
+        let mut sink = Sink {
+            rooms,
+            writing: group.iter().map(|_| None).collect(),
+            at: 0,
+        };
+        let results = source.export(mailbox, &ids, &mut sink).await?;
+        sink.finish(results).await
+    })
+    .await
+}
+
+/// Where exported bytes go: spool and reader at once.
+struct Sink {
+    rooms: Vec<Option<Room>>,
+    writing: Vec<Option<(Spooling, ItemReader)>>,
+    at: usize,
+}
+
+#[async_trait]
+impl ExportSink for Sink {
+    async fn begin(&mut self, index: usize) -> Result<(), Setback> {
+        let Some(room) = self.rooms.get_mut(index).and_then(Option::take) else {
+            return Err(Setback::OurRequest(Said::code("UnexpectedExportEntry")));
+        };
+        self.at = index;
+        self.writing[index] = Some((Spooling::begin(room), ItemReader::new()));
+        Ok(())
+    }
+
+    async fn piece(&mut self, bytes: &[u8]) -> Result<(), Setback> {
+        if let Some(Some((spooling, reader))) = self.writing.get_mut(self.at) {
+            reader.feed(bytes);
+            spooling.write(bytes).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink {
+    async fn finish(
+        self,
+        results: Vec<Result<(), Setback>>,
+    ) -> Result<Vec<Result<Spooled, Setback>>, Setback> {
+        let mut out = Vec::with_capacity(results.len());
+        for (writing, result) in self.writing.into_iter().zip(results) {
+            out.push(match (result, writing) {
+                (Err(setback), _) => Err(setback),
+                // Success without a byte is not an item.
+                (Ok(()), None) => Err(Setback::Truncated),
+                (Ok(()), Some((spooling, _))) if spooling.is_empty() => Err(Setback::Truncated),
+                (Ok(()), Some((spooling, reader))) => {
+                    let body = spooling.finish().await?;
+                    Ok(Spooled {
+                        body,
+                        digest: reader.finish().digest,
+                    })
+                }
+            });
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(n: u32, size: u64) -> Wanted {
+        let id = ItemId::new(format!("s{n}"));
+        Wanted {
+            key: ItemKey::of(&id),
+            id,
+            size: Bytes::new(size),
+        }
+    }
+
+    #[test]
+    fn groups_hold_what_shares_an_export_and_large_items_go_alone() {
+        let mut wanted: VecDeque<_> = (0..70).map(|n| item(n, 1_000)).collect();
+        wanted.push_back(item(70, 90_000_000));
+        wanted.push_back(item(71, 10));
+        let sizes: Vec<usize> = std::iter::from_fn(|| {
+            let group = next_group(&mut wanted);
+            (!group.is_empty()).then_some(group.len())
+        })
+        .collect();
+        assert_eq!(sizes, [32, 32, 6, 1, 1]);
+    }
+}

@@ -1,0 +1,24 @@
+//! What every driver is handed.
+
+use std::sync::Arc;
+
+use crate::port::clock::Clock;
+use crate::port::ledger::Ledger;
+use crate::port::sink::EventSink;
+use crate::port::source::Source;
+use crate::port::target::Target;
+
+/// The five seams.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Where items come from.
+    pub source: Arc<dyn Source>,
+    /// Where they go.
+    pub target: Arc<dyn Target>,
+    /// What is known.
+    pub ledger: Arc<dyn Ledger>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Who listens.
+    pub events: Arc<dyn EventSink>,
+}

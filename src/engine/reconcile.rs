@@ -1,0 +1,179 @@
+//! Settles doubt by looking at the target, folder by folder.
+//!
+//! One look lists a folder once and answers for all its open rows. Memory: the open rows of a folder (a crash leaves at most a few groups of
+//! them) and the target items that bear their stamps.
+
+use std::collections::BTreeSet;
+
+use crate::base::event::EventKind;
+use crate::base::fact::{CopyFact, CopyRow, Fact, FolderRow};
+use crate::base::id::{TargetFolderId, TargetItemId};
+use crate::base::item::{Stamp, TargetHeader};
+use crate::base::limits::{ADOPT_BATCH, LEDGER_PAGE};
+use crate::engine::cx::{Break, Ferry, JobCx};
+use crate::flow::copy::{CopyState, replay};
+use crate::flow::doubt::{Open, settle};
+use crate::port::target::TargetPage;
+
+/// Which rows a look is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Doubts only; a missing item may not yet count as missing.
+    Early,
+    /// Doubts only; the target had time to show everything.
+    Late,
+    /// Doubts and items never sent: the target holds more than this ledger explains.
+    Adopt,
+}
+
+/// Looks once at the counterpart of `folder` and records what follows. Returns the doubts that are left.
+pub async fn look(ferry: Ferry<'_>, folder: &FolderRow, look: Look) -> Result<usize, Break> {
+    let Some(to) = &folder.target else {
+        return Ok(0);
+    };
+    let mut left = 0;
+    let mut after = None;
+    loop {
+        let (open, last) = open_rows(ferry.cx, folder, look, after).await?;
+        if !open.is_empty() {
+            left += look_at(ferry, folder, to, &open, look).await?;
+        }
+        match last {
+            Some(key) => after = Some(key),
+            None => return Ok(left),
+        }
+    }
+}
+
+/// Open rows after `after`, at most `ADOPT_BATCH` of them; and where to go on, if there is more.
+async fn open_rows(
+    cx: &JobCx,
+    folder: &FolderRow,
+    look: Look,
+    mut after: Option<crate::base::item::ItemKey>,
+) -> Result<(Vec<Open>, Option<crate::base::item::ItemKey>), Break> {
+    let mut open = Vec::new();
+    loop {
+        let rows = cx
+            .run
+            .ports
+            .ledger
+            .copies(cx.job.job, folder.no, after, LEDGER_PAGE)
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok((open, None));
+        };
+        after = Some(last.key);
+        open.extend(rows.iter().filter_map(|row| as_open(row, look)));
+        if open.len() >= ADOPT_BATCH {
+            return Ok((open, after));
+        }
+    }
+}
+
+fn as_open(row: &CopyRow, look: Look) -> Option<Open> {
+    let (attempts, in_doubt) = match replay(row).ok()? {
+        CopyState::InDoubt { attempts, .. } => (attempts, true),
+        CopyState::Wanted { attempts } if look == Look::Adopt => (attempts, false),
+        _ => return None,
+    };
+    Some(Open {
+        key: row.key,
+        stamp: row.header.stamp.clone(),
+        attempts,
+        in_doubt,
+    })
+}
+
+async fn look_at(
+    ferry: Ferry<'_>,
+    folder: &FolderRow,
+    to: &TargetFolderId,
+    open: &[Open],
+    look: Look,
+) -> Result<usize, Break> {
+    let stamps: BTreeSet<&Stamp> = open.iter().map(|row| &row.stamp).collect();
+    let shown = shown(ferry, to, &stamps).await?;
+    let explained = explained(ferry.cx, folder, &stamps).await?;
+    let found = settle(open, &shown, &explained, look == Look::Late);
+    let doubts = open.iter().filter(|row| row.in_doubt).count();
+    let facts: Vec<Fact> = found
+        .iter()
+        .map(|(key, fact)| Fact::Copy {
+            folder: folder.no,
+            key: *key,
+            fact: fact.clone(),
+        })
+        .collect();
+    ferry.cx.append(&facts).await?;
+    let mut settled = 0;
+    for (_, fact) in &found {
+        match fact {
+            CopyFact::Adopted(_) => ferry.cx.tell(EventKind::CopyAdopted),
+            CopyFact::SeenOnce(_) => {
+                settled += 1;
+                ferry.cx.tell(EventKind::DoubtSettled { there: true });
+            }
+            CopyFact::SeenTwice => {
+                settled += 1;
+                ferry.cx.tell(EventKind::CopyParked);
+            }
+            // One empty look does not settle a doubt; whether this one did is read from the ledger next time.
+            _ => {}
+        }
+    }
+    Ok(doubts - settled)
+}
+
+/// What the target folder shows that bears one of `stamps`.
+async fn shown(
+    ferry: Ferry<'_>,
+    to: &TargetFolderId,
+    stamps: &BTreeSet<&Stamp>,
+) -> Result<Vec<TargetHeader>, Break> {
+    let mut shown = Vec::new();
+    let mut next = None;
+    loop {
+        let page: TargetPage = ferry
+            .cx
+            .ask_target(Some(ferry.to), || {
+                ferry.cx.run.ports.target.page(ferry.to, to, next.as_ref())
+            })
+            .await?;
+        shown.extend(page.items.into_iter().filter(|header| {
+            let by_key = header.key.clone().map(Stamp::Key);
+            by_key.is_some_and(|key| stamps.contains(&key)) || stamps.contains(&header.fallback)
+        }));
+        next = page.next;
+        if next.is_none() {
+            return Ok(shown);
+        }
+    }
+}
+
+/// Target items that other rows with one of `stamps` account for.
+async fn explained(
+    cx: &JobCx,
+    folder: &FolderRow,
+    stamps: &BTreeSet<&Stamp>,
+) -> Result<BTreeSet<TargetItemId>, Break> {
+    let mut explained = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let rows = cx
+            .run
+            .ports
+            .ledger
+            .copies(cx.job.job, folder.no, after, LEDGER_PAGE)
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(explained);
+        };
+        after = Some(last.key);
+        for row in rows.iter().filter(|row| stamps.contains(&row.header.stamp)) {
+            if let Some(placed) = replay(row).ok().as_ref().and_then(CopyState::placed) {
+                explained.insert(placed.item.clone());
+            }
+        }
+    }
+}

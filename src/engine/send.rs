@@ -1,0 +1,177 @@
+//! Creates items on the target, a few at a time. The only caller of [`Target::create`](crate::port::target::Target::create).
+//!
+//! A create is repeated here only while the far side has said that nothing happened. Everything else becomes a fact, and what follows
+//! from it is decided elsewhere.
+
+use std::collections::VecDeque;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+
+use crate::base::event::{EventKind, Side};
+use crate::base::fact::{CopyFact, Fact};
+use crate::base::id::{FolderNo, TargetFolderId};
+use crate::base::item::ItemKey;
+use crate::base::limits::{READ_ATTEMPTS_MAX, RENEWALS_MAX};
+use crate::base::outcome::{HaltCause, Verdict};
+use crate::base::quantity::Bytes;
+use crate::engine::cx::{Break, Ferry};
+use crate::engine::fetch::Ready;
+use crate::engine::record::Note;
+use crate::flow::judge::{Repeat, judge};
+use crate::pace::budget::Cost;
+
+/// Where items of a folder go.
+#[derive(Clone, Copy, Debug)]
+pub struct Lane<'a> {
+    /// The mailbox.
+    pub ferry: Ferry<'a>,
+    /// The source folder's number.
+    pub folder: FolderNo,
+    /// Its counterpart.
+    pub to: &'a TargetFolderId,
+}
+
+/// How one create ended: a fact, and whether the mailbox must stop.
+struct Outcome {
+    key: ItemKey,
+    bytes: Bytes,
+    fact: CopyFact,
+    broken: Option<Break>,
+}
+
+/// Sends everything `ready` brings. Returns when it ends, or, after what is on its way has come back, when something broke.
+pub async fn send(
+    lane: Lane<'_>,
+    mut ready: mpsc::Receiver<Vec<Ready>>,
+    notes: mpsc::Sender<Note>,
+) -> Result<(), Break> {
+    let cx = lane.ferry.cx;
+    let places = cx.run.spec.limits.target_calls_in_flight.max(1) as usize;
+    let mut queue: VecDeque<Ready> = VecDeque::new();
+    let mut flying = FuturesUnordered::new();
+    let mut broken: Option<Break> = None;
+    let mut more = true;
+    loop {
+        if broken.is_none() && cx.run.control.draining() {
+            broken = Some(Break::Draining);
+        }
+        if broken.is_some() {
+            // Close first: whatever was still in the channel is handed back as not sent.
+            ready.close();
+            while let Some(group) = ready.recv().await {
+                queue.extend(group);
+            }
+            more = false;
+            for item in queue.drain(..) {
+                let fact = Fact::Copy {
+                    folder: lane.folder,
+                    key: item.key,
+                    fact: CopyFact::NothingSent,
+                };
+                note(&notes, Note { fact, then: None }).await?;
+            }
+        }
+        while flying.len() < places {
+            let Some(item) = queue.pop_front() else { break };
+            flying.push(create(lane, item));
+        }
+        if flying.is_empty() && !more {
+            return broken.map_or(Ok(()), Err);
+        }
+        tokio::select! {
+            biased;
+            Some(outcome) = flying.next() => {
+                let then = told(&outcome);
+                let fact = Fact::Copy { folder: lane.folder, key: outcome.key, fact: outcome.fact };
+                note(&notes, Note { fact, then }).await?;
+                broken = broken.or(outcome.broken);
+            }
+            group = ready.recv(), if more && queue.is_empty() => match group {
+                Some(group) => queue.extend(group),
+                None => more = false,
+            },
+        }
+    }
+}
+
+async fn note(notes: &mpsc::Sender<Note>, note: Note) -> Result<(), Break> {
+    // The recorder ends early only when the ledger failed, and says so itself.
+    notes.send(note).await.map_err(|_| Break::Draining)
+}
+
+/// What is told once the fact is durable. An item that was not sent goes back in line without a word.
+fn told(outcome: &Outcome) -> Option<EventKind> {
+    match &outcome.fact {
+        CopyFact::Acknowledged(_) => Some(EventKind::CopyConfirmed {
+            bytes: outcome.bytes,
+        }),
+        CopyFact::Refused(refusal) => Some(EventKind::CopyRefused(refusal.clone())),
+        CopyFact::Lost(_) => Some(EventKind::Doubted),
+        _ => None,
+    }
+}
+
+async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
+    let Ferry { cx, to } = lane.ferry;
+    let bytes = item.body.len();
+    // Charged as it travels: base64 is 4/3 of the stream.
+    let wire = Bytes::new(bytes.get().div_ceil(3) * 4);
+    let end = |fact, broken| Outcome {
+        key: item.key,
+        bytes,
+        fact,
+        broken,
+    };
+    let (mut attempts, mut throttles, mut renewals) = (0, 0, 0);
+    loop {
+        let turns = match cx.turns(Side::Target, Cost { upload: wire }).await {
+            Ok(turns) => turns,
+            Err(broken) => return end(CopyFact::NothingSent, Some(broken)),
+        };
+        cx.tell(EventKind::Called {
+            side: Side::Target,
+            sent: wire,
+        });
+        let outcome = cx.run.ports.target.create(to, lane.to, &item.body).await;
+        drop(turns);
+        let setback = match outcome {
+            Ok(placed) => return end(CopyFact::Acknowledged(placed), None),
+            Err(setback) => setback,
+        };
+        cx.tell(EventKind::SetBack {
+            side: Side::Target,
+            setback: setback.clone(),
+        });
+        let broken = match judge(Repeat::Once, &setback) {
+            Verdict::Doubt(cause) => return end(CopyFact::Lost(cause), None),
+            Verdict::Refuse(refusal) => return end(CopyFact::Refused(refusal), None),
+            // Nothing happened, says the far side: the intent on record still stands, so the same create may go again.
+            Verdict::Hold { scope, at_least } => {
+                throttles += 1;
+                cx.hold(scope, at_least, throttles);
+                continue;
+            }
+            Verdict::Again if attempts + 1 < READ_ATTEMPTS_MAX => {
+                attempts += 1;
+                match cx.wait(cx.backoff(attempts)).await {
+                    Ok(()) => continue,
+                    Err(broken) => broken,
+                }
+            }
+            Verdict::Renew if renewals < RENEWALS_MAX => {
+                renewals += 1;
+                cx.run.ports.target.renew(to);
+                continue;
+            }
+            Verdict::Again | Verdict::Renew => Break::Exhausted(setback),
+            Verdict::Forget | Verdict::Resurvey | Verdict::Resync => Break::FolderGone,
+            Verdict::Halt(HaltCause::Exhausted) => Break::Exhausted(setback),
+            Verdict::Halt(why) => Break::Halt(why),
+            Verdict::Stop(why) => Break::Stop(why),
+            Verdict::Drain(why) => Break::Local(why),
+        };
+        return end(CopyFact::NothingSent, Some(broken));
+    }
+}

@@ -1,0 +1,101 @@
+//! Lists one folder: page by page, rows durable before the page's token.
+
+use std::collections::BTreeMap;
+
+use crate::base::event::EventKind;
+use crate::base::fact::{Fact, FolderRow};
+use crate::base::item::{ItemKey, SourceHeader};
+use crate::base::limits::SOURCE_SYNC_PAGE;
+use crate::engine::cx::{Break, JobCx};
+use crate::flow::copy::{CopyState, replay};
+use crate::flow::pass::{Listed, read_page};
+use crate::plan::rules;
+use crate::port::source::Change;
+
+/// Reads what changed in `folder` since its last token, to the end.
+pub async fn sweep(cx: &JobCx, folder: &mut FolderRow) -> Result<(), Break> {
+    loop {
+        let page = cx
+            .ask_source(|| {
+                let token = folder.sync.as_ref();
+                cx.run
+                    .ports
+                    .source
+                    .changes(&cx.job.source, &folder.source, token, SOURCE_SYNC_PAGE)
+            })
+            .await;
+        let page = match page {
+            Ok(page) => page,
+            // Listing again from the start finds every row there already; nothing is lost or doubled by it.
+            Err(Break::StateInvalid) if folder.sync.is_some() => {
+                folder.sync = None;
+                continue;
+            }
+            Err(broken) => return Err(broken),
+        };
+        let listed: Vec<Listed> = page
+            .changes
+            .into_iter()
+            .map(|change| as_listed(cx, change))
+            .collect();
+        let known = known(cx, folder, &listed).await?;
+        let read = read_page(folder.no, &listed, known);
+        folder.sync = Some(page.token);
+        folder.swept |= page.complete;
+        let mut facts = read.facts;
+        // Last in the same append: the token is never ahead of the rows it stands for.
+        facts.push(Fact::Folder(folder.clone()));
+        cx.append(&facts).await?;
+        cx.tell(EventKind::PageStored {
+            folder: folder.no,
+            new: read.new,
+            bytes: read.new_bytes,
+        });
+        (0..read.skipped.get()).for_each(|_| cx.tell(EventKind::CopySkipped));
+        (0..read.gone.get()).for_each(|_| cx.tell(EventKind::CopyGone));
+        if page.complete {
+            return Ok(());
+        }
+        if cx.run.control.draining() {
+            return Err(Break::Draining);
+        }
+    }
+}
+
+fn as_listed(cx: &JobCx, change: Change) -> Listed {
+    let there = |header: SourceHeader, edited| {
+        let skip = rules::skip(&header, &cx.run.spec.select);
+        Listed::There {
+            header,
+            edited,
+            skip,
+        }
+    };
+    match change {
+        Change::Created(header) => there(header, false),
+        Change::Updated(header) => there(header, true),
+        Change::Deleted(id) => Listed::Left(ItemKey::of(&id)),
+        Change::Read(id, _) => Listed::Flagged(ItemKey::of(&id)),
+    }
+}
+
+/// The states of the rows a page touches.
+async fn known(
+    cx: &JobCx,
+    folder: &FolderRow,
+    listed: &[Listed],
+) -> Result<BTreeMap<ItemKey, CopyState>, Break> {
+    let mut known = BTreeMap::new();
+    for listed in listed {
+        let key = match listed {
+            Listed::There { header, .. } => ItemKey::of(&header.id),
+            Listed::Left(key) | Listed::Flagged(key) => *key,
+        };
+        if let Some(row) = cx.run.ports.ledger.copy(cx.job.job, folder.no, key).await?
+            && let Ok(state) = replay(&row)
+        {
+            known.insert(key, state);
+        }
+    }
+    Ok(known)
+}

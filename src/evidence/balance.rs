@@ -1,0 +1,242 @@
+//! The balance: every source item in exactly one named bucket, per folder and mailbox. Computed from ledger rows alone, so that the same
+//! ledger gives the same balance.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::fact::{Bucket, FolderFate, FolderRow, JobPhase, LeaveRule, SkipRule};
+use crate::base::id::{JobId, MailboxId};
+use crate::base::item::{ItemClass, ItemKey};
+use crate::base::mailbox::FolderPath;
+use crate::base::quantity::{Bytes, Count};
+
+/// All mailboxes of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// In plan order.
+    pub mailboxes: Vec<MailboxBalance>,
+}
+
+/// One mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxBalance {
+    /// Its place in the plan.
+    pub job: JobId,
+    /// From.
+    pub source: MailboxId,
+    /// To.
+    pub target: MailboxId,
+    /// Where it stands.
+    pub phase: JobPhase,
+    /// Its folders, by path.
+    pub folders: Vec<FolderBalance>,
+    /// Items that are neither confirmed nor simply waiting, each with its reason.
+    pub exceptions: Vec<Exception>,
+}
+
+/// One folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderBalance {
+    /// Its path; the top of the tree is empty.
+    pub path: FolderPath,
+    /// Why it stays, where it does.
+    pub left_out: Option<LeaveRule>,
+    /// Items it holds: listed ones, and those the hierarchy promises where it was not listed to the end.
+    pub source: Count,
+    /// How they divide. Empty for a folder that stays.
+    pub buckets: BTreeMap<Bucket, Count>,
+    /// Listed bytes of its items, as the source counts them.
+    pub bytes: Bytes,
+    /// Bytes of the streams that arrived.
+    pub carried: Bytes,
+}
+
+/// One item a person may have to look at. Names no content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// In which folder.
+    pub folder: FolderPath,
+    /// Which item.
+    pub item: ItemKey,
+    /// Its class.
+    pub class: ItemClass,
+    /// In which bucket.
+    pub bucket: Bucket,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Sums over folders or mailboxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Items of the source in carried folders.
+    pub source: Count,
+    /// Per bucket.
+    pub buckets: BTreeMap<Bucket, Count>,
+    /// Listed bytes.
+    pub bytes: Bytes,
+    /// Stream bytes that arrived.
+    pub carried: Bytes,
+    /// Items in folders that stay.
+    pub left_out: Count,
+}
+
+impl Totals {
+    /// Items in a bucket.
+    pub fn of(&self, bucket: Bucket) -> Count {
+        self.buckets.get(&bucket).copied().unwrap_or_default()
+    }
+
+    /// Source items that are in no bucket. Must be zero.
+    pub fn unexplained(&self) -> Count {
+        self.source
+            .saturating_sub(self.buckets.values().copied().sum())
+    }
+
+    fn add(&mut self, folder: &FolderBalance) {
+        if folder.left_out.is_some() {
+            self.left_out += folder.source;
+            return;
+        }
+        self.source += folder.source;
+        self.bytes += folder.bytes;
+        self.carried += folder.carried;
+        for (bucket, n) in &folder.buckets {
+            *self.buckets.entry(*bucket).or_default() += *n;
+        }
+    }
+}
+
+impl FolderBalance {
+    /// An empty balance for a folder of the ledger.
+    pub fn begin(row: &FolderRow) -> Self {
+        let left_out = match row.fate {
+            FolderFate::Carry => None,
+            FolderFate::LeftOut(rule) => Some(rule),
+        };
+        Self {
+            path: row.path.clone(),
+            left_out,
+            source: if left_out.is_some() {
+                row.items
+            } else {
+                Count::ZERO
+            },
+            buckets: BTreeMap::new(),
+            bytes: Bytes::ZERO,
+            carried: Bytes::ZERO,
+        }
+    }
+
+    /// Counts one item.
+    pub fn count(&mut self, bucket: Bucket, listed: Bytes, carried: Bytes) {
+        self.source += Count::new(1);
+        *self.buckets.entry(bucket).or_default() += Count::new(1);
+        self.bytes += listed;
+        self.carried += carried;
+    }
+
+    /// Adds what the hierarchy promises and no listing has shown yet.
+    pub fn finish(&mut self, row: &FolderRow) {
+        let unlisted = row.items.saturating_sub(self.source);
+        if self.left_out.is_none() && !row.swept && unlisted > Count::ZERO {
+            self.source += unlisted;
+            *self.buckets.entry(Bucket::Remaining).or_default() += unlisted;
+        }
+    }
+}
+
+impl MailboxBalance {
+    /// Sums over its folders.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.folders.iter().for_each(|folder| totals.add(folder));
+        totals
+    }
+}
+
+impl Balance {
+    /// Sums over everything.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.mailboxes
+            .iter()
+            .flat_map(|m| &m.folders)
+            .for_each(|folder| totals.add(folder));
+        totals
+    }
+
+    /// True when nothing waits for a person or for another run.
+    pub fn settled(&self) -> bool {
+        let totals = self.totals();
+        let open = [
+            Bucket::Refused,
+            Bucket::Parked,
+            Bucket::Quarantined,
+            Bucket::InDoubt,
+            Bucket::Remaining,
+            Bucket::ChangedSince,
+        ];
+        open.iter().all(|bucket| totals.of(*bucket) == Count::ZERO)
+            && self.mailboxes.iter().all(|m| m.phase == JobPhase::CaughtUp)
+    }
+}
+
+/// The reason of a skip, for lists.
+pub fn skip_words(rule: SkipRule) -> String {
+    format!("left by rule: {}", rule.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::{FolderId, FolderNo};
+    use crate::base::mailbox::FolderKind;
+    use proptest::prelude::*;
+
+    fn row(items: u64, swept: bool) -> FolderRow {
+        FolderRow {
+            no: FolderNo(1),
+            source: FolderId::new("f"),
+            parent: None,
+            name: "Inbox".into(),
+            path: FolderPath::of(["Inbox"]),
+            class: "IPF.Note".into(),
+            role: None,
+            kind: FolderKind::Generic,
+            items: Count::new(items),
+            fate: FolderFate::Carry,
+            target: None,
+            sync: None,
+            swept,
+        }
+    }
+
+    #[test]
+    fn what_was_not_listed_yet_is_remaining_and_not_forgotten() {
+        let row = row(10, false);
+        let mut folder = FolderBalance::begin(&row);
+        folder.count(Bucket::Confirmed, Bytes::new(1), Bytes::new(2));
+        folder.finish(&row);
+        assert_eq!(folder.buckets[&Bucket::Remaining], Count::new(9));
+    }
+
+    proptest! {
+        #[test]
+        fn the_buckets_always_add_up_to_the_source(counts in proptest::collection::vec(0usize..8, 0..50), promised in 0u64..100) {
+            let buckets = [Bucket::Confirmed, Bucket::Skipped, Bucket::Quarantined, Bucket::Refused,
+                Bucket::Parked, Bucket::InDoubt, Bucket::Remaining, Bucket::ChangedSince];
+            let row = row(promised, false);
+            let mut folder = FolderBalance::begin(&row);
+            for at in counts {
+                folder.count(buckets[at], Bytes::ZERO, Bytes::ZERO);
+            }
+            folder.finish(&row);
+            let mut totals = Totals::default();
+            totals.add(&folder);
+            prop_assert_eq!(totals.unexplained(), Count::ZERO);
+            prop_assert!(totals.source.get() >= promised);
+        }
+    }
+}
