@@ -136,6 +136,15 @@ pub const SPOOL_MEMORY_TOTAL: Bytes = Bytes::new(64_000_000);
 /// A reply without payload larger than this is not honest.
 pub const REPLY_MAX: Bytes = Bytes::new(64_000_000);
 
+/// Depth of elements in a SOAP message; EWS itself stays below 20.
+pub const XML_DEPTH_MAX: usize = 128;
+
+/// Elements in a SOAP message that is read as a tree: 1,000 items x 30 elements, ten times over; at about 150 bytes each 45 MB.
+pub const XML_ELEMENTS_MAX: usize = 300_000;
+
+/// An ExportItems reply without its data: 100 messages x 1 KB, ten times over.
+pub const EXPORT_SKELETON_MAX: usize = 1_000_000;
+
 /// Piece in which bodies travel: a multiple of 3, so that base64 needs no carry.
 pub const BODY_PIECE: usize = 48 * 1024;
 

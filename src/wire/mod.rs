@@ -4,3 +4,5 @@ pub mod base64;
 pub mod ews;
 pub mod graph;
 pub mod item_stream;
+pub mod soap;
+pub mod xml;

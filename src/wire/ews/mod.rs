@@ -1,1 +1,18 @@
-//! The SOAP operations of EWS, one file each: request and reply, writer and reader.
+//! The operations of EWS that read a mailbox, one file each: request and reply, writer and reader. The lab answers with the same codec.
+
+pub mod classify;
+pub mod export_items;
+pub mod export_splitter;
+pub mod find_folder;
+pub mod find_item;
+pub mod folder;
+pub mod get_folder;
+pub mod get_item;
+pub mod item;
+pub mod ren;
+pub mod reply;
+pub mod request;
+pub mod schema;
+pub mod shape;
+pub mod sync_folder_hierarchy;
+pub mod sync_folder_items;

@@ -1,0 +1,249 @@
+//! The shape all replies share: a list of response messages, one per id asked for, each a success or a refusal of its own.
+//!
+//! A message's class is read before anything else in it: an error may carry an empty SyncState and "includes the last item" beside it
+//! (reference/ews.md section 1, SyncFolderItems).
+
+use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::base::quantity::Span;
+use crate::wire::ews::classify::{self, Place};
+use crate::wire::soap::{self, Body, Fault, ServerVersion};
+use crate::wire::xml::{Element, Ns, Writer};
+
+/// What the server said instead of a result, without its texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// True for `ResponseClass="Warning"`.
+    pub warning: bool,
+    /// The response code.
+    pub code: String,
+    /// InnerErrorResponseCode of a wrapped error.
+    pub inner: Option<String>,
+    /// BackOffMilliseconds.
+    pub back_off: Option<Span>,
+}
+
+impl Refused {
+    /// An error with this code.
+    pub fn error(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// One response message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<P> {
+    /// It did what was asked.
+    Done(P),
+    /// It did not.
+    Refused(Refused),
+    /// It claims success, but what must be there is missing.
+    Incomplete,
+}
+
+impl<P> Message<P> {
+    /// The result, or what stands in its way.
+    pub fn into_result(self, place: Place) -> Result<P, Setback> {
+        match self {
+            Self::Done(payload) => Ok(payload),
+            Self::Refused(refused) => Err(classify::refused(&refused, place)),
+            Self::Incomplete => Err(Setback::Misread(MisreadCause::Incomplete, Said::default())),
+        }
+    }
+}
+
+/// A reply that was read to its closing Envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply<P> {
+    /// In the order of the ids asked for.
+    pub messages: Vec<Message<P>>,
+    /// The server's build.
+    pub version: Option<ServerVersion>,
+    /// Forbidden characters that were replaced.
+    pub replaced: u64,
+}
+
+impl<P> Reply<P> {
+    /// The only message of a call about one thing.
+    pub fn single(mut self, place: Place) -> Result<P, Setback> {
+        match (self.messages.pop(), self.messages.is_empty()) {
+            (Some(message), true) => message.into_result(place),
+            _ => Err(Setback::Misread(MisreadCause::Incomplete, Said::default())),
+        }
+    }
+}
+
+/// Why a reply holds no response messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoReply {
+    /// A fault.
+    Fault(Fault),
+    /// It was not understood.
+    Misread(MisreadCause),
+}
+
+/// What is special about an operation's response messages.
+pub trait Operation {
+    /// E.g. `GetFolder`.
+    const NAME: &'static str;
+    /// `m:{NAME}Response`.
+    const RESPONSE: &'static str;
+    /// `m:{NAME}ResponseMessage`.
+    const MESSAGE: &'static str;
+    /// What a successful message carries.
+    type Payload;
+
+    /// Reads the payload of a successful message.
+    fn read_payload(message: &Element) -> Option<Self::Payload>;
+    /// Writes it.
+    fn write_payload(payload: &Self::Payload, w: &mut Writer);
+    /// Writes the empty payload that Exchange puts into an error message.
+    fn write_nothing(w: &mut Writer);
+}
+
+/// Reads the reply to an operation, tolerantly.
+pub fn read<O: Operation>(bytes: &[u8]) -> Result<Reply<O::Payload>, NoReply> {
+    let envelope = soap::read_reply(bytes).map_err(NoReply::Misread)?;
+    let response = match envelope.body {
+        Body::Fault(fault) => return Err(NoReply::Fault(fault)),
+        Body::Payload(response) => response,
+    };
+    let list = response
+        .m("ResponseMessages")
+        .filter(|_| response.is(Ns::Messages, local(O::RESPONSE)))
+        .ok_or(NoReply::Misread(MisreadCause::Incomplete))?;
+    // Every child keeps its place, known or not: the place of a message says which id it answers.
+    let messages = list.children.iter().map(message::<O>).collect();
+    Ok(Reply {
+        messages,
+        version: envelope.version,
+        replaced: envelope.replaced,
+    })
+}
+
+fn local(name: &'static str) -> &'static str {
+    name.strip_prefix("m:").unwrap_or(name)
+}
+
+fn message<O: Operation>(e: &Element) -> Message<O::Payload> {
+    if !e.is(Ns::Messages, local(O::MESSAGE)) {
+        return Message::Incomplete;
+    }
+    let code = e.m("ResponseCode").map_or("", |c| c.text.trim());
+    let warning = match e.attr("ResponseClass") {
+        Some("Success") if code.is_empty() || code == "NoError" => {
+            return O::read_payload(e).map_or(Message::Incomplete, Message::Done);
+        }
+        Some("Warning") => true,
+        Some("Success" | "Error") => false,
+        _ => return Message::Incomplete,
+    };
+    let xml = e.children.iter().find(|c| c.name == "MessageXml");
+    Message::Refused(Refused {
+        warning,
+        code: code.to_owned(),
+        inner: xml
+            .and_then(|x| soap::named_value(x, "InnerErrorResponseCode"))
+            .map(str::to_owned),
+        back_off: xml.and_then(soap::back_off),
+    })
+}
+
+/// Writes a whole reply.
+pub fn write<O: Operation>(version: &ServerVersion, messages: &[Message<O::Payload>]) -> String {
+    let mut w = open::<O>(version);
+    for message in messages {
+        match message {
+            Message::Done(payload) => {
+                begin_success::<O>(&mut w);
+                O::write_payload(payload, &mut w);
+                w.close();
+            }
+            Message::Refused(refused) => write_refused::<O>(refused, &mut w),
+            Message::Incomplete => {
+                begin_success::<O>(&mut w);
+                w.close();
+            }
+        }
+    }
+    w.finish()
+}
+
+/// Begins a reply, up to and including `m:ResponseMessages`.
+pub fn open<O: Operation>(version: &ServerVersion) -> Writer {
+    let mut w = soap::open_reply(version);
+    w.open(O::RESPONSE, &[]);
+    w.open("m:ResponseMessages", &[]);
+    w
+}
+
+/// Begins a successful message; its payload follows, then one `close`.
+pub fn begin_success<O: Operation>(w: &mut Writer) {
+    w.open(O::MESSAGE, &[("ResponseClass", "Success")]);
+    w.leaf("m:ResponseCode", "NoError");
+}
+
+/// Writes a message that refuses, with the empty payload Exchange adds.
+pub fn write_refused<O: Operation>(refused: &Refused, w: &mut Writer) {
+    let class = if refused.warning { "Warning" } else { "Error" };
+    w.open(O::MESSAGE, &[("ResponseClass", class)]);
+    w.leaf("m:MessageText", "The request was not carried out.");
+    w.leaf("m:ResponseCode", &refused.code);
+    w.leaf("m:DescriptiveLinkKey", "0");
+    if refused.back_off.is_some() || refused.inner.is_some() {
+        w.open("m:MessageXml", &[]);
+        if let Some(wait) = refused.back_off {
+            let wait = wait.get().to_string();
+            w.leaf_with("t:Value", &[("Name", "BackOffMilliseconds")], &wait);
+        }
+        if let Some(inner) = &refused.inner {
+            w.leaf_with("t:Value", &[("Name", "InnerErrorResponseCode")], inner);
+        }
+        w.close();
+    }
+    O::write_nothing(w);
+    w.close();
+}
+
+/// The page attributes of `m:RootFolder`, shared by FindFolder and FindItem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageEnd {
+    /// Where the next page begins, as the server says. Callers count what they received instead (reference/ews.md section 1).
+    pub next_offset: Option<u64>,
+    /// Things in the whole view.
+    pub total: u64,
+    /// True when this is the last page.
+    pub last: bool,
+}
+
+impl PageEnd {
+    /// Reads the attributes. A view without end would never be left, so `IncludesLastItemInRange` must be there.
+    pub fn read(root: &Element) -> Option<Self> {
+        let number = |name: &str| root.attr(name).and_then(|v| v.parse().ok());
+        Some(Self {
+            next_offset: number("IndexedPagingOffset"),
+            total: number("TotalItemsInView")?,
+            last: match root.attr("IncludesLastItemInRange")? {
+                "true" | "1" => true,
+                "false" | "0" => false,
+                _ => return None,
+            },
+        })
+    }
+
+    /// Begins `m:RootFolder`.
+    pub fn open(&self, w: &mut Writer) {
+        let total = self.total.to_string();
+        let last = if self.last { "true" } else { "false" };
+        let next = self.next_offset.map(|n| n.to_string());
+        let mut attrs = Vec::new();
+        if let Some(next) = &next {
+            attrs.push(("IndexedPagingOffset", next.as_str()));
+        }
+        attrs.push(("TotalItemsInView", &total));
+        attrs.push(("IncludesLastItemInRange", last));
+        w.open("m:RootFolder", &attrs);
+    }
+}
