@@ -48,6 +48,9 @@ pub const SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX: u32 = 2;
 /// Connections to the whole source server.
 pub const SOURCE_CONNECTIONS: u32 = 20;
 
+/// The most a plan may ask for: twice the 27 that EWSMaxConcurrency gives one user, spread over impersonated mailboxes.
+pub const SOURCE_CONNECTIONS_MAX: u32 = 54;
+
 /// The wait after ErrorServerBusy that names none.
 pub const SOURCE_HOLD_DEFAULT: Span = Span::from_secs(60);
 
@@ -74,6 +77,9 @@ pub const INTENT_GROUP: usize = 32;
 
 /// Mailboxes worked on at once, unless the plan says otherwise.
 pub const MAILBOXES_AT_ONCE: u32 = 20;
+
+/// The most a plan may ask for: 100 mailboxes x 5 calls = 500 sockets, below the usual 1,024 open files.
+pub const MAILBOXES_AT_ONCE_MAX: u32 = 100;
 
 /// Times a create is attempted before the item is parked.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -129,6 +135,9 @@ pub const SPOOL_IN_MEMORY: Bytes = Bytes::new(8_000_000);
 /// All bodies together, in memory and on disk: 20 mailboxes x 2 groups x 4 MB = 160 MB of small items, with room for two of the
 /// largest (2 x 150 MB).
 pub const SPOOL_TOTAL: Bytes = Bytes::new(512_000_000);
+
+/// The most a plan may give them: one disk's worth, 64 GB.
+pub const SPOOL_TOTAL_MAX: Bytes = Bytes::new(64_000_000_000);
 
 /// The part of it that may be memory.
 pub const SPOOL_MEMORY_TOTAL: Bytes = Bytes::new(64_000_000);

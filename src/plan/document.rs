@@ -1,0 +1,577 @@
+//! The plan: an immutable document with a content hash. Parsed strictly, rendered in one canonical form.
+//!
+//! The hash is SHA-256 over the canonical form, so that blanks, comments and key order do not count and every value does, also those the
+//! file leaves to the defaults of this program.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::base::id::{JobId, MailboxId, PlanHash};
+use crate::base::quantity::{Moment, Span};
+use crate::base::spec::{JobSpec, Realm, RunLimits, RunSpec, Selection};
+use crate::plan::problem::Problem;
+use crate::plan::schedule::{Schedule, parse_date};
+use crate::plan::{read, render};
+
+/// What the first line of every plan says.
+pub const SCHEMA: &str = "mailferry.plan/1";
+
+/// A plan file's contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The plan's name, for people.
+    pub name: String,
+    /// Whether it touches real mailboxes.
+    pub realm: Realm,
+    /// Where mail is read.
+    pub source: SourceEnd,
+    /// Where mail is written.
+    pub target: TargetEnd,
+    /// The bounds of a run.
+    pub limits: RunLimits,
+    /// When to work.
+    pub schedule: Option<Schedule>,
+    /// What is carried.
+    pub select: SelectPlan,
+    /// The mailboxes, in waves.
+    pub waves: Vec<Wave>,
+}
+
+/// The on-premises side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceEnd {
+    /// The EWS endpoint.
+    pub ews_url: String,
+    /// How to sign in.
+    pub auth: SourceAuth,
+    /// Whether the account impersonates the mailboxes (the `ExchangeImpersonation` header).
+    pub impersonate: bool,
+}
+
+/// How to sign in to Exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceAuth {
+    /// By which method.
+    pub method: AuthMethod,
+    /// As whom.
+    pub username: String,
+    /// The environment variable that holds the password.
+    pub password_env: String,
+}
+
+/// Sign-in methods of the on-premises side (reference/ews.md section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// User name and password in every request, over TLS.
+    Basic,
+    /// NTLM.
+    Ntlm,
+    /// Kerberos or NTLM, as agreed.
+    Negotiate,
+    /// A bearer token.
+    OAuth,
+}
+
+impl AuthMethod {
+    /// Every method with its word in a plan.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Basic, "basic"),
+        (Self::Ntlm, "ntlm"),
+        (Self::Negotiate, "negotiate"),
+        (Self::OAuth, "oauth"),
+    ];
+
+    /// The word in a plan.
+    pub fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(method, _)| *method == self);
+        found.map_or("basic", |(_, word)| word)
+    }
+}
+
+/// The Microsoft 365 side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetEnd {
+    /// The tenant, by domain or id.
+    pub tenant: String,
+    /// The application that writes.
+    pub client_id: String,
+    /// How the application signs in.
+    pub credential: Credential,
+    /// Where the services are.
+    pub service: Service,
+}
+
+/// How the application signs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A client secret out of this environment variable.
+    SecretEnv(String),
+    /// A certificate with its key in this PEM file, relative to the plan.
+    Certificate(String),
+}
+
+/// Where the services of the target are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The worldwide cloud; mailbox import exists in no other (reference/graph.md 1).
+    Global,
+    /// Elsewhere: a lab.
+    At {
+        /// Base URL of the sign-in service.
+        login_url: String,
+        /// Base URL of Graph.
+        graph_url: String,
+    },
+}
+
+impl Service {
+    /// Base URL of the sign-in service, without a slash at the end.
+    pub fn login_url(&self) -> &str {
+        match self {
+            Self::Global => "https://login.microsoftonline.com",
+            Self::At { login_url, .. } => login_url.trim_end_matches('/'),
+        }
+    }
+
+    /// Base URL of Graph, without a slash at the end.
+    pub fn graph_url(&self) -> &str {
+        match self {
+            Self::Global => "https://graph.microsoft.com",
+            Self::At { graph_url, .. } => graph_url.trim_end_matches('/'),
+        }
+    }
+}
+
+/// What is carried, as the plan writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelectPlan {
+    /// Folders that stay, by role or path.
+    pub exclude_folders: Vec<String>,
+    /// The first day whose items are carried, as `2015-01-01` (UTC); `None` carries all.
+    pub older_than: Option<String>,
+    /// Items larger than this stay; `None` is the published limit.
+    pub max_item_size: Option<crate::base::quantity::Bytes>,
+}
+
+impl SelectPlan {
+    /// The selection a run works with.
+    pub fn to_selection(&self) -> Selection {
+        let default = Selection::default();
+        Selection {
+            exclude_folders: self.exclude_folders.clone(),
+            older_than: self.older_than.as_deref().and_then(parse_date),
+            max_item_size: self.max_item_size.unwrap_or(default.max_item_size),
+        }
+    }
+}
+
+/// Mailboxes that are moved together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wave {
+    /// Its name.
+    pub name: String,
+    /// The day it may begin, as `2026-12-01` in the schedule's zone.
+    pub not_before: Option<String>,
+    /// Its mailboxes.
+    pub mailboxes: Vec<Pair>,
+}
+
+/// From which mailbox into which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The source mailbox.
+    pub source: MailboxId,
+    /// The target mailbox.
+    pub target: MailboxId,
+}
+
+impl Plan {
+    /// Reads a plan file, or says everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        read::plan(text)
+    }
+
+    /// The canonical form: every value written out, keys in a fixed order. Parsing it gives the same plan.
+    pub fn render(&self) -> String {
+        render::plan(self)
+    }
+
+    /// The content hash: SHA-256 of the canonical form, in lower-case hexadecimal.
+    pub fn hash(&self) -> PlanHash {
+        use std::fmt::Write as _;
+        let digest = Sha256::digest(self.render().as_bytes());
+        let mut hex = String::with_capacity(64);
+        for byte in digest {
+            write!(hex, "{byte:02x}").expect("a string grows");
+        }
+        PlanHash::new(hex)
+    }
+
+    /// The mailbox pairs of all waves as jobs, numbered in file order.
+    pub fn jobs(&self) -> Vec<JobSpec> {
+        let pairs = self.waves.iter().flat_map(|wave| &wave.mailboxes);
+        (0..)
+            .zip(pairs)
+            .map(|(no, pair)| JobSpec {
+                job: JobId(no),
+                source: pair.source.clone(),
+                target: pair.target.clone(),
+            })
+            .collect()
+    }
+
+    /// What a run of this plan is asked to do.
+    pub fn to_spec(&self) -> RunSpec {
+        RunSpec {
+            jobs: self.jobs(),
+            limits: self.limits.clone(),
+            select: self.select.to_selection(),
+        }
+    }
+
+    /// Jobs of waves that may not begin yet at `now`, with the wave's name and day.
+    pub fn not_due(&self, now: Moment) -> Vec<(JobId, &str, &str)> {
+        let zone = self
+            .schedule
+            .as_ref()
+            .and_then(|schedule| crate::plan::schedule::zone_of(&schedule.time_zone))
+            .unwrap_or(jiff::tz::TimeZone::UTC);
+        let today = jiff::Timestamp::from_millisecond(now.unix_ms())
+            .map(|at| at.to_zoned(zone).date().to_string())
+            .unwrap_or_default();
+        let mut out = Vec::new();
+        let mut no = 0;
+        for wave in &self.waves {
+            for _ in &wave.mailboxes {
+                // Dates of this form sort as text.
+                if let Some(day) = wave.not_before.as_deref().filter(|day| *day > &*today) {
+                    out.push((JobId(no), wave.name.as_str(), day));
+                }
+                no += 1;
+            }
+        }
+        out
+    }
+}
+
+/// Reads a length of time as plans write it: `200 ms`, `30 s`, `5 min`, `1 h`.
+pub fn parse_span(text: &str) -> Option<Span> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..split].parse().ok()?;
+    let unit = match text[split..].trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(unit).map(Span::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::limits;
+    use crate::base::quantity::{Bytes, Count};
+
+    /// The sample of the documentation, with comments, in no particular order.
+    const SAMPLE: &str = include_str!("../../plans/clinic.toml");
+
+    fn problems(text: &str) -> String {
+        match Plan::parse(text) {
+            Ok(_) => "nothing".to_owned(),
+            Err(problems) => problems
+                .iter()
+                .map(|problem| problem.in_file("p.toml"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        }
+    }
+
+    fn with(old: &str, new: &str) -> String {
+        assert!(SAMPLE.contains(old), "{old}");
+        SAMPLE.replacen(old, new, 1)
+    }
+
+    #[test]
+    fn the_sample_is_read_whole() {
+        let plan = Plan::parse(SAMPLE).expect("the sample is right");
+        assert_eq!(plan.name, "clinic-wave-1");
+        assert_eq!(plan.realm, Realm::Live);
+        assert_eq!(plan.source.auth.method, AuthMethod::Basic);
+        assert_eq!(
+            plan.target.credential,
+            Credential::SecretEnv("MAILFERRY_CLIENT_SECRET".into())
+        );
+        assert_eq!(
+            plan.target.service.graph_url(),
+            "https://graph.microsoft.com"
+        );
+        assert_eq!(
+            plan.limits.target_upload_per_window,
+            Some(Bytes::new(140_000_000))
+        );
+        assert_eq!(plan.limits.settle, Span::from_secs(30));
+        assert_eq!(plan.jobs().len(), 2);
+        assert_eq!(plan.to_spec().select.max_item_size, limits::ITEM_MAX);
+    }
+
+    #[test]
+    fn the_canonical_form_reads_back_as_the_same_plan_and_stays() {
+        let plan = Plan::parse(SAMPLE).expect("the sample is right");
+        let rendered = plan.render();
+        let again = Plan::parse(&rendered).expect("the canonical form is a plan");
+        assert_eq!(again, plan);
+        assert_eq!(again.render(), rendered);
+        insta::assert_snapshot!(rendered, @r#"
+        schema = "mailferry.plan/1"
+        name = "clinic-wave-1"
+        realm = "live"
+
+        [source]
+        ews_url = "https://mail.clinic.example/EWS/Exchange.asmx"
+        auth = { method = "basic", username = 'CLINIC\svc-migrate', password_env = "MAILFERRY_SOURCE_PASSWORD" }
+        impersonate = true
+        max_connections = 20
+
+        [target]
+        tenant = "clinic.onmicrosoft.example"
+        client_id = "00000000-0000-0000-0000-000000000000"
+        credential = { secret_env = "MAILFERRY_CLIENT_SECRET" }
+        cloud = "global"
+
+        [limits]
+        target_calls_in_flight_per_mailbox = 3
+        target_requests_per_10_min = 9800
+        target_upload_per_5_min = "140 MB"
+        source_mailboxes_at_once = 20
+        memory = "512 MB"
+        spool_memory = "64 MB"
+        visibility_settle = "30 s"
+
+        [schedule]
+        time_zone = "Europe/Guernsey"
+        windows = [
+          { days = ["mon", "tue", "wed", "thu", "fri"], from = "20:00", to = "06:00" },
+          { days = ["sat", "sun"], from = "00:00", to = "24:00" },
+        ]
+
+        [select]
+        exclude_folders = ["Junk Email"]
+        older_than = "never"
+        max_item_size = "150 MB"
+
+        [[wave]]
+        name = "pilot"
+        not_before = "2026-12-01"
+        mailboxes = [
+          { source = "a.harris@clinic.example", target = "a.harris@clinic.example" },
+          { source = "b.ozanne@clinic.example", target = "b.ozanne@clinic.example" },
+        ]
+        "#);
+    }
+
+    #[test]
+    fn blanks_comments_and_key_order_do_not_count_and_values_do() {
+        let plan = Plan::parse(SAMPLE).expect("the sample is right");
+        let reordered = with(
+            "name = \"clinic-wave-1\"",
+            "# a comment\n  name   =   'clinic-wave-1'",
+        );
+        assert_eq!(Plan::parse(&reordered).expect("right").hash(), plan.hash());
+        assert_eq!(
+            Plan::parse(&plan.render()).expect("right").hash(),
+            plan.hash()
+        );
+        for (old, new) in [
+            ("clinic-wave-1", "clinic-wave-2"),
+            ("b.ozanne@clinic.example\" }", "b.other@clinic.example\" }"),
+            ("\"live\"", "\"rehearsal\""),
+            ("140 MB", "139 MB"),
+        ] {
+            let text = with(old, new);
+            match Plan::parse(&text) {
+                Ok(other) => assert_ne!(other.hash(), plan.hash(), "{new}"),
+                // A rehearsal with addresses of the world is refused, which is as good.
+                Err(_) => assert_eq!(new, "\"rehearsal\""),
+            }
+        }
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_place() {
+        let text = r#"
+schema = "mailferry.plan/1"
+name = "x"
+realm = "life"
+colour = "red"
+
+[source]
+ews_ulr = "https://mail.clinic.example/EWS/Exchange.asmx"
+auth = { method = "digest", username = 7, password = "hunter2" }
+impersonate = "yes"
+
+[target]
+tenant = ""
+client_id = "00000000-0000-0000-0000-000000000000"
+credential = { secret_env = "A", certificate = "b.pem" }
+cloud = "gcc-high"
+
+[limits]
+target_calls_in_flight_per_mailbox = 40
+target_upload_per_5_min = "1 TB"
+visibility_settle = "1 s"
+
+[schedule]
+time_zone = "Europe/Guernesey"
+windows = [{ days = ["mon", "tues"], from = "20:00", to = "25:00" }, 5]
+
+[select]
+older_than = "5 years"
+max_item_size = "1 GB"
+
+[[wave]]
+name = "pilot"
+not_before = "2026-12-32"
+mailboxes = [
+  { source = "a.harris@clinic.example", target = "a.harris" },
+  { source = "A.Harris@clinic.example", target = "c@clinic.example" },
+]
+"#;
+        insta::assert_snapshot!(problems(text), @r#"
+        p.toml:4:9: `realm` must be one of live, rehearsal; did you mean "live"?
+        p.toml:5:1: unknown key `colour`; known are schema, name, realm, source, target, limits, schedule, select, wave
+        p.toml:7:1: `ews_url` is missing in [source]
+        p.toml:8:1: unknown key `ews_ulr` in [source]; did you mean `ews_url`?
+        p.toml:9:8: `password_env` is missing in [source.auth]
+        p.toml:9:19: `method` must be one of basic, ntlm, negotiate, oauth
+        p.toml:9:40: `username` must be a string, not an integer
+        p.toml:9:43: unknown key `password` in [source.auth]; did you mean `password_env`?
+        p.toml:10:15: `impersonate` must be true or false, not a string
+        p.toml:13:10: `tenant` is empty
+        p.toml:15:14: `credential` holds either `secret_env` or `certificate`
+        p.toml:16:9: `cloud` must be "global": mailbox import exists in no other cloud
+        p.toml:19:38: `target_calls_in_flight_per_mailbox` is 40; it may be 1 to 4 (the published limit)
+        p.toml:20:27: `target_upload_per_5_min` must be a size such as "140 MB"
+        p.toml:21:21: `visibility_settle` may be 30.0 s to 1 h 00 min: a shorter wait would create twice what shows late
+        p.toml:24:13: `time_zone` is no IANA time zone such as "Europe/Guernsey"
+        p.toml:25:29: `days` must be one of mon, tue, wed, thu, fri, sat, sun; did you mean "tue"?
+        p.toml:25:59: `to` must be a time from "00:00" to "24:00"
+        p.toml:25:70: `windows` must hold tables, not an integer
+        p.toml:28:14: `older_than` must be "never" or a day such as "2015-01-01"
+        p.toml:29:17: `max_item_size` may be 1 B to 150.0 MB (the largest message a tenant can take)
+        p.toml:33:14: `not_before` must be a day such as "2026-12-01"
+        p.toml:35:50: `target`: the address has no @
+        "#);
+    }
+
+    #[test]
+    fn no_problem_repeats_a_secret_or_an_address() {
+        for text in [
+            "password = \"hunter2",
+            "[source]\nauth = { password = hunter2 }",
+            "[[wave]]\nname = 'x'\nmailboxes = [{ source = 'hunter2@x', target = 'hunter2@y' }]",
+        ] {
+            let said = problems(text);
+            assert!(!said.contains("hunter2"), "{said}");
+            assert_ne!(said, "nothing");
+        }
+    }
+
+    #[test]
+    fn limits_are_lowered_freely_and_raised_only_in_rehearsals() {
+        let raised = with("140 MB", "151 MB");
+        assert!(problems(&raised).contains("published limit"), "{raised}");
+        assert!(problems(&with("\"140 MB\"", "\"unlimited\"")).contains("rehearsal"));
+        let rehearsal = REHEARSAL.replace("LIMIT", "\"unlimited\"");
+        let plan = Plan::parse(&rehearsal).map_err(|p| format!("{p:?}"));
+        let plan = plan.expect("a rehearsal may lift limits");
+        assert_eq!(plan.limits.target_upload_per_window, None);
+        assert_eq!(plan.limits.settle, Span::new(200));
+        let again = Plan::parse(&plan.render()).expect("canonical");
+        assert_eq!(again, plan);
+        let lowered = REHEARSAL.replace("LIMIT", "\"1 MB\"");
+        let plan = Plan::parse(&lowered).expect("lowering is free");
+        assert_eq!(
+            plan.limits.target_upload_per_window,
+            Some(Bytes::new(1_000_000))
+        );
+        assert_eq!(
+            plan.limits.target_requests_per_window,
+            Some(Count::new(9_800))
+        );
+    }
+
+    const REHEARSAL: &str = r#"
+schema = "mailferry.plan/1"
+name = "lab"
+realm = "rehearsal"
+[source]
+ews_url = "http://127.0.0.1:41001/EWS/Exchange.asmx"
+auth = { method = "basic", username = "LAB\\svc", password_env = "P" }
+[target]
+tenant = "lab.example"
+client_id = "c"
+credential = { secret_env = "S" }
+login_url = "http://127.0.0.1:41002"
+graph_url = "http://127.0.0.1:41002/"
+[limits]
+target_upload_per_5_min = LIMIT
+visibility_settle = "200 ms"
+[[wave]]
+name = "all"
+mailboxes = [{ source = "a@x.example", target = "a@x.example" }]
+"#;
+
+    #[test]
+    fn a_rehearsal_stays_on_this_machine_and_a_live_plan_is_encrypted() {
+        let far = REHEARSAL
+            .replace("LIMIT", "\"1 MB\"")
+            .replace("127.0.0.1:41001", "mail.clinic.example");
+        assert!(problems(&far).contains("loopback"), "{}", problems(&far));
+        let clear = with("https://mail", "http://mail");
+        assert!(problems(&clear).contains("https"));
+    }
+
+    #[test]
+    fn a_wave_waits_for_its_day() {
+        let plan = Plan::parse(SAMPLE).expect("the sample is right");
+        let day = |text| parse_date(text).expect("a date");
+        assert_eq!(plan.not_due(day("2026-11-30")).len(), 2);
+        assert_eq!(plan.not_due(day("2026-12-01")), []);
+    }
+
+    #[test]
+    fn spans_read_as_people_write_them() {
+        for (text, want) in [
+            ("30 s", Some(30_000)),
+            ("200ms", Some(200)),
+            ("5 min", Some(300_000)),
+            ("1 h", Some(3_600_000)),
+            ("30", None),
+            ("s", None),
+            ("-1 s", None),
+            ("99999999999999999999 h", None),
+        ] {
+            assert_eq!(parse_span(text), want.map(Span::new), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_without_a_panic(text in "\\PC{0,200}") {
+            let _ = Plan::parse(&text);
+        }
+
+        #[test]
+        fn a_damaged_sample_is_read_or_refused_without_a_panic(at in 0..SAMPLE.len(), with in "\\PC{0,3}") {
+            let mut text = SAMPLE.to_owned();
+            if text.is_char_boundary(at) && text.is_char_boundary(at + 1) {
+                text.replace_range(at..=at, &with);
+            }
+            if let Err(problems) = Plan::parse(&text) {
+                assert!(!problems.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! From the text of a plan file to a plan, or to everything that is wrong with it.
+
+use toml_edit::{Document, TableLike};
+
+use crate::base::limits;
+use crate::base::spec::{Realm, RunLimits};
+use crate::plan::address::read_url;
+use crate::plan::document::{
+    AuthMethod, Credential, Plan, SCHEMA, Service, SourceAuth, SourceEnd, TargetEnd,
+};
+use crate::plan::problem::{Problem, nearest};
+use crate::plan::read_bounds::{read_limits, read_schedule, read_select};
+use crate::plan::read_waves::read_waves;
+use crate::plan::strict::{At, Reader, Section};
+
+/// A plan larger than this is not one: 100,000 mailboxes take about 10 MB.
+const PLAN_MAX: usize = 32_000_000;
+
+const TOP_KEYS: &[&str] = &[
+    "schema", "name", "realm", "source", "target", "limits", "schedule", "select", "wave",
+];
+
+pub(super) fn plan(text: &str) -> Result<Plan, Vec<Problem>> {
+    if text.len() > PLAN_MAX {
+        return Err(vec![Problem::at(
+            text,
+            0,
+            "the file is too large for a plan",
+        )]);
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let document = Document::parse(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        // Only the message: the full text of the error quotes the line, which may hold a secret.
+        let message = error.message().lines().next().unwrap_or("not readable");
+        let word: String = message.chars().take(120).collect();
+        vec![Problem::at(text, offset, format!("not TOML: {word}"))]
+    })?;
+    let reader = Reader::new(text);
+    let plan = top(&reader, document.as_table());
+    let problems = reader.into_problems();
+    match plan {
+        Some(plan) if problems.is_empty() => Ok(plan),
+        _ => Err(problems),
+    }
+}
+
+fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
+    let top = Section::new(reader, Some(table), None, "", TOP_KEYS);
+    if let Some(schema) = top.required("schema")
+        && schema.value != SCHEMA
+    {
+        let wanted = format!("this program reads schema `{SCHEMA}` only");
+        reader.refuse(schema.span.as_ref(), wanted);
+    }
+    let name = top.required("name");
+    let realm = top.required("realm").and_then(|realm| {
+        let words = [("live", Realm::Live), ("rehearsal", Realm::Rehearsal)];
+        one_of(reader, "realm", &realm, &words)
+    });
+    // Where the realm is unreadable the rest is judged by the stricter rules.
+    let rules = realm.unwrap_or(Realm::Live);
+    let mut bounds = RunLimits::default();
+    let source = read_source(reader, &top, rules, &mut bounds);
+    let target = read_target(reader, &top, rules);
+    read_limits(reader, &top, rules, &mut bounds);
+    let schedule = read_schedule(reader, &top);
+    let select = read_select(reader, &top, &bounds);
+    let waves = read_waves(reader, &top);
+    Some(Plan {
+        name: name?.value,
+        realm: realm?,
+        source: source?,
+        target: target?,
+        limits: bounds,
+        schedule,
+        select,
+        waves,
+    })
+}
+
+/// The meaning of a word out of a fixed list.
+pub(super) fn one_of<T: Copy>(
+    reader: &Reader<'_>,
+    key: &str,
+    word: &At<String>,
+    words: &[(&str, T)],
+) -> Option<T> {
+    let found = words.iter().find(|(known, _)| *known == word.value);
+    if found.is_none() {
+        let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
+        let hint = nearest(&word.value, &known)
+            .map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
+        let known = known.join(", ");
+        reader.refuse(
+            word.span.as_ref(),
+            format!("`{key}` must be one of {known}{hint}"),
+        );
+    }
+    found.map(|(_, meaning)| *meaning)
+}
+
+/// A service URL that fits the realm: rehearsals stay on this machine, live plans are encrypted unless they stay on it.
+fn url(reader: &Reader<'_>, key: &str, url: At<String>, realm: Realm) -> Option<String> {
+    let reason = match (read_url(&url.value), realm) {
+        (Err(reason), _) => reason.to_owned(),
+        (Ok(facts), Realm::Rehearsal) if !facts.loopback => {
+            format!("`{key}` leaves this machine; a rehearsal stays on loopback (127.0.0.1)")
+        }
+        (Ok(facts), Realm::Live) if !facts.secure && !facts.loopback => {
+            format!("`{key}` must be https, since credentials travel in it")
+        }
+        (Ok(_), _) => return Some(url.value),
+    };
+    reader.refuse(url.span.as_ref(), reason);
+    None
+}
+
+fn read_source<'r, 'a>(
+    reader: &'r Reader<'a>,
+    top: &Section<'r, 'a>,
+    realm: Realm,
+    bounds: &mut RunLimits,
+) -> Option<SourceEnd> {
+    let known = [
+        "ews_url",
+        "autodiscover",
+        "auth",
+        "impersonate",
+        "max_connections",
+    ];
+    if !top.has("source") {
+        top.missing("source");
+        return None;
+    }
+    let section = top.section("source", &known)?;
+    if let Some(item) = section.item("autodiscover") {
+        reader.refuse(
+            item.span().as_ref(),
+            "`autodiscover` is not read by this version; give `ews_url`",
+        );
+    }
+    let ews_url = section
+        .required("ews_url")
+        .and_then(|text| url(reader, "ews_url", text, realm));
+    let most = u64::from(limits::SOURCE_CONNECTIONS_MAX);
+    let why = "one client should not hold more of a server's connections";
+    if let Some(n) = section.number("max_connections", 1, most, why) {
+        bounds.source_connections = narrow(n);
+    }
+    let impersonate = section.truth("impersonate").unwrap_or(true);
+    if !section.has("auth") {
+        section.missing("auth");
+        return None;
+    }
+    let auth = section.section("auth", &["method", "username", "password_env"])?;
+    let words = AuthMethod::ALL.map(|(method, word)| (word, method));
+    let method = auth
+        .required("method")
+        .and_then(|word| one_of(reader, "method", &word, &words));
+    let username = auth.required("username");
+    let password_env = auth
+        .required("password_env")
+        .and_then(|name| variable(reader, "password_env", name));
+    Some(SourceEnd {
+        ews_url: ews_url?,
+        auth: SourceAuth {
+            method: method?,
+            username: username?.value,
+            password_env: password_env?,
+        },
+        impersonate,
+    })
+}
+
+/// The name of an environment variable. A secret written in its place is refused without being repeated.
+fn variable(reader: &Reader<'_>, key: &str, name: At<String>) -> Option<String> {
+    let ok = name
+        .value
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !name.value.starts_with(|c: char| c.is_ascii_digit());
+    if !ok {
+        reader.refuse(
+            name.span.as_ref(),
+            format!("`{key}` names an environment variable (letters, digits, _); it never holds the secret itself"),
+        );
+    }
+    ok.then_some(name.value)
+}
+
+fn read_target<'r, 'a>(
+    reader: &'r Reader<'a>,
+    top: &Section<'r, 'a>,
+    realm: Realm,
+) -> Option<TargetEnd> {
+    let known = [
+        "tenant",
+        "client_id",
+        "credential",
+        "cloud",
+        "login_url",
+        "graph_url",
+    ];
+    if !top.has("target") {
+        top.missing("target");
+        return None;
+    }
+    let section = top.section("target", &known)?;
+    let tenant = section.required("tenant");
+    let client_id = section.required("client_id");
+    let service = read_service(reader, &section, realm);
+    if !section.has("credential") {
+        section.missing("credential");
+        return None;
+    }
+    let credential = section.section("credential", &["secret_env", "certificate"])?;
+    let credential = match (credential.has("secret_env"), credential.has("certificate")) {
+        (true, false) => credential
+            .required("secret_env")
+            .and_then(|name| variable(reader, "secret_env", name))
+            .map(Credential::SecretEnv),
+        (false, true) => credential
+            .required("certificate")
+            .map(|path| Credential::Certificate(path.value)),
+        _ => {
+            reader.refuse(
+                credential.span(),
+                "`credential` holds either `secret_env` or `certificate`",
+            );
+            None
+        }
+    };
+    Some(TargetEnd {
+        tenant: tenant?.value,
+        client_id: client_id?.value,
+        credential: credential?,
+        service: service?,
+    })
+}
+
+fn read_service<'r, 'a>(
+    reader: &'r Reader<'a>,
+    section: &Section<'r, 'a>,
+    realm: Realm,
+) -> Option<Service> {
+    let own = section.has("login_url") || section.has("graph_url");
+    match section.text("cloud") {
+        Some(cloud) if own => {
+            reader.refuse(
+                cloud.span.as_ref(),
+                "`cloud` and `login_url`/`graph_url` exclude each other",
+            );
+            None
+        }
+        Some(cloud) if cloud.value != "global" => {
+            reader.refuse(
+                cloud.span.as_ref(),
+                "`cloud` must be \"global\": mailbox import exists in no other cloud",
+            );
+            None
+        }
+        _ if own => {
+            let login = section.required("login_url");
+            let graph = section.required("graph_url");
+            let login = login.and_then(|text| url(reader, "login_url", text, realm));
+            let graph = graph.and_then(|text| url(reader, "graph_url", text, realm));
+            Some(Service::At {
+                login_url: login?,
+                graph_url: graph?,
+            })
+        }
+        _ if realm == Realm::Rehearsal => {
+            reader.refuse(
+                section.span(),
+                "a rehearsal needs the lab's `login_url` and `graph_url`",
+            );
+            None
+        }
+        _ => Some(Service::Global),
+    }
+}
+
+pub(super) fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

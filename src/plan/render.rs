@@ -1,0 +1,177 @@
+//! The canonical form of a plan: every value written out, in a fixed order, with the quoting TOML prefers.
+
+use std::fmt::Write as _;
+
+use toml_edit::Value;
+
+use crate::base::quantity::{Bytes, Span};
+use crate::base::spec::{Realm, RunLimits, Selection};
+use crate::plan::document::{Credential, Plan, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd};
+use crate::plan::schedule::{DAYS, Schedule, render_time};
+
+/// A string as TOML writes it.
+fn text(value: &str) -> String {
+    Value::from(value).to_string()
+}
+
+/// A list of strings on one line.
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let inner: Vec<String> = values.map(text).collect();
+    format!("[{}]", inner.join(", "))
+}
+
+fn size(bytes: Bytes) -> String {
+    let n = bytes.get();
+    if n > 0 && n.is_multiple_of(1_000_000) {
+        text(&format!("{} MB", n / 1_000_000))
+    } else {
+        text(&format!("{n} B"))
+    }
+}
+
+fn span(span: Span) -> String {
+    let ms = span.get();
+    if ms > 0 && ms.is_multiple_of(1_000) {
+        text(&format!("{} s", ms / 1_000))
+    } else {
+        text(&format!("{ms} ms"))
+    }
+}
+
+/// Writes `key = value` lines; a string grows, so nothing can fail.
+struct Lines(String);
+
+impl Lines {
+    fn put(&mut self, key: &str, value: impl std::fmt::Display) {
+        writeln!(self.0, "{key} = {value}").expect("a string grows");
+    }
+
+    fn head(&mut self, head: &str) {
+        writeln!(self.0, "\n{head}").expect("a string grows");
+    }
+}
+
+pub(super) fn plan(plan: &Plan) -> String {
+    let mut out = Lines(String::new());
+    out.put("schema", text(SCHEMA));
+    out.put("name", text(&plan.name));
+    out.put(
+        "realm",
+        text(match plan.realm {
+            Realm::Live => "live",
+            Realm::Rehearsal => "rehearsal",
+        }),
+    );
+    source(&mut out, &plan.source, &plan.limits);
+    target(&mut out, &plan.target);
+    limits(&mut out, &plan.limits);
+    if let Some(schedule) = &plan.schedule {
+        windows(&mut out, schedule);
+    }
+    select(&mut out, &plan.select);
+    for wave in &plan.waves {
+        out.head("[[wave]]");
+        out.put("name", text(&wave.name));
+        if let Some(day) = &wave.not_before {
+            out.put("not_before", text(day));
+        }
+        let mut rows = String::from("[\n");
+        for pair in &wave.mailboxes {
+            let (source, target) = (text(pair.source.reveal()), text(pair.target.reveal()));
+            writeln!(rows, "  {{ source = {source}, target = {target} }},")
+                .expect("a string grows");
+        }
+        rows.push(']');
+        out.put("mailboxes", rows);
+    }
+    out.0
+}
+
+fn source(out: &mut Lines, end: &SourceEnd, limits: &RunLimits) {
+    out.head("[source]");
+    out.put("ews_url", text(&end.ews_url));
+    let auth = format!(
+        "{{ method = {}, username = {}, password_env = {} }}",
+        text(end.auth.method.word()),
+        text(&end.auth.username),
+        text(&end.auth.password_env)
+    );
+    out.put("auth", auth);
+    out.put("impersonate", end.impersonate);
+    out.put("max_connections", limits.source_connections);
+}
+
+fn target(out: &mut Lines, end: &TargetEnd) {
+    out.head("[target]");
+    out.put("tenant", text(&end.tenant));
+    out.put("client_id", text(&end.client_id));
+    let credential = match &end.credential {
+        Credential::SecretEnv(name) => format!("{{ secret_env = {} }}", text(name)),
+        Credential::Certificate(path) => format!("{{ certificate = {} }}", text(path)),
+    };
+    out.put("credential", credential);
+    match &end.service {
+        Service::Global => out.put("cloud", text("global")),
+        Service::At {
+            login_url,
+            graph_url,
+        } => {
+            out.put("login_url", text(login_url));
+            out.put("graph_url", text(graph_url));
+        }
+    }
+}
+
+fn limits(out: &mut Lines, limits: &RunLimits) {
+    let unlimited = || text("unlimited");
+    out.head("[limits]");
+    out.put(
+        "target_calls_in_flight_per_mailbox",
+        limits.target_calls_in_flight,
+    );
+    out.put(
+        "target_requests_per_10_min",
+        limits
+            .target_requests_per_window
+            .map_or_else(unlimited, |count| count.get().to_string()),
+    );
+    out.put(
+        "target_upload_per_5_min",
+        limits.target_upload_per_window.map_or_else(unlimited, size),
+    );
+    out.put("source_mailboxes_at_once", limits.mailboxes_at_once);
+    out.put("memory", size(limits.spool_total));
+    out.put("spool_memory", size(limits.spool_memory));
+    out.put("visibility_settle", span(limits.settle));
+}
+
+fn windows(out: &mut Lines, schedule: &Schedule) {
+    out.head("[schedule]");
+    out.put("time_zone", text(&schedule.time_zone));
+    let mut rows = String::from("[\n");
+    for window in &schedule.windows {
+        let days = window.days.iter().map(|day| DAYS[usize::from(*day) % 7]);
+        writeln!(
+            rows,
+            "  {{ days = {}, from = {}, to = {} }},",
+            texts(days),
+            text(&render_time(window.from)),
+            text(&render_time(window.to))
+        )
+        .expect("a string grows");
+    }
+    rows.push(']');
+    out.put("windows", rows);
+}
+
+fn select(out: &mut Lines, select: &SelectPlan) {
+    out.head("[select]");
+    let folders = select.exclude_folders.iter().map(String::as_str);
+    out.put("exclude_folders", texts(folders));
+    let day = select.older_than.as_deref().unwrap_or("never");
+    out.put("older_than", text(day));
+    let largest = select
+        .max_item_size
+        .unwrap_or(Selection::default().max_item_size);
+    out.put("max_item_size", size(largest));
+}
