@@ -1,1 +1,17 @@
-//! The JSON calls of Graph, one file per family.
+//! The JSON calls of Graph, one file per family. Both directions: the lab reads requests and writes replies with the same words.
+
+pub mod classify;
+pub mod error;
+pub mod escape;
+pub mod export;
+pub mod export_reader;
+pub mod folders;
+pub mod import;
+pub mod items;
+pub mod json;
+pub mod path;
+pub mod property;
+pub mod query;
+pub mod retry_after;
+pub mod settings;
+pub mod token;

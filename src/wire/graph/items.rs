@@ -1,0 +1,157 @@
+//! Items of a folder, with the properties that identify them (reference/graph.md 1.5).
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::id::{ChangeKey, TargetItemId};
+use crate::base::item::{ItemClass, Placed, SearchKey, Stamp, TargetHeader};
+use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::base::quantity::Bytes;
+use crate::wire::graph::json;
+use crate::wire::graph::property::{self, Property, PropertyId};
+
+/// `mailboxItem`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MailboxItem {
+    /// Id. Always there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_key: Option<String>,
+    /// Message class.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Size as the store counts it.
+    #[serde(deserialize_with = "json::lax_u64")]
+    pub size: u64,
+    /// The expanded properties that exist on this item.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub single_value_extended_properties: Vec<Property>,
+}
+
+/// One page of items.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemPage {
+    /// The items, of all classes.
+    pub value: Vec<MailboxItem>,
+    /// Where the next page is; followed verbatim.
+    #[serde(
+        rename = "@odata.nextLink",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_link: Option<String>,
+}
+
+impl MailboxItem {
+    /// Id and version. Both must be there.
+    pub fn placed(&self, status: u16) -> Result<Placed, Setback> {
+        placed(self.id.as_deref(), self.change_key.as_deref(), status)
+    }
+
+    /// The item in the words of the seam.
+    pub fn into_header(self, status: u16) -> Result<TargetHeader, Setback> {
+        let placed = self.placed(status)?;
+        let value = |id| property::value_of(&self.single_value_extended_properties, id);
+        let key = match value(PropertyId::SEARCH_KEY) {
+            None => None,
+            Some(text) => {
+                let bytes = crate::wire::base64::decode(text)
+                    .map_err(|_| Setback::Misread(MisreadCause::Malformed, Said::status(status)))?;
+                SearchKey::new(bytes)
+            }
+        };
+        let class = ItemClass::new(self.class.clone().unwrap_or_default());
+        let submitted = value(PropertyId::SUBMITTED).and_then(property::filetime);
+        let fallback = Stamp::fallback(value(PropertyId::MESSAGE_ID), &class, submitted);
+        Ok(TargetHeader {
+            placed,
+            key,
+            fallback,
+            class,
+            size: Bytes::new(self.size),
+        })
+    }
+}
+
+/// An item's place from the two texts that name it; neither may be missing or empty.
+pub(super) fn placed(
+    id: Option<&str>,
+    change_key: Option<&str>,
+    status: u16,
+) -> Result<Placed, Setback> {
+    match (id, change_key) {
+        (Some(id), Some(version)) if !id.is_empty() && !version.is_empty() => Ok(Placed {
+            item: TargetItemId::new(id),
+            change_key: ChangeKey::new(version),
+        }),
+        _ => Err(Setback::Misread(
+            MisreadCause::Incomplete,
+            Said::status(status),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn item(body: &str) -> Result<TargetHeader, Setback> {
+        json::read::<MailboxItem>(200, body.as_bytes())?.into_header(200)
+    }
+
+    #[test]
+    fn the_identifying_properties_are_found_whatever_their_zeros() {
+        let header = item(
+            r#"{"id":"AAMk=","changeKey":"CQ","type":"IPM.Note","size":"95000","singleValueExtendedProperties":[
+            {"id":"SystemTime 0x39","value":"2020-01-02T03:04:05Z"},{"id":"String 0x1035","value":"<a@b>"},
+            {"id":"Binary 0x300B","value":"AQID"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(header.key, SearchKey::new([1, 2, 3]));
+        assert_eq!(header.size, Bytes::new(95_000));
+        let submitted = property::filetime("2020-01-02T03:04:05Z");
+        let class = ItemClass::new("IPM.Note");
+        assert_eq!(
+            header.fallback,
+            Stamp::fallback(Some("<a@b>"), &class, submitted)
+        );
+    }
+
+    #[test]
+    fn an_item_without_identity_is_not_understood() {
+        for (body, why) in [
+            ("{}", MisreadCause::Incomplete),
+            (r#"{"id":"a"}"#, MisreadCause::Incomplete),
+            (r#"{"id":"a","changeKey":""}"#, MisreadCause::Incomplete),
+            (
+                r#"{"id":"a","changeKey":"b","singleValueExtendedProperties":[{"id":"Binary 0x300B","value":"?"}]}"#,
+                MisreadCause::Malformed,
+            ),
+        ] {
+            let said = Said::status(200);
+            assert_eq!(item(body), Err(Setback::Misread(why, said)), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn items_survive_their_json(id in ".{1,20}", size: u32, class in ".*", value in ".*") {
+            let item = MailboxItem {
+                id: Some(id),
+                change_key: Some("k".to_owned()),
+                class: Some(class),
+                size: u64::from(size),
+                single_value_extended_properties: vec![Property {
+                    id: PropertyId::MESSAGE_ID.as_replied(),
+                    value: Some(value),
+                }],
+            };
+            let page = ItemPage { value: vec![item], next_link: None };
+            prop_assert_eq!(json::read::<ItemPage>(200, &json::write(&page)), Ok(page));
+        }
+    }
+}
