@@ -34,6 +34,9 @@ pub const TARGET_HOLD_DEFAULT: Span = Span::from_secs(15);
 /// Items per page of a target listing. Up to 999 is used by others, 250 with a binary property expanded (reference/graph.md 1.5).
 pub const TARGET_PAGE: Count = Count::new(250);
 
+/// Folders of one target mailbox; a listing that goes on beyond it does not end. Ten times what Exchange recommends for a mailbox (10,000).
+pub const TARGET_FOLDERS_MAX: usize = 100_000;
+
 /// An import session is renewed this long before it ends (reference/graph.md 1.6).
 pub const IMPORT_SESSION_MARGIN: Span = Span::from_secs(300);
 
@@ -153,6 +156,9 @@ pub const XML_ELEMENTS_MAX: usize = 300_000;
 
 /// An ExportItems reply without its data: 100 messages x 1 KB, ten times over.
 pub const EXPORT_SKELETON_MAX: usize = 1_000_000;
+
+/// An error, a token or a session is at most some KB; more is not read.
+pub const ERROR_BODY_MAX: Bytes = Bytes::new(1_000_000);
 
 /// Piece in which bodies travel: a multiple of 3, so that base64 needs no carry.
 pub const BODY_PIECE: usize = 48 * 1024;

@@ -1,1 +1,12 @@
 //! Layer 5: the target on Microsoft Graph.
+
+mod caller;
+mod content;
+mod folders;
+mod lease;
+mod sessions;
+mod target;
+mod tokens;
+
+pub use target::{GraphOptions, GraphTarget};
+pub use tokens::Credential;

@@ -1,0 +1,194 @@
+//! The folder tree of a mailbox: listed level by level, and made.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::base::id::{TargetFolderId, TargetMailboxId};
+use crate::base::limits;
+use crate::base::mailbox::{FolderOrder, FolderRole, MAIL_FOLDER_CLASS, TargetFolder};
+use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::graph::caller::{Caller, json_post};
+use crate::transport::CallBody;
+use crate::wire::graph::classify::{Asked, is_folder_conflict};
+use crate::wire::graph::folders::{FolderPage, MailboxFolder, NewFolder};
+use crate::wire::graph::json;
+use crate::wire::graph::path::Resource;
+use crate::wire::graph::query::ListQuery;
+
+/// All folders under the root of the user's tree, the root first with role `Top`, parents before children.
+pub(super) async fn tree(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+) -> Result<Vec<TargetFolder>, Setback> {
+    let mut root = one(caller, mailbox, "msgfolderroot").await?;
+    root.role = Some(FolderRole::Top);
+    root.parent = None;
+    let mut seen = BTreeSet::from([root.id.clone()]);
+    let mut waiting = VecDeque::from([root.id.clone()]);
+    let mut tree = vec![root];
+    while let Some(parent) = waiting.pop_front() {
+        for (mut folder, inside) in children(caller, mailbox, &parent).await? {
+            if !seen.insert(folder.id.clone()) {
+                continue;
+            }
+            if tree.len() >= limits::TARGET_FOLDERS_MAX {
+                return Err(endless());
+            }
+            // What this listing says of its children is the truth, whatever the folder says of its parent.
+            folder.parent = Some(parent.clone());
+            if inside {
+                waiting.push_back(folder.id.clone());
+            }
+            tree.push(folder);
+        }
+    }
+    if !tree.iter().skip(1).any(|folder| folder.role.is_some()) {
+        find_roles(caller, mailbox, &mut tree).await?;
+    }
+    Ok(tree)
+}
+
+/// Returns the folder of that name under that parent, or makes it.
+pub(super) async fn ensure(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    order: &FolderOrder,
+) -> Result<TargetFolder, Setback> {
+    if let Some(folder) = named(caller, mailbox, order).await? {
+        return Ok(folder);
+    }
+    match make(caller, mailbox, order).await? {
+        Some(folder) => Ok(folder),
+        // Somebody was quicker, or a folder the listing calls differently has that name.
+        None => named(caller, mailbox, order)
+            .await?
+            .ok_or_else(|| Setback::OurRequest(Said::new(409, "ErrorFolderExists"))),
+    }
+}
+
+/// The folder of exactly that name, byte for byte.
+async fn named(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    order: &FolderOrder,
+) -> Result<Option<TargetFolder>, Setback> {
+    let all = children(caller, mailbox, &order.parent).await?;
+    let found = all.into_iter().map(|(folder, _)| folder);
+    let mut found = found.filter(|folder| folder.name == order.name);
+    Ok(found.next().map(|folder| TargetFolder {
+        parent: Some(order.parent.clone()),
+        ..folder
+    }))
+}
+
+/// Makes a folder; `None` when that name is taken.
+async fn make(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    order: &FolderOrder,
+) -> Result<Option<TargetFolder>, Setback> {
+    let resource = Resource::ChildFolders {
+        mailbox: mailbox.as_str().to_owned(),
+        folder: order.parent.as_str().to_owned(),
+    };
+    // The service takes no class outside this family (reference/graph.md 1.4).
+    let class = if order.class.starts_with("IPF") {
+        order.class.clone()
+    } else {
+        MAIL_FOLDER_CLASS.to_owned()
+    };
+    let body = json::write(&NewFolder {
+        display_name: order.name.clone(),
+        class,
+    });
+    let call = json_post(caller.url(&resource, ""), CallBody::bytes(body));
+    match caller.whole(Asked::MakeFolder, call).await {
+        Ok((status, body)) => {
+            let folder = MailboxFolder::read(status, &body)?;
+            Ok(Some(TargetFolder {
+                parent: Some(order.parent.clone()),
+                ..folder
+            }))
+        }
+        Err(Setback::OurRequest(said)) if is_folder_conflict(&said) => Ok(None),
+        Err(setback) => Err(setback),
+    }
+}
+
+/// The folders directly under `parent`, each with whether it has folders inside.
+async fn children(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    parent: &TargetFolderId,
+) -> Result<Vec<(TargetFolder, bool)>, Setback> {
+    let resource = Resource::ChildFolders {
+        mailbox: mailbox.as_str().to_owned(),
+        folder: parent.as_str().to_owned(),
+    };
+    let query = ListQuery::folders(limits::TARGET_PAGE).encode();
+    let mut next = Some(caller.url(&resource, &query));
+    let mut all = Vec::new();
+    let mut followed = BTreeSet::new();
+    while let Some(url) = next {
+        if all.len() > limits::TARGET_FOLDERS_MAX || !followed.insert(url.clone()) {
+            return Err(endless());
+        }
+        let (status, body) = caller.get(Asked::Folders, url).await?;
+        let page: FolderPage = json::read(status, &body)?;
+        for folder in page.value {
+            // Without a count nobody knows, so we look.
+            let inside = folder.child_folder_count != Some(0);
+            all.push((folder.into_target(status)?, inside));
+        }
+        if let Some(link) = &page.next_link {
+            caller.own_link(link)?;
+        }
+        next = page.next_link;
+    }
+    Ok(all)
+}
+
+/// One folder by id or well-known name.
+async fn one(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    folder: &str,
+) -> Result<TargetFolder, Setback> {
+    let resource = Resource::Folder {
+        mailbox: mailbox.as_str().to_owned(),
+        folder: folder.to_owned(),
+    };
+    let url = caller.url(&resource, &ListQuery::folder().encode());
+    let (status, body) = caller.get(Asked::Folders, url).await?;
+    MailboxFolder::read(status, &body)
+}
+
+/// Asks for each well-known folder by name: a service older than August 2026 does not say the names in its listing
+/// (reference/graph.md 1.4).
+async fn find_roles(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    tree: &mut [TargetFolder],
+) -> Result<(), Setback> {
+    let named = FolderRole::ALL
+        .iter()
+        .filter(|&&role| role != FolderRole::Top)
+        .filter_map(|&role| Some((role, role.graph_name()?)));
+    for (role, name) in named {
+        match one(caller, mailbox, name).await {
+            Ok(found) => {
+                for folder in tree.iter_mut().filter(|folder| folder.id == found.id) {
+                    folder.role = Some(role);
+                }
+            }
+            // Not every mailbox has every one, and not every name is known.
+            Err(Setback::FolderGone | Setback::OurRequest(_)) => {}
+            Err(setback) => return Err(setback),
+        }
+    }
+    Ok(())
+}
+
+/// A listing that does not end.
+pub(super) fn endless() -> Setback {
+    Setback::Misread(MisreadCause::TooLarge, Said::code("endless-listing"))
+}

@@ -1,0 +1,251 @@
+//! The target seam on Graph: mailbox, folders, items by import session, read back by export (reference/graph.md section 1).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::base::id::{MailboxId, TargetFolderId, TargetItemId, TargetMailboxId};
+use crate::base::item::Placed;
+use crate::base::limits;
+use crate::base::mailbox::{FolderOrder, TargetFolder};
+use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, UnreachedCause};
+use crate::base::secret::SafeUrl;
+use crate::graph::caller::{Caller, classify_reply, json_post};
+use crate::graph::content::{export_stream, import_body};
+use crate::graph::folders;
+use crate::graph::sessions::Sessions;
+use crate::graph::tokens::{Credential, Tokens};
+use crate::port::body::{Body, BodyStream};
+use crate::port::clock::Clock;
+use crate::port::target::{Cursor, Target, TargetPage};
+use crate::transport::{Auth, Call, CallBody, CallKind, Http, HttpOptions, Method, TransportError};
+use crate::wire::graph::classify::Asked;
+use crate::wire::graph::export::ExportRequest;
+use crate::wire::graph::import::ImportReply;
+use crate::wire::graph::items::{ItemPage, MailboxItem};
+use crate::wire::graph::json;
+use crate::wire::graph::path::Resource;
+use crate::wire::graph::query::{Disposal, ListQuery};
+use crate::wire::graph::settings::ExchangeSettings;
+
+/// Where the target is and who we are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphOptions {
+    /// `https://login.microsoftonline.com`, or a lab's.
+    pub login_url: String,
+    /// `https://graph.microsoft.com`, or a lab's.
+    pub graph_url: String,
+    /// Tenant id or domain.
+    pub tenant: String,
+    /// Application id.
+    pub client_id: String,
+    /// What proves it.
+    pub credential: Credential,
+    /// Calls in flight to Graph, and as many to the import URLs.
+    pub max_connections: u32,
+}
+
+/// A Microsoft 365 tenant as a target.
+#[derive(Debug)]
+pub struct GraphTarget {
+    caller: Caller,
+    sessions: Sessions,
+    import: Http,
+}
+
+impl GraphTarget {
+    /// Sets up the clients. Reaches nobody.
+    pub fn new(options: GraphOptions, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
+        let http = |most| Http::new(HttpOptions::with_connections(most));
+        let base = options.graph_url.trim_end_matches('/').to_owned();
+        let tokens = Tokens::new(
+            http(1)?,
+            Arc::clone(&clock),
+            options.login_url.trim_end_matches('/'),
+            &base,
+            &options.tenant,
+            &options.client_id,
+            options.credential,
+        );
+        Ok(Self {
+            caller: Caller::new(http(options.max_connections)?, tokens, clock, base),
+            sessions: Sessions::default(),
+            import: http(options.max_connections)?,
+        })
+    }
+
+    /// Fetches a token, to see whether we can sign in. Nothing else is asked.
+    pub async fn sign_in(&self) -> Result<(), Setback> {
+        self.caller.tokens.get().await.map(|_| ())
+    }
+
+    /// Opens an import session where none is open, to see whether this mailbox lets us write.
+    pub async fn open_session(&self, mailbox: &TargetMailboxId) -> Result<(), Setback> {
+        self.sessions.get(&self.caller, mailbox).await.map(|_| ())
+    }
+
+    /// The version of an item, or `Gone`.
+    async fn version(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<Placed, Setback> {
+        let url = self.caller.url(
+            &item_resource(mailbox, folder, item),
+            &ListQuery::version().encode(),
+        );
+        let (status, body) = self.caller.get(Asked::Delete, url).await?;
+        json::read::<MailboxItem>(status, &body)?.placed(status)
+    }
+}
+
+fn item_resource(
+    mailbox: &TargetMailboxId,
+    folder: &TargetFolderId,
+    item: &TargetItemId,
+) -> Resource {
+    Resource::Item {
+        mailbox: mailbox.as_str().to_owned(),
+        folder: folder.as_str().to_owned(),
+        item: item.as_str().to_owned(),
+    }
+}
+
+/// A setback on the way to a create. Whatever became of that earlier call, nothing of the item left this machine.
+fn before_create(setback: Setback) -> Setback {
+    match setback {
+        Setback::Lost(_)
+        | Setback::GatewayGaveUp(_)
+        | Setback::Unwell(_)
+        | Setback::Misread(..) => Setback::Unreached(UnreachedCause::Connect),
+        other => other,
+    }
+}
+
+#[async_trait]
+impl Target for GraphTarget {
+    async fn resolve(&self, user: &MailboxId) -> Result<TargetMailboxId, Setback> {
+        let resource = Resource::Settings {
+            user: user.reveal().to_owned(),
+        };
+        let url = self.caller.url(&resource, "");
+        let (status, body) = self.caller.get(Asked::Settings, url).await?;
+        ExchangeSettings::read(status, &body)
+    }
+
+    async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback> {
+        folders::tree(&self.caller, mailbox).await
+    }
+
+    async fn ensure_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        order: &FolderOrder,
+    ) -> Result<TargetFolder, Setback> {
+        folders::ensure(&self.caller, mailbox, order).await
+    }
+
+    async fn create(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        body: &Body,
+    ) -> Result<Placed, Setback> {
+        let url = self.sessions.get(&self.caller, mailbox).await;
+        let url = url.map_err(before_create)?;
+        let call = Call::new(Method::Post, url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .auth(Auth::InUrl)
+            .body(import_body(folder, body)?)
+            .kind(CallKind::Create);
+        let reply = self.import.send(call).await?;
+        if !reply.is_success() {
+            let now = self.caller.clock.moment();
+            return Err(classify_reply(Asked::Import, reply, now).await);
+        }
+        let status = reply.status();
+        let body = reply.read_all(limits::ERROR_BODY_MAX).await?;
+        ImportReply::read(status, &body)
+    }
+
+    async fn page(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        from: Option<&Cursor>,
+    ) -> Result<TargetPage, Setback> {
+        let url = if let Some(cursor) = from {
+            self.caller.own_link(cursor.as_str())?;
+            cursor.as_str().to_owned()
+        } else {
+            let resource = Resource::Items {
+                mailbox: mailbox.as_str().to_owned(),
+                folder: folder.as_str().to_owned(),
+            };
+            let query = ListQuery::items(limits::TARGET_PAGE);
+            self.caller.url(&resource, &query.encode())
+        };
+        let (status, body) = self.caller.get(Asked::Items, url.clone()).await?;
+        let page: ItemPage = json::read(status, &body)?;
+        // A page that leads to itself would never end.
+        if page.next_link.as_deref() == Some(url.as_str()) {
+            return Err(folders::endless());
+        }
+        let headers = page.value.into_iter().map(|item| item.into_header(status));
+        Ok(TargetPage {
+            items: headers.collect::<Result<_, _>>()?,
+            next: page.next_link.map(Cursor::new),
+        })
+    }
+
+    async fn export(
+        &self,
+        mailbox: &TargetMailboxId,
+        item: &TargetItemId,
+    ) -> Result<BodyStream, Setback> {
+        let resource = Resource::Export {
+            mailbox: mailbox.as_str().to_owned(),
+        };
+        let body = json::write(&ExportRequest {
+            item_ids: vec![item.as_str().to_owned()],
+        });
+        let url = self.caller.url(&resource, "");
+        let call = json_post(url, CallBody::bytes(body)).kind(CallKind::Transfer);
+        let reply = self.caller.send(Asked::Export, call).await?;
+        Ok(export_stream(reply, item.clone()))
+    }
+
+    async fn retract(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+    ) -> Result<(), Setback> {
+        match self.version(mailbox, folder, &placed.item).await {
+            Ok(now) if now == *placed => {}
+            // Somebody worked on it since, so it is no longer only ours.
+            Ok(_) => {
+                return Err(Setback::ItemRefused(Refusal {
+                    why: RefusalWhy::TargetRefused,
+                    said: Said::code("changed-since-created"),
+                }));
+            }
+            Err(Setback::Gone) => return Ok(()),
+            Err(setback) => return Err(setback),
+        }
+        let resource = item_resource(mailbox, folder, &placed.item);
+        let url = self.caller.url(&resource, Disposal::Hard.encode());
+        let call = Call::new(Method::Delete, SafeUrl::new(url));
+        match self.caller.send(Asked::Delete, call).await {
+            Ok(_) | Err(Setback::Gone) => Ok(()),
+            Err(setback) => Err(setback),
+        }
+    }
+
+    fn renew(&self, mailbox: &TargetMailboxId) {
+        self.caller.tokens.forget();
+        self.sessions.forget(mailbox);
+    }
+}
