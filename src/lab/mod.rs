@@ -5,9 +5,16 @@
 
 pub mod direct;
 pub mod fault;
+pub mod populate;
+mod populate_items;
+mod populate_names;
+pub mod truth;
 pub mod world;
 mod world_calls;
 mod world_content;
 mod world_source;
 mod world_store;
 mod world_target;
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ pub struct NewFolder<'a> {
     pub kind: FolderKind,
     /// PidTagAttributeHidden.
     pub hidden: bool,
+    /// Why a right migration leaves it behind, with everything inside; `None` where it is carried.
+    pub stays: Option<&'static str>,
 }
 
 /// One change of a folder.
@@ -169,6 +171,7 @@ impl World {
             role: new.role,
             kind: new.kind,
             hidden: new.hidden,
+            stays: new.stays,
             entry_id,
             items: std::collections::BTreeMap::new(),
             log: Vec::new(),
@@ -231,12 +234,18 @@ impl World {
         Ok(())
     }
 
-    /// Lets every import of items with this item's search key be refused.
+    /// Lets every import of items with this item's search key be refused. An item without one cannot be marked: [`Refused::NoItem`].
     pub fn mark_import_refused(&mut self, mailbox: &str, item: &str) -> Result<(), Refused> {
-        let own = self.source_item_mut(mailbox, item)?;
-        own.import_refused = true;
-        let key: Option<SearchKey> = own.ident.search_key.clone();
-        self.refused_keys.extend(key);
+        let store = self.source_store_mut(mailbox)?;
+        let key = store
+            .items
+            .get(item)
+            .and_then(|i| i.ident.search_key.clone());
+        let key: SearchKey = key.ok_or(Refused::NoItem)?;
+        for own in store.items.values_mut() {
+            own.import_refused |= own.ident.search_key.as_ref() == Some(&key);
+        }
+        self.refused_keys.insert(key);
         Ok(())
     }
 

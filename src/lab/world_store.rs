@@ -36,6 +36,8 @@ pub(super) struct Folder {
     pub(super) role: Option<FolderRole>,
     pub(super) kind: FolderKind,
     pub(super) hidden: bool,
+    /// Why a right migration leaves it behind.
+    pub(super) stays: Option<&'static str>,
     pub(super) entry_id: Vec<u8>,
     /// Items by the sequence number of their arrival.
     pub(super) items: BTreeMap<u64, String>,

@@ -85,6 +85,7 @@ impl World {
         let beside = self.target_folder_of(None, "Deletions", "IPF.Note");
         store.add_folder(Folder {
             role: Some(FolderRole::RecoverableDeletions),
+            stays: Some("recoverable items"),
             ..beside
         });
         self.target.insert(id.clone(), store);
@@ -332,6 +333,7 @@ impl World {
             role: None,
             kind: FolderKind::Generic,
             hidden: false,
+            stays: None,
             entry_id: self.id_text(34, true).into_bytes(),
             items: BTreeMap::new(),
             log: Vec::new(),

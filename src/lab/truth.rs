@@ -1,0 +1,84 @@
+//! The truth: what each side really holds, straight from the world, for whoever checks a migration from outside.
+//!
+//! The lab knows what must stay because it made it so; it does not ask the product's rules.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::world::World;
+use super::world_store::{Folder, Item, Store};
+use crate::base::mailbox::{FolderPath, FolderRole, MAIL_FOLDER_CLASS};
+
+/// The document of the contract's `truth_url`: for each side and mailbox the folders a right migration carries, and what it leaves.
+pub fn truth(world: &World) -> Value {
+    let side = |stores: &BTreeMap<String, Store>| {
+        stores
+            .values()
+            .map(|store| (store.address.clone(), mailbox(store)))
+            .collect::<Map<_, _>>()
+    };
+    json!({"source": side(&world.source), "target": side(&world.target)})
+}
+
+fn mailbox(store: &Store) -> Value {
+    let mut folders = Vec::new();
+    let mut left_out = Vec::new();
+    for folder in store.order.iter().filter_map(|id| store.folders.get(id)) {
+        let (path, why) = place(store, folder);
+        let items = folder.items.values().filter_map(|id| store.items.get(id));
+        if let Some(why) = why {
+            left_out.push(json!({"path": path, "why": why, "items": folder.items.len()}));
+            continue;
+        }
+        if folder.role == Some(FolderRole::Top) && folder.items.is_empty() {
+            continue;
+        }
+        let class = if folder.class.is_empty() {
+            MAIL_FOLDER_CLASS
+        } else {
+            &folder.class
+        };
+        let items: Vec<Value> = items.map(item_json).collect();
+        folders.push(json!({"path": path, "class": class, "items": items}));
+    }
+    json!({"folders": folders, "left_out": left_out})
+}
+
+/// A folder's path from the top, default folders by their English name, and why it stays behind, where it or a folder above it does.
+fn place(store: &Store, folder: &Folder) -> (FolderPath, Option<&'static str>) {
+    let mut names = Vec::new();
+    let mut why = None;
+    let mut beside = true;
+    let mut at = Some(folder);
+    while let Some(own) = at {
+        why = why.or(own.stays);
+        if own.role == Some(FolderRole::Top) {
+            beside = false;
+            break;
+        }
+        names.push(own.role.map_or(own.name.as_str(), |role| role.english()));
+        at = own.parent.as_ref().and_then(|id| store.folders.get(id));
+    }
+    names.reverse();
+    let why = why.or(beside.then_some("outside the user's tree"));
+    (FolderPath::of(names), why)
+}
+
+fn item_json(item: &Item) -> Value {
+    let mut out = json!({
+        "search_key": item.ident.search_key.as_ref().map(ToString::to_string),
+        "class": item.ident.class.as_str(),
+        "message_id": item.ident.message_id,
+        "read": item.ident.read(),
+        "sha256": item.content.digest().map(|digest| digest.to_string()),
+        "size": item.size.get(),
+    });
+    if item.corrupt {
+        out["corrupt"] = Value::Bool(true);
+    }
+    if item.import_refused {
+        out["import_refused"] = Value::Bool(true);
+    }
+    out
+}
