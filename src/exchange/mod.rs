@@ -1,1 +1,8 @@
-//! Layer 5: the source on EWS.
+//! Layer 5: the source, an Exchange 2016 read by EWS. Nothing here writes, and nothing here tries twice.
+
+mod client;
+mod source;
+mod survey;
+
+pub use client::SignIn;
+pub use source::ExchangeSource;
