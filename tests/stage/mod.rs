@@ -1,0 +1,524 @@
+//! The stage for crash sweep and simulation: a small world, the engine on its direct face, a counter that can stop the process at any
+//! step, and an oracle that knows what is where.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test file uses its own part of the stage"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use mailferry::base::dice::Dice;
+use mailferry::base::event::Event;
+use mailferry::base::fact::{Bucket, CopyRow, Fact, FolderRow, JobRow};
+use mailferry::base::id::{
+    FolderId, FolderNo, ItemId, JobId, MailboxId, RunId, SyncToken, TargetFolderId, TargetItemId,
+    TargetMailboxId, WorkerId,
+};
+use mailferry::base::item::{ItemKey, Placed};
+use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
+use mailferry::base::outcome::Setback;
+use mailferry::base::quantity::{Count, Moment, Span, Tick};
+use mailferry::base::spec::{JobSpec, RunLimits, RunSpec, Selection};
+use mailferry::engine::clock::TokioClock;
+use mailferry::engine::control::control;
+use mailferry::engine::ports::Ports;
+use mailferry::engine::run::{RunEnd, RunOrder, run};
+use mailferry::lab::direct::{DirectSource, DirectTarget, SharedWorld, lock};
+use mailferry::lab::fault::Weather;
+use mailferry::lab::world::Content;
+use mailferry::lab::world::NewFolder;
+use mailferry::lab::world::{Now, World, WorldOptions};
+use mailferry::port::body::{Body, BodyStream};
+use mailferry::port::clock::Clock;
+use mailferry::port::ledger::{Lease, Ledger, LedgerError};
+use mailferry::port::sink::EventSink;
+use mailferry::port::source::{Changes, ExportSink, Source, SourcePage};
+use mailferry::port::target::{Cursor, Target, TargetPage};
+use mailferry::wire::item_stream::digest_of;
+
+/// Civil time 0 of every stage.
+pub const ANCHOR: Moment = Moment::from_unix_ms(1_780_000_000_000);
+
+/// A listener that hears nothing.
+#[derive(Debug)]
+pub struct Deaf;
+
+impl EventSink for Deaf {
+    fn emit(&self, _: &Event) {}
+}
+
+/// What a world is made of.
+#[derive(Clone, Debug)]
+pub struct Knobs {
+    pub world: WorldOptions,
+    pub mailboxes: u32,
+    /// Items per mailbox and folder.
+    pub inbox: u32,
+    pub lab: u32,
+    pub calendar: u32,
+    /// Of the inbox items, how many are further copies of the first.
+    pub copies: u32,
+    pub body: u64,
+    pub latency: Span,
+    pub settle: Span,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            world: WorldOptions {
+                lag: Span::from_secs(5),
+                ..WorldOptions::default()
+            },
+            mailboxes: 1,
+            inbox: 5,
+            lab: 3,
+            calendar: 2,
+            copies: 2,
+            body: 300,
+            latency: Span::new(20),
+            settle: Span::from_secs(30),
+        }
+    }
+}
+
+pub fn address(n: u32) -> MailboxId {
+    MailboxId::new(format!("m{n}@clinic.example"))
+}
+
+fn fill(
+    world: &mut World,
+    mailbox: &str,
+    folder: &str,
+    seeds: impl Iterator<Item = u64>,
+    body: u64,
+) {
+    for seed in seeds {
+        // Every seventh is larger than the rest together, so that groups differ.
+        let body = if seed % 7 == 3 { body * 50 } else { body };
+        world
+            .add_source_item(mailbox, folder, Content::Plain { seed, body }, ANCHOR)
+            .unwrap();
+    }
+}
+
+/// Builds the world of these knobs.
+pub fn build(knobs: &Knobs) -> SharedWorld {
+    let mut world = World::new(knobs.world.clone());
+    for n in 0..knobs.mailboxes {
+        let address = address(n);
+        let name = address.reveal();
+        world.add_source_mailbox(&address);
+        let german = BTreeMap::from([(FolderRole::Inbox, "Posteingang")]);
+        world.add_target_mailbox(&address, &german);
+        world.pair(&address, &address);
+        let folder = |parent, name, class, role| NewFolder {
+            parent,
+            name,
+            class,
+            role,
+            kind: FolderKind::Generic,
+            hidden: false,
+            stays: None,
+        };
+        let mut add = |new: NewFolder<'_>| world.add_source_folder(name, &new).unwrap();
+        let top = add(folder(
+            None,
+            "Oberste Ebene",
+            "IPF.Note",
+            Some(FolderRole::Top),
+        ));
+        let inbox = add(folder(
+            Some(&top),
+            "Eingang",
+            "IPF.Note",
+            Some(FolderRole::Inbox),
+        ));
+        let lab = add(folder(Some(&inbox), "Lab/results", "IPF.Note", None));
+        let empty = add(folder(Some(&lab), " leer", "IPF.Note", None));
+        let calendar = add(folder(
+            Some(&top),
+            "Kalender",
+            "IPF.Appointment",
+            Some(FolderRole::Calendar),
+        ));
+        let hidden = NewFolder {
+            hidden: true,
+            ..folder(Some(&top), "Quick Steps", "IPF.Note", None)
+        };
+        let hidden = add(hidden);
+        assert_ne!(empty, hidden);
+        let base = u64::from(n) * 10_000;
+        let first = base + 1;
+        let copies = std::iter::repeat_n(first, knobs.copies.min(knobs.inbox) as usize);
+        let others = u64::from(knobs.inbox.saturating_sub(knobs.copies));
+        fill(
+            &mut world,
+            name,
+            &inbox,
+            copies.chain((0..others).map(|i| first + i)),
+            knobs.body,
+        );
+        fill(
+            &mut world,
+            name,
+            &lab,
+            (0..u64::from(knobs.lab)).map(|i| base + 2_000 + i),
+            knobs.body,
+        );
+        let events = (0..u64::from(knobs.calendar)).map(|i| base + 4_000 + i);
+        fill(&mut world, name, &calendar, events, knobs.body);
+        fill(
+            &mut world,
+            name,
+            &hidden,
+            std::iter::once(base + 6_000),
+            knobs.body,
+        );
+    }
+    Arc::new(Mutex::new(world))
+}
+
+pub fn spec(knobs: &Knobs) -> RunSpec {
+    let job = |n| JobSpec {
+        job: JobId(n),
+        source: address(n),
+        target: address(n),
+    };
+    RunSpec {
+        jobs: (0..knobs.mailboxes).map(job).collect(),
+        limits: RunLimits {
+            settle: knobs.settle,
+            ..RunLimits::default()
+        },
+        select: Selection::default(),
+    }
+}
+
+/// Counts steps; at the chosen one the process stops for good.
+#[derive(Debug)]
+pub struct Steps {
+    taken: AtomicU64,
+    last: u64,
+    stopped: Notify,
+}
+
+impl Steps {
+    pub fn until(last: u64) -> Arc<Self> {
+        Arc::new(Self {
+            taken: AtomicU64::new(0),
+            last,
+            stopped: Notify::new(),
+        })
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    async fn step(&self) {
+        if self.taken.fetch_add(1, Ordering::SeqCst) >= self.last {
+            self.stopped.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A seam whose every call is two steps: one before it takes effect, one after.
+#[derive(Debug)]
+pub struct Stepped<T> {
+    inner: T,
+    steps: Arc<Steps>,
+}
+
+macro_rules! stepped {
+    ($self:ident . $call:ident ( $($arg:expr),* )) => {{
+        $self.steps.step().await;
+        let out = $self.inner.$call($($arg),*).await;
+        $self.steps.step().await;
+        out
+    }};
+}
+
+#[async_trait]
+impl Source for Stepped<DirectSource> {
+    async fn folders(&self, mailbox: &MailboxId) -> Result<Vec<SourceFolder>, Setback> {
+        stepped!(self.folders(mailbox))
+    }
+    async fn changes(
+        &self,
+        mailbox: &MailboxId,
+        folder: &FolderId,
+        token: Option<&SyncToken>,
+        at_most: Count,
+    ) -> Result<Changes, Setback> {
+        stepped!(self.changes(mailbox, folder, token, at_most))
+    }
+    async fn page(
+        &self,
+        mailbox: &MailboxId,
+        folder: &FolderId,
+        offset: Count,
+        at_most: Count,
+    ) -> Result<SourcePage, Setback> {
+        stepped!(self.page(mailbox, folder, offset, at_most))
+    }
+    async fn export(
+        &self,
+        mailbox: &MailboxId,
+        items: &[ItemId],
+        sink: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback> {
+        stepped!(self.export(mailbox, items, sink))
+    }
+}
+
+#[async_trait]
+impl Target for Stepped<DirectTarget> {
+    async fn resolve(&self, user: &MailboxId) -> Result<TargetMailboxId, Setback> {
+        stepped!(self.resolve(user))
+    }
+    async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback> {
+        stepped!(self.folders(mailbox))
+    }
+    async fn ensure_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        order: &FolderOrder,
+    ) -> Result<TargetFolder, Setback> {
+        stepped!(self.ensure_folder(mailbox, order))
+    }
+    async fn create(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        body: &Body,
+    ) -> Result<Placed, Setback> {
+        stepped!(self.create(mailbox, folder, body))
+    }
+    async fn page(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        from: Option<&Cursor>,
+    ) -> Result<TargetPage, Setback> {
+        stepped!(self.page(mailbox, folder, from))
+    }
+    async fn export(
+        &self,
+        mailbox: &TargetMailboxId,
+        item: &TargetItemId,
+    ) -> Result<BodyStream, Setback> {
+        stepped!(self.export(mailbox, item))
+    }
+    async fn retract(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+    ) -> Result<(), Setback> {
+        stepped!(self.retract(mailbox, folder, placed))
+    }
+    fn renew(&self, mailbox: &TargetMailboxId) {
+        self.inner.renew(mailbox);
+    }
+}
+
+#[async_trait]
+impl Ledger for Stepped<Arc<dyn Ledger>> {
+    async fn register(&self, jobs: &[JobRow]) -> Result<(), LedgerError> {
+        stepped!(self.register(jobs))
+    }
+    async fn claim(&self, job: JobId, who: &WorkerId) -> Result<Lease, LedgerError> {
+        stepped!(self.claim(job, who))
+    }
+    async fn append(&self, lease: &Lease, facts: &[Fact]) -> Result<(), LedgerError> {
+        stepped!(self.append(lease, facts))
+    }
+    async fn jobs(&self) -> Result<Vec<JobRow>, LedgerError> {
+        self.inner.jobs().await
+    }
+    async fn folders(&self, job: JobId) -> Result<Vec<FolderRow>, LedgerError> {
+        self.inner.folders(job).await
+    }
+    async fn copies(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        after: Option<ItemKey>,
+        at_most: Count,
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        self.inner.copies(job, folder, after, at_most).await
+    }
+    async fn copy(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        key: ItemKey,
+    ) -> Result<Option<CopyRow>, LedgerError> {
+        self.inner.copy(job, folder, key).await
+    }
+}
+
+/// Runs the engine once. `None`: the process stopped at its last step.
+pub async fn act(
+    knobs: &Knobs,
+    world: &SharedWorld,
+    ledger: &Arc<dyn Ledger>,
+    clock: &Arc<dyn Clock>,
+    steps: &Arc<Steps>,
+    spool_dir: &Path,
+) -> Option<RunEnd> {
+    let source = DirectSource::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
+    let target = DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
+    let ports = Ports {
+        source: Arc::new(Stepped {
+            inner: source,
+            steps: Arc::clone(steps),
+        }),
+        target: Arc::new(Stepped {
+            inner: target,
+            steps: Arc::clone(steps),
+        }),
+        ledger: Arc::new(Stepped {
+            inner: Arc::clone(ledger),
+            steps: Arc::clone(steps),
+        }),
+        clock: Arc::clone(clock),
+        events: Arc::new(Deaf),
+    };
+    let order = RunOrder {
+        spec: Arc::new(spec(knobs)),
+        run: RunId::new("stage"),
+        dice: Dice::new(knobs.world.seed),
+        spool_dir: spool_dir.to_owned(),
+    };
+    let (lever, control) = control();
+    tokio::select! {
+        biased;
+        () = steps.stopped.notified() => None,
+        end = run(ports, order, &lever, &control) => Some(end),
+    }
+}
+
+pub fn clock() -> Arc<dyn Clock> {
+    Arc::new(TokioClock::starting_at(ANCHOR))
+}
+
+/// What one side holds: (folder, digest) -> how often.
+pub type Holdings = BTreeMap<(String, String), u32>;
+
+const FAR: Now = Now {
+    tick: Tick::new(u64::MAX),
+    moment: ANCHOR,
+};
+
+/// What should be carried, straight from the world.
+pub fn source_truth(world: &SharedWorld, mailbox: &MailboxId) -> Holdings {
+    let world = lock(world);
+    let name = mailbox.reveal();
+    let mut out = Holdings::new();
+    for folder in world.source_folders(name).unwrap() {
+        if folder.hidden || folder.parent.is_none() {
+            continue;
+        }
+        let path = folder
+            .role
+            .map_or(folder.name.clone(), |role| role.english().to_owned());
+        for item in world.find(name, &folder.id, 0, 1_000).unwrap().items {
+            let stream = world.source_export(name, &item.id).unwrap().stream;
+            let digest = digest_of(&stream).digest.unwrap().to_string();
+            *out.entry((path.clone(), digest)).or_default() += 1;
+        }
+    }
+    out
+}
+
+/// What is on the target, seen or not yet seen, straight from the world.
+pub fn target_truth(world: &SharedWorld, mailbox: &MailboxId) -> Holdings {
+    let world = lock(world);
+    let id = world.resolve(mailbox.reveal()).unwrap();
+    let mut out = Holdings::new();
+    for folder in world.target_folders(FAR, &id).unwrap() {
+        let path = folder
+            .role
+            .map_or(folder.name.clone(), |role| role.english().to_owned());
+        for item in world
+            .target_items(FAR, &id, &folder.id, None, 999)
+            .unwrap()
+            .items
+        {
+            let (_, stream) = world.target_export(&id, &item.id).unwrap();
+            let digest = digest_of(&stream).digest.unwrap().to_string();
+            *out.entry((path.clone(), digest)).or_default() += 1;
+        }
+    }
+    out
+}
+
+/// Safety: nothing is there more often than at the source, nothing that is not of the source, the source untouched, nobody invited.
+pub fn assert_never_twice(world: &SharedWorld, knobs: &Knobs, seed: &str) {
+    for n in 0..knobs.mailboxes {
+        let (source, target) = (
+            source_truth(world, &address(n)),
+            target_truth(world, &address(n)),
+        );
+        for (what, times) in &target {
+            let allowed = source.get(what).copied().unwrap_or(0);
+            assert!(
+                *times <= allowed,
+                "{seed}: {} is there {times} times, should be {allowed}",
+                what.0
+            );
+        }
+    }
+    let stats = lock(world).stats();
+    assert_eq!(stats["source_writes"], 0, "{seed}");
+    assert_eq!(stats["invitations"], 0, "{seed}");
+}
+
+/// Liveness: everything is there exactly as often as at the source.
+pub fn assert_everything_once(world: &SharedWorld, knobs: &Knobs, seed: &str) {
+    for n in 0..knobs.mailboxes {
+        let (source, target) = (
+            source_truth(world, &address(n)),
+            target_truth(world, &address(n)),
+        );
+        assert!(!source.is_empty());
+        assert!(
+            source == target,
+            "{seed}: mailbox {n} differs: {} and {}",
+            source.len(),
+            target.len()
+        );
+    }
+}
+
+/// Nothing in doubt, nothing waiting, nothing parked: every row is confirmed.
+pub async fn assert_all_confirmed(ledger: &Arc<dyn Ledger>, knobs: &Knobs, seed: &str) {
+    let balance = mailferry::engine::balance::take(ledger.as_ref())
+        .await
+        .unwrap();
+    let totals = balance.totals();
+    let want = u64::from(knobs.mailboxes) * u64::from(knobs.inbox + knobs.lab + knobs.calendar);
+    assert_eq!(totals.source.get(), want, "{seed}: {totals:?}");
+    assert_eq!(
+        totals.of(Bucket::Confirmed),
+        totals.source,
+        "{seed}: {totals:?}"
+    );
+    assert_eq!(totals.unexplained(), Count::ZERO);
+}
+
+pub fn set_weather(world: &SharedWorld, weather: Weather) {
+    lock(world).set_weather(weather);
+}
