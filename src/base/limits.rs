@@ -160,6 +160,9 @@ pub const EXPORT_SKELETON_MAX: usize = 1_000_000;
 /// An error, a token or a session is at most some KB; more is not read.
 pub const ERROR_BODY_MAX: Bytes = Bytes::new(1_000_000);
 
+/// The largest request body the lab reads: the largest item in Base64, and a frame.
+pub const LAB_BODY_MAX: Bytes = Bytes::new(ITEM_MAX.get() / 3 * 4 + 1_000_000);
+
 /// Piece in which bodies travel: a multiple of 3, so that base64 needs no carry.
 pub const BODY_PIECE: usize = 48 * 1024;
 

@@ -4,10 +4,12 @@
 //! the direct one for simulations) only translate. The lab counts limits by its own means and never with the product's code.
 
 pub mod direct;
+pub mod face;
 pub mod fault;
 pub mod populate;
 mod populate_items;
 mod populate_names;
+pub mod record;
 pub mod truth;
 pub mod world;
 mod world_calls;

@@ -1,0 +1,238 @@
+//! What both HTTP faces share: the world under its lock, the lab's clock, calls in flight, and the means to break a connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::{fmt, io};
+
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::http::Extensions;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::direct::{SharedWorld, lock};
+use super::fault::{CallKind, Fault};
+use super::world::{Busy, Now, Ticket, World};
+use crate::base::event::Side;
+use crate::base::quantity::{Bytes, Span};
+use crate::port::clock::Clock;
+
+/// A face's view of the lab.
+#[derive(Clone, Debug)]
+pub struct Face {
+    /// The world.
+    pub world: SharedWorld,
+    /// The lab's time; the system's is never asked.
+    pub clock: Arc<dyn Clock>,
+    /// How long a call takes: half before it takes effect, half after.
+    pub latency: Span,
+}
+
+impl Face {
+    /// The time, on both clocks.
+    pub fn now(&self) -> Now {
+        Now {
+            tick: self.clock.tick(),
+            moment: self.clock.moment(),
+        }
+    }
+
+    /// Does something with the world. Never hold it across an await.
+    pub fn with<T>(&self, act: impl FnOnce(&mut World, Now) -> T) -> T {
+        act(&mut lock(&self.world), self.now())
+    }
+
+    /// Lets half of a call's latency pass.
+    pub async fn half_latency(&self) {
+        self.pass(Span::new(self.latency.get() / 2)).await;
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, span: Span) {
+        if span > Span::ZERO {
+            self.clock.sleep_until(self.clock.tick() + span).await;
+        }
+    }
+
+    /// Admits a call and draws its weather; see [`World::begin`] and [`World::fault`].
+    pub fn begin(
+        &self,
+        side: Side,
+        mailbox: &str,
+        bytes_in: Bytes,
+        upload: bool,
+        kind: CallKind,
+    ) -> Result<(Flight, Option<Fault>), Busy> {
+        self.with(|world, now| {
+            let ticket = world.begin(now, side, mailbox, bytes_in, upload)?;
+            let flight = Flight {
+                world: Arc::clone(&self.world),
+                ticket: Some(ticket),
+            };
+            Ok((flight, world.fault(kind)))
+        })
+    }
+
+    /// Notes a request that breaks a published rule.
+    pub fn invalid(&self, side: Side, why: &str) {
+        self.with(|world, now| world.note_invalid(now, side, why));
+    }
+}
+
+/// A call in flight. Ends when told to, or when dropped: a client that goes away in the middle is no longer in flight.
+#[derive(Debug)]
+pub struct Flight {
+    world: SharedWorld,
+    ticket: Option<Ticket>,
+}
+
+impl Flight {
+    /// Ends the call. Do it before the first byte of the answer leaves, so that a client may call again when it has it.
+    pub fn end(mut self, bytes_out: Bytes) {
+        self.finish(bytes_out);
+    }
+
+    fn finish(&mut self, bytes_out: Bytes) {
+        if let Some(ticket) = self.ticket.take() {
+            lock(&self.world).end(ticket, bytes_out);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.finish(Bytes::ZERO);
+    }
+}
+
+/// The scissors of one connection. Every request carries them.
+#[derive(Clone, Default)]
+pub struct Scissors(Arc<AtomicBool>);
+
+impl Scissors {
+    /// The scissors of the connection a request came on. A request without a connection (a test's) gets some that cut nothing.
+    pub fn of(extensions: &Extensions) -> Self {
+        let own = extensions.get::<ConnectInfo<Self>>();
+        own.map(|ConnectInfo(own)| own.clone()).unwrap_or_default()
+    }
+
+    /// Breaks the connection: whatever the handler answers now does not arrive.
+    pub fn cut(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for Scissors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scissors(cut: {})", self.is_cut())
+    }
+}
+
+impl Connected<IncomingStream<'_, Door>> for Scissors {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        stream.io().scissors.clone()
+    }
+}
+
+/// A listener on loopback whose connections can be cut.
+#[derive(Debug)]
+pub struct Door(TcpListener);
+
+impl Door {
+    /// Opens a door on 127.0.0.1; port 0 takes a free one.
+    pub async fn open(port: u16) -> io::Result<Self> {
+        TcpListener::bind(("127.0.0.1", port)).await.map(Self)
+    }
+
+    /// On which port.
+    pub fn port(&self) -> io::Result<u16> {
+        Ok(self.0.local_addr()?.port())
+    }
+}
+
+impl Listener for Door {
+    type Io = Thread;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Thread, Self::Addr) {
+        let (stream, from) = Listener::accept(&mut self.0).await;
+        // Small answers must not wait for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let thread = Thread {
+            stream,
+            scissors: Scissors::default(),
+        };
+        (thread, from)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// A connection that can be cut.
+#[derive(Debug)]
+pub struct Thread {
+    stream: TcpStream,
+    scissors: Scissors,
+}
+
+impl Thread {
+    fn whole(&self) -> io::Result<()> {
+        if self.scissors.is_cut() {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl AsyncRead for Thread {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.whole()?;
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Thread {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.whole()?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.whole()?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.whole()?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
