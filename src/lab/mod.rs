@@ -3,7 +3,10 @@
 //! [`world`] holds what both sides hold and refuses what the services refuse; the faces (SOAP and Graph over HTTP, and
 //! the direct one for simulations) only translate. The lab counts limits by its own means and never with the product's code.
 
+pub mod control;
 pub mod direct;
+mod direct_source;
+mod direct_target;
 pub mod face;
 pub mod fault;
 pub mod populate;
@@ -14,9 +17,14 @@ pub mod truth;
 pub mod world;
 mod world_calls;
 mod world_content;
+mod world_rewrite;
 mod world_source;
 mod world_store;
+mod world_sync;
 mod world_target;
+mod world_users;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_world;

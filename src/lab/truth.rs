@@ -65,6 +65,11 @@ fn place(store: &Store, folder: &Folder) -> (FolderPath, Option<&'static str>) {
     (FolderPath::of(names), why)
 }
 
+/// A folder's path from the top, default folders by their English name.
+pub(super) fn path_of(store: &Store, folder: &Folder) -> FolderPath {
+    place(store, folder).0
+}
+
 fn item_json(item: &Item) -> Value {
     let mut out = json!({
         "search_key": item.ident.search_key.as_ref().map(ToString::to_string),

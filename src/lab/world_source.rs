@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use sha2::{Digest as _, Sha256};
-
-use super::world::{FolderRow, ItemRow, Now, Refused, World, folder_row, item_row};
+use super::world::{FolderRow, ItemRow, Refused, World, folder_row, item_row};
 use super::world_content::{Content, Ident, moment_of};
-use super::world_store::{Deed, Folder, Item, LogEntry, Store};
+use super::world_rewrite::delivered;
+use super::world_store::{Folder, Item, Store};
 use crate::base::id::MailboxId;
 use crate::base::item::SearchKey;
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Moment, Tick};
-use crate::wire::item_stream::{decode, digest_of, tags};
+use crate::wire::item_stream::{decode, digest_of};
 
 /// A folder to be made.
 #[derive(Clone, Debug)]
@@ -33,43 +31,6 @@ pub struct NewFolder<'a> {
     pub stays: Option<&'static str>,
 }
 
-/// One change of a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SyncChange {
-    /// An item appeared.
-    Create(Box<ItemRow>),
-    /// An item was edited.
-    Update(Box<ItemRow>),
-    /// An item left the folder.
-    Delete(String),
-    /// Only the read flag changed.
-    ReadFlag(String, bool),
-}
-
-/// One page of changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncPage {
-    /// The changes.
-    pub changes: Vec<SyncChange>,
-    /// The new sync state.
-    pub state: String,
-    /// True when nothing more is waiting.
-    pub last: bool,
-}
-
-/// One page of FindItem.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Find {
-    /// The items, newest first.
-    pub items: Vec<ItemRow>,
-    /// Items in the folder.
-    pub total: u64,
-    /// Where the next page begins.
-    pub next: u64,
-    /// True when this is the last page.
-    pub last: bool,
-}
-
 /// One exported item.
 #[derive(Clone, Debug)]
 pub struct Export {
@@ -88,45 +49,6 @@ pub struct RenIds {
     pub plain: Vec<Vec<u8>>,
     /// PidTagAdditionalRenEntryIdsEx (0x36D9).
     pub extended: Vec<u8>,
-}
-
-/// Where a sync state stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stand {
-    /// Changes up to here are delivered, or are part of the first listing.
-    upto: u64,
-    /// The first listing: items that arrived before this one are still to come.
-    below: Option<u64>,
-}
-
-/// Length of a sync state before base64: Exchange's are 500 bytes and more.
-const STATE_BYTES: usize = 400;
-
-fn state_of(folder: &str, stand: Stand) -> String {
-    let mut raw = Vec::with_capacity(STATE_BYTES);
-    raw.extend(stand.upto.to_le_bytes());
-    raw.extend(stand.below.unwrap_or(u64::MAX).to_le_bytes());
-    let seal = Sha256::new()
-        .chain_update(&raw)
-        .chain_update(folder.as_bytes())
-        .finalize();
-    raw.extend(seal);
-    while raw.len() < STATE_BYTES {
-        raw.push(raw[raw.len() - 29] ^ 0x5A);
-    }
-    base64::engine::general_purpose::STANDARD.encode(raw)
-}
-
-fn stand_of(folder: &str, state: &str) -> Option<Stand> {
-    let raw = base64::engine::general_purpose::STANDARD
-        .decode(state)
-        .ok()?;
-    let number = |at: usize| Some(u64::from_le_bytes(raw.get(at..at + 8)?.try_into().ok()?));
-    let stand = Stand {
-        upto: number(0)?,
-        below: number(8).filter(|n| *n != u64::MAX),
-    };
-    (state_of(folder, stand) == state).then_some(stand)
 }
 
 impl World {
@@ -200,12 +122,9 @@ impl World {
             }
             _ => {
                 let stream = content.stream().ok_or(Refused::Discarded)?;
-                let delivered = decode(&stream)
-                    .as_ref()
-                    .and_then(|m| m.get(tags::MESSAGE_DELIVERY_TIME)?.try_into().ok())
-                    .map(|raw| moment_of(u64::from_le_bytes(raw)));
+                let at = decode(&stream).and_then(|message| delivered(&message));
                 let ident = Ident::of(&digest_of(&stream));
-                (ident, delivered, stream.len() as u64)
+                (ident, at, stream.len() as u64)
             }
         };
         let id = self.item_id(mailbox);
@@ -322,61 +241,6 @@ impl World {
         Ok(item_row(id, item))
     }
 
-    /// What changed in a folder since a state (reference/ews.md section 1, SyncFolderItems); without one, everything, newest first.
-    pub fn sync(
-        &self,
-        mailbox: &str,
-        folder: &str,
-        state: Option<&str>,
-        at_most: u64,
-    ) -> Result<SyncPage, Refused> {
-        let store = self.source_store(mailbox)?;
-        let own = find_folder(store, folder)?;
-        if own.kind == FolderKind::Search {
-            return Err(Refused::SearchFolder);
-        }
-        let stand = match state {
-            None => Stand {
-                upto: self.seq,
-                below: Some(u64::MAX - 1),
-            },
-            Some(state) => stand_of(folder, state).ok_or(Refused::BadState)?,
-        };
-        let at_most = usize::try_from(at_most.clamp(1, 512)).expect("at most 512");
-        Ok(match stand.below {
-            Some(below) => first_listing(store, own, stand.upto, below, at_most),
-            None => changes_since(store, own, stand.upto, at_most),
-        })
-    }
-
-    /// One page of a plain listing, newest first; `at_most` is capped at 1,000 as the server does.
-    pub fn find(
-        &self,
-        mailbox: &str,
-        folder: &str,
-        offset: u64,
-        at_most: u64,
-    ) -> Result<Find, Refused> {
-        let store = self.source_store(mailbox)?;
-        let own = find_folder(store, folder)?;
-        let total = own.items.len() as u64;
-        let rows = own.items.values().rev();
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let take = usize::try_from(at_most.clamp(1, 1_000)).expect("at most 1,000");
-        let items: Vec<ItemRow> = rows
-            .skip(skip)
-            .take(take)
-            .filter_map(|id| Some(item_row(id, store.items.get(id)?)))
-            .collect();
-        let next = offset.saturating_add(items.len() as u64);
-        Ok(Find {
-            items,
-            total,
-            next,
-            last: next >= total,
-        })
-    }
-
     /// Exports one item.
     pub fn source_export(&self, mailbox: &str, id: &str) -> Result<Export, Refused> {
         let store = self.source_store(mailbox)?;
@@ -394,89 +258,23 @@ impl World {
         })
     }
 
-    /// Deletes an item, as its user would.
-    pub fn delete_source_item(&mut self, mailbox: &str, id: &str) -> Result<(), Refused> {
-        let seq = self.next_seq();
-        let store = self.source_store_mut(mailbox)?;
-        store.take(id, seq).map(drop).ok_or(Refused::NoItem)
-    }
-
-    /// Moves an item, as its user would: it gets a new id. Returns it.
-    pub fn move_source_item(
-        &mut self,
-        mailbox: &str,
-        id: &str,
-        folder: &str,
-    ) -> Result<String, Refused> {
-        find_folder(self.source_store(mailbox)?, folder)?;
-        let (left, born) = (self.next_seq(), self.next_seq());
-        let new = self.item_id(mailbox);
-        let store = self.source_store_mut(mailbox)?;
-        let mut item = store.take(id, left).ok_or(Refused::NoItem)?;
-        folder.clone_into(&mut item.folder);
-        item.born = born;
-        store.put(new.clone(), item);
-        Ok(new)
-    }
-
-    /// Sets the read flag, as its user would.
-    pub fn mark_source_read(
-        &mut self,
-        now: Now,
-        mailbox: &str,
-        id: &str,
-        read: bool,
-    ) -> Result<(), Refused> {
-        let bit = if read { tags::FLAG_READ } else { 0 };
-        self.rewrite_source(now, mailbox, id, Deed::Read, |message, flags| {
-            let flags = flags & !tags::FLAG_READ | bit;
-            message.set(crate::wire::item_stream::Prop::i32(
-                tags::MESSAGE_FLAGS,
-                flags,
-            ));
-        })
-    }
-
-    /// Changes an item's subject, as its user would.
-    pub fn edit_source_item(&mut self, now: Now, mailbox: &str, id: &str) -> Result<(), Refused> {
-        let mark = self.next_seq();
-        self.rewrite_source(now, mailbox, id, Deed::Updated, |message, _| {
-            message.set(crate::wire::item_stream::Prop::text(
-                tags::SUBJECT,
-                &format!("Edited {mark}"),
-            ));
-        })
-    }
-
-    fn rewrite_source(
-        &mut self,
-        now: Now,
-        mailbox: &str,
-        id: &str,
-        deed: Deed,
-        edit: impl FnOnce(&mut crate::wire::item_stream::Message, u32),
-    ) -> Result<(), Refused> {
-        let (seq, change_key) = (self.next_seq(), self.change_key());
-        let item = self.source_item_mut(mailbox, id)?;
-        item.rewrite(now.moment, edit)?;
-        item.change_key = change_key;
-        self.source_store_mut(mailbox)?.touched(id, deed, seq);
-        Ok(())
-    }
-
     pub(super) fn source_store(&self, mailbox: &str) -> Result<&Store, Refused> {
         self.source
             .get(&mailbox.to_ascii_lowercase())
             .ok_or(Refused::NoMailbox)
     }
 
-    fn source_store_mut(&mut self, mailbox: &str) -> Result<&mut Store, Refused> {
+    pub(super) fn source_store_mut(&mut self, mailbox: &str) -> Result<&mut Store, Refused> {
         self.source
             .get_mut(&mailbox.to_ascii_lowercase())
             .ok_or(Refused::NoMailbox)
     }
 
-    fn source_item_mut(&mut self, mailbox: &str, id: &str) -> Result<&mut Item, Refused> {
+    pub(super) fn source_item_mut(
+        &mut self,
+        mailbox: &str,
+        id: &str,
+    ) -> Result<&mut Item, Refused> {
         let store = self.source_store_mut(mailbox)?;
         store.items.get_mut(id).ok_or(Refused::NoItem)
     }
@@ -495,7 +293,7 @@ impl World {
     }
 
     /// A new item id. Now and then it differs from an older one of the mailbox only in case, as real ones may.
-    fn item_id(&mut self, mailbox: &str) -> String {
+    pub(super) fn item_id(&mut self, mailbox: &str) -> String {
         let fresh = self.source_id("item");
         if !self.dice.chance(1, 37) {
             self.last_item = Some((mailbox.to_owned(), fresh.clone()));
@@ -540,90 +338,5 @@ pub(super) fn missing<'a>(ids: impl Iterator<Item = &'a String>, id: &str) -> Re
         Refused::WrongCase
     } else {
         Refused::NoItem
-    }
-}
-
-fn first_listing(
-    store: &Store,
-    folder: &Folder,
-    upto: u64,
-    below: u64,
-    at_most: usize,
-) -> SyncPage {
-    let waiting = folder
-        .items
-        .range(..below.min(upto.saturating_add(1)))
-        .rev();
-    let mut changes = Vec::new();
-    let mut lowest = below;
-    for (born, id) in waiting.take(at_most) {
-        lowest = *born;
-        if let Some(item) = store.items.get(id) {
-            changes.push(SyncChange::Create(Box::new(item_row(id, item))));
-        }
-    }
-    let listed = folder.items.range(..lowest.min(upto.saturating_add(1)));
-    let more = listed.count() > 0 && !changes.is_empty();
-    let stand = Stand {
-        upto,
-        below: more.then_some(lowest),
-    };
-    let news = folder.log.last().is_some_and(|entry| entry.seq > upto);
-    SyncPage {
-        changes,
-        state: state_of(&folder.id, stand),
-        last: !more && !news,
-    }
-}
-
-fn changes_since(store: &Store, folder: &Folder, since: u64, at_most: usize) -> SyncPage {
-    let begin = folder.log.partition_point(|entry| entry.seq <= since);
-    let fresh = &folder.log[begin..];
-    let mut changes = Vec::new();
-    let mut upto = since;
-    let mut last = true;
-    for (at, entry) in fresh.iter().enumerate() {
-        if changes.len() == at_most {
-            last = false;
-            break;
-        }
-        upto = entry.seq;
-        changes.extend(change_of(store, entry, &fresh[at + 1..], since));
-    }
-    SyncPage {
-        changes,
-        state: state_of(&folder.id, Stand { upto, below: None }),
-        last,
-    }
-}
-
-/// What a log entry shows to a client that stands at `since`, given what came later.
-fn change_of(
-    store: &Store,
-    entry: &LogEntry,
-    later: &[LogEntry],
-    since: u64,
-) -> Option<SyncChange> {
-    let item = store
-        .items
-        .get(&entry.item)
-        .filter(|item| item.born == entry.born);
-    let row = |item: &Item| Box::new(item_row(&entry.item, item));
-    let again = |deed: Deed| {
-        let same =
-            |e: &LogEntry| e.item == entry.item && (e.deed == deed || e.deed == Deed::Updated);
-        later.iter().any(same)
-    };
-    match entry.deed {
-        Deed::Created => item.map(|item| SyncChange::Create(row(item))),
-        Deed::Deleted => (entry.born <= since).then(|| SyncChange::Delete(entry.item.clone())),
-        // The page that creates an item shows it as it is now.
-        Deed::Updated | Deed::Read if entry.born > since => None,
-        Deed::Updated => item
-            .filter(|_| !again(Deed::Updated))
-            .map(|item| SyncChange::Update(row(item))),
-        Deed::Read => item
-            .filter(|_| !again(Deed::Read))
-            .map(|item| SyncChange::ReadFlag(entry.item.clone(), item.ident.read())),
     }
 }

@@ -159,9 +159,16 @@ impl Store {
         }
     }
 
-    /// What of a folder is visible at `tick`.
+    /// What of a folder is visible at `tick`. A search folder shows the unread items of all others.
     pub(super) fn load(&self, folder: &Folder, tick: Tick) -> Load {
         let mut load = Load::default();
+        if folder.kind == FolderKind::Search {
+            for item in self.items.values().filter(|item| !item.ident.read()) {
+                load.items += Count::new(1);
+                load.size += item.size;
+            }
+            return load;
+        }
         for id in folder.items.values() {
             if let Some(item) = self.items.get(id).filter(|i| i.visible_from <= tick) {
                 load.items += Count::new(1);

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::world::{FolderRow, ItemRow, Now, Refused, World, folder_row, item_row};
-use super::world_content::{Content, Ident, filetime_of, moment_of};
+use super::world_content::{Content, Ident};
+use super::world_rewrite::{delivered, restored};
 use super::world_source::{find_folder, missing};
 use super::world_store::{Folder, Item, Store};
 use crate::base::id::MailboxId;
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Count, Moment};
-use crate::wire::item_stream::{Message, Name, Prop, decode, digest_of, encode, tags};
+use crate::wire::item_stream::{ItemReport, decode, digest_of};
+
+/// What the target's store counts on top of a stream: sizes differ between the sides.
+const SIZE_ON_TOP: Bytes = Bytes::new(1_024);
 
 /// The literal at the end of a failed export (reference/fts.md section 1).
 pub(super) const TRUNCATED: &[u8] = b"=== Truncated Data ===";
@@ -239,7 +243,7 @@ impl World {
         {
             return Err(Refused::ImportRefused);
         }
-        let size = Bytes::new(report.bytes.get() + 1_024);
+        let size = report.bytes + SIZE_ON_TOP;
         let full = store.quota.is_some_and(|quota| store.used + size > quota);
         if full {
             return Err(Refused::QuotaFull);
@@ -254,18 +258,8 @@ impl World {
             Content::Stream(order.stream.into())
         };
         let item = Item {
-            folder,
-            born: self.next_seq(),
-            change_key: self.change_key(),
-            ident: Ident::of(&report),
-            size,
             received,
-            created: now.moment,
-            modified: now.moment,
-            visible_from: now.tick + self.options.lag,
-            content,
-            corrupt: false,
-            import_refused: false,
+            ..self.arrival(now, folder, &report, content)
         };
         let id = match order.update {
             Some((id, _)) => {
@@ -278,6 +272,30 @@ impl World {
         let row = item_row(&id, &item);
         self.target_store_mut(&mailbox)?.put(id, item);
         Ok(row)
+    }
+
+    /// A new item of the target, as this report describes it.
+    pub(super) fn arrival(
+        &mut self,
+        now: Now,
+        folder: String,
+        report: &ItemReport,
+        content: Content,
+    ) -> Item {
+        Item {
+            folder,
+            born: self.next_seq(),
+            change_key: self.change_key(),
+            ident: Ident::of(report),
+            size: report.bytes + SIZE_ON_TOP,
+            received: None,
+            created: now.moment,
+            modified: now.moment,
+            visible_from: now.tick + self.options.lag,
+            content,
+            corrupt: false,
+            import_refused: false,
+        }
     }
 
     /// Exports one item. What the store assigns differs from what was imported; the content does not.
@@ -352,48 +370,4 @@ fn lookup<'a>(store: &'a Store, id: &str) -> Result<&'a Folder, Refused> {
         .get(id)
         .or_else(|| store.folders.values().find(known))
         .ok_or(Refused::NoFolder)
-}
-
-fn delivered(message: &Message) -> Option<Moment> {
-    let raw = message.get(tags::MESSAGE_DELIVERY_TIME)?.try_into().ok()?;
-    Some(moment_of(u64::from_le_bytes(raw)))
-}
-
-/// The stream as another server would write it: its own change key, times, size and property ids; text in its other spelling.
-fn restored(mut message: Message, item: &Item) -> Vec<u8> {
-    message.set(Prop::binary(tags::CHANGE_KEY, item.change_key.as_bytes()));
-    message.set(Prop::time(tags::CREATION_TIME, filetime_of(item.created)));
-    message.set(Prop::time(
-        tags::LAST_MODIFICATION_TIME,
-        filetime_of(item.modified),
-    ));
-    let size = u32::try_from(item.size.get()).unwrap_or(u32::MAX);
-    message.set(Prop::i32(tags::MESSAGE_SIZE, size));
-    for prop in &mut message.props {
-        if !matches!(prop.name, Name::Tag(_)) {
-            prop.id = prop.id.wrapping_add(0x0155) | tags::NAMED_FROM;
-        } else if prop.kind == tags::T_UNICODE {
-            prop.kind = tags::T_UNICODE_CP;
-        }
-    }
-    encode(&message)
-}
-
-impl Item {
-    /// Changes the content, and with it identity, size and digest.
-    pub(super) fn rewrite(
-        &mut self,
-        at: Moment,
-        edit: impl FnOnce(&mut Message, u32),
-    ) -> Result<(), Refused> {
-        let stream = self.content.stream().ok_or(Refused::Discarded)?;
-        let mut message = decode(&stream).ok_or(Refused::Corrupt)?;
-        edit(&mut message, self.ident.flags);
-        let stream = encode(&message);
-        self.ident = Ident::of(&digest_of(&stream));
-        self.size = Bytes::new(stream.len() as u64 + 412);
-        self.modified = at;
-        self.content = Content::Stream(stream.into());
-        Ok(())
-    }
 }

@@ -1,0 +1,187 @@
+//! The Source port straight on the world.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::direct::{Call, Desk, SharedWorld, answer, refusal_of, setback_of};
+use super::fault::{CallKind, Fault};
+use super::world::{FolderRow, ItemRow, Now, Refused, SyncChange, World};
+use crate::base::event::Side;
+use crate::base::id::{FolderId, ItemId, MailboxId, SyncToken};
+use crate::base::item::{SourceHeader, Stamp};
+use crate::base::limits;
+use crate::base::mailbox::{FolderRole, SourceFolder};
+use crate::base::outcome::Setback;
+use crate::base::quantity::{Bytes, Count, Span};
+use crate::port::clock::Clock;
+use crate::port::source::{Change, Changes, ExportSink, Source, SourcePage};
+
+/// The source, straight on the world.
+#[derive(Clone, Debug)]
+pub struct DirectSource {
+    desk: Desk,
+}
+
+impl DirectSource {
+    /// A source on this world; each call takes `latency` of this clock.
+    pub fn new(world: SharedWorld, clock: Arc<dyn Clock>, latency: Span) -> Self {
+        Self {
+            desk: Desk {
+                world,
+                clock,
+                latency,
+            },
+        }
+    }
+
+    async fn read<T: Send>(
+        &self,
+        mailbox: &MailboxId,
+        kind: CallKind,
+        act: impl FnOnce(&mut World, Now) -> Result<(T, Bytes), Refused> + Send,
+    ) -> Result<(T, Option<Fault>), Setback> {
+        let call = Call {
+            side: Side::Source,
+            mailbox: mailbox.reveal(),
+            kind,
+            upload: 0,
+        };
+        self.desk.call(call, act).await
+    }
+}
+
+fn source_folder(row: FolderRow) -> SourceFolder {
+    SourceFolder {
+        id: FolderId::new(row.id),
+        parent: row.parent.map(FolderId::new),
+        name: row.name,
+        class: row.class,
+        role: row.role,
+        kind: row.kind,
+        hidden: row.hidden,
+        items: row.items,
+        size: row.size,
+    }
+}
+
+fn source_header(row: ItemRow) -> SourceHeader {
+    let key = row.search_key.as_ref();
+    SourceHeader {
+        stamp: Stamp::of(key, row.message_id.as_deref(), &row.class, row.submitted),
+        id: ItemId::new(row.id),
+        class: row.class,
+        size: row.size,
+        read: Some(row.read),
+        received: row.received,
+    }
+}
+
+#[async_trait]
+impl Source for DirectSource {
+    async fn folders(&self, mailbox: &MailboxId) -> Result<Vec<SourceFolder>, Setback> {
+        let act = |world: &mut World, _| {
+            let rows = world.source_folders(mailbox.reveal())?;
+            let bytes = answer(rows.len());
+            Ok((rows, bytes))
+        };
+        let (mut rows, _) = self.read(mailbox, CallKind::Read, act).await?;
+        rows.sort_by_key(|row| row.role != Some(FolderRole::Top));
+        Ok(rows.into_iter().map(source_folder).collect())
+    }
+
+    async fn changes(
+        &self,
+        mailbox: &MailboxId,
+        folder: &FolderId,
+        token: Option<&SyncToken>,
+        at_most: Count,
+    ) -> Result<Changes, Setback> {
+        let act = |world: &mut World, _| {
+            let state = token.map(SyncToken::as_str);
+            let page = world.sync(mailbox.reveal(), folder.as_str(), state, at_most.get())?;
+            let bytes = answer(page.changes.len());
+            Ok((page, bytes))
+        };
+        let (page, _) = self.read(mailbox, CallKind::Sync, act).await?;
+        let changes = page.changes.into_iter().map(|change| match change {
+            SyncChange::Create(row) => Change::Created(source_header(*row)),
+            SyncChange::Update(row) => Change::Updated(source_header(*row)),
+            SyncChange::Delete(id) => Change::Deleted(ItemId::new(id)),
+            SyncChange::ReadFlag(id, read) => Change::Read(ItemId::new(id), read),
+        });
+        Ok(Changes {
+            changes: changes.collect(),
+            token: SyncToken::new(page.state),
+            complete: page.last,
+        })
+    }
+
+    async fn page(
+        &self,
+        mailbox: &MailboxId,
+        folder: &FolderId,
+        offset: Count,
+        at_most: Count,
+    ) -> Result<SourcePage, Setback> {
+        let act = |world: &mut World, _| {
+            let found = world.find(
+                mailbox.reveal(),
+                folder.as_str(),
+                offset.get(),
+                at_most.get(),
+            )?;
+            let bytes = answer(found.items.len());
+            Ok((found, bytes))
+        };
+        let (found, _) = self.read(mailbox, CallKind::Read, act).await?;
+        Ok(SourcePage {
+            items: found.items.into_iter().map(source_header).collect(),
+            total: Count::new(found.total),
+            last: found.last,
+        })
+    }
+
+    async fn export(
+        &self,
+        mailbox: &MailboxId,
+        items: &[ItemId],
+        sink: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback> {
+        let act = |world: &mut World, _| {
+            let each = |id: &ItemId| world.source_export(mailbox.reveal(), id.as_str());
+            let all: Vec<_> = items.iter().map(each).collect();
+            let sent = all.iter().flatten().map(|e| e.stream.len() as u64 / 3 * 4);
+            let bytes = answer(0) + Bytes::new(sent.sum());
+            Ok((all, bytes))
+        };
+        let (all, fault) = self.read(mailbox, CallKind::Export, act).await?;
+        let mut results = Vec::with_capacity(all.len());
+        let last = all.len().saturating_sub(1);
+        for (index, exported) in all.into_iter().enumerate() {
+            let exported = match exported {
+                Ok(exported) => exported,
+                Err(refused) => {
+                    results.push(Err(refusal_of(Side::Source, refused)));
+                    continue;
+                }
+            };
+            let hurt = fault.is_some() && index == last;
+            let keep = if hurt {
+                exported.stream.len() / 2
+            } else {
+                exported.stream.len()
+            };
+            sink.begin(index).await?;
+            for piece in exported.stream[..keep].chunks(limits::BODY_PIECE) {
+                sink.piece(piece).await?;
+            }
+            match fault.filter(|_| hurt) {
+                Some(fault @ Fault::CutBody) => return Err(setback_of(Side::Source, fault)),
+                Some(_) => results.push(Err(Setback::Truncated)),
+                None => results.push(Ok(())),
+            }
+        }
+        Ok(results)
+    }
+}
