@@ -7,6 +7,7 @@ pub mod control;
 pub mod direct;
 mod direct_source;
 mod direct_target;
+pub mod eml;
 pub mod face;
 pub mod fault;
 pub mod populate;

@@ -35,6 +35,16 @@ pub enum Value {
     Many(Vec<Vec<u8>>),
 }
 
+impl Value {
+    /// The bytes of a single value.
+    pub fn one(&self) -> Option<&[u8]> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::Many(_) => None,
+        }
+    }
+}
+
 /// One property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prop {
@@ -146,10 +156,8 @@ pub struct Message {
 impl Message {
     /// The raw single value of a tagged property.
     pub fn get(&self, id: u16) -> Option<&[u8]> {
-        self.props.iter().find_map(|prop| match &prop.value {
-            Value::One(value) if prop.name == Name::Tag(id) => Some(value.as_slice()),
-            _ => None,
-        })
+        let own = self.props.iter().find(|prop| prop.name == Name::Tag(id));
+        own.and_then(|prop| prop.value.one())
     }
 
     /// Puts a property in place of those of the same name, or at the end.
