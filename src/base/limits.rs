@@ -154,6 +154,12 @@ pub const XML_DEPTH_MAX: usize = 128;
 /// Elements in a SOAP message that is read as a tree: 1,000 items x 30 elements, ten times over; at about 150 bytes each 45 MB.
 pub const XML_ELEMENTS_MAX: usize = 300_000;
 
+/// The largest request Exchange 2016 takes (maxAllowedContentLength; reference/ews.md section 3). The lab refuses more.
+pub const EWS_REQUEST_MAX: usize = 67_108_864;
+
+/// How long the lab is silent before it drops a call that gets no answer: longer than any latency it is given, short enough to rehearse.
+pub const LAB_SILENCE: Span = Span::from_secs(2);
+
 /// An ExportItems reply without its data: 100 messages x 1 KB, ten times over.
 pub const EXPORT_SKELETON_MAX: usize = 1_000_000;
 

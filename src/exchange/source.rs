@@ -12,7 +12,7 @@ use crate::exchange::client::{self, Client, SignIn};
 use crate::exchange::survey::Survey;
 use crate::port::source::{Change, Changes, ExportSink, Source, SourcePage};
 use crate::transport::{CallKind, Http};
-use crate::wire::ews::classify::{self, Place};
+use crate::wire::ews::classify::Place;
 use crate::wire::ews::export_items::ExportItems;
 use crate::wire::ews::export_splitter::{ExportSplitter, Split};
 use crate::wire::ews::find_folder::FindFolder;
@@ -212,9 +212,6 @@ impl Source for ExchangeSource {
         });
         let mut answer = self.client.send(mailbox, &call, CallKind::Transfer).await?;
         let (status, hints) = (answer.status(), client::hints(&answer));
-        if !client::may_hold_envelope(status) {
-            return Err(classify::http(status, hints));
-        }
         let mut splitter = ExportSplitter::new();
         while let Some(chunk) = answer.chunk().await? {
             for part in splitter.push(&chunk) {

@@ -100,8 +100,8 @@ impl Decoder {
         let last = three([a, b, c, 0]);
         let rest = match (self.held, self.tail.as_slice()) {
             (0, b"") => &last[..0],
-            (2, b"==") if b & 0x0F == 0 => &last[..1],
-            (3, b"=") if c & 0x03 == 0 => &last[..2],
+            (2, b"==") if b << 4 == 0 => &last[..1],
+            (3, b"=") if c << 6 == 0 => &last[..2],
             _ => return Err(Base64Error::Padding),
         };
         out.extend(rest);

@@ -374,18 +374,15 @@ impl<'a> TreeReader<'a> {
 
     /// The character a reference stands for; `name` is what is between `&` and `;`.
     fn reference(&mut self, name: &str, at: usize) -> Result<char, XmlError> {
-        let number = match name.strip_prefix('#') {
-            None => {
-                return match name {
-                    "amp" => Ok('&'),
-                    "lt" => Ok('<'),
-                    "gt" => Ok('>'),
-                    "quot" => Ok('"'),
-                    "apos" => Ok('\''),
-                    _ => self.forbidden(at),
-                };
-            }
-            Some(number) => number,
+        let Some(number) = name.strip_prefix('#') else {
+            return match name {
+                "amp" => Ok('&'),
+                "lt" => Ok('<'),
+                "gt" => Ok('>'),
+                "quot" => Ok('"'),
+                "apos" => Ok('\''),
+                _ => self.forbidden(at),
+            };
         };
         let code = match number.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16),

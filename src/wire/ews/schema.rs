@@ -38,7 +38,7 @@ impl Violation {
             .iter()
             .rposition(|b| *b == b'\n')
             .map_or(0, |n| n + 1);
-        self.line = before.iter().filter(|b| **b == b'\n').count() as u64 + 1;
+        self.line = before.split(|b| *b == b'\n').count() as u64;
         self.column = (before.len() - line_start) as u64 + 1;
         self
     }

@@ -1,0 +1,404 @@
+//! What the lab's Exchange answers to a call that was let in: the world's words put into EWS's. Pure; HTTP is `ews_http`'s business.
+
+use super::fault::Fault;
+use super::world::{FolderRow, ItemRow, Refused as No, SyncChange, World};
+use crate::base::id::{FolderId, ItemId, SyncToken};
+use crate::base::mailbox::{FolderKind, FolderRole};
+use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::wire::ews::find_folder::{FindFolder, FolderPage};
+use crate::wire::ews::find_item::{FindItem, ItemPage};
+use crate::wire::ews::folder::{FolderElement, FolderEntry};
+use crate::wire::ews::get_folder::GetFolder;
+use crate::wire::ews::get_item::GetItem;
+use crate::wire::ews::item::ItemEntry;
+use crate::wire::ews::reply::{self, Message, Operation, PageEnd, Refused};
+use crate::wire::ews::request::Call;
+use crate::wire::ews::shape::{BaseShape, FolderRef, Shape};
+use crate::wire::ews::sync_folder_hierarchy::{FolderChange, HierarchyPage, SyncFolderHierarchy};
+use crate::wire::ews::sync_folder_items::{ChangePage, ItemChange, SyncFolderItems};
+use crate::wire::soap::ServerVersion;
+
+/// Exchange 2016 CU23 with an update.
+pub(super) const VERSION: ServerVersion = ServerVersion {
+    major: 15,
+    minor: 1,
+    build: 2507,
+    revision: 6,
+};
+
+/// The server's cap on FindItem and FindFolder (EWSFindCountLimit).
+const FIND_MAX: u64 = 1_000;
+
+/// Properties that a listing cannot give (reference/ews.md section 1, FindItem and SyncFolderItems).
+const NOT_IN_LISTINGS: [&str; 6] = [
+    "item:Body",
+    "item:UniqueBody",
+    "item:NormalizedBody",
+    "item:TextBody",
+    "item:Attachments",
+    "item:MimeContent",
+];
+
+/// What is answered.
+pub(super) enum Answer {
+    /// A whole reply.
+    Whole(String),
+    /// An export, streamed item by item.
+    Export(Vec<ItemId>),
+    /// A fault, by code.
+    Fault(&'static str),
+}
+
+/// A mailbox as one call sees it.
+pub(super) struct Desk<'a> {
+    pub(super) world: &'a World,
+    pub(super) mailbox: &'a str,
+    /// What the weather does to single messages.
+    pub(super) fault: Option<Fault>,
+    /// Broken rules, for the log.
+    pub(super) broken: Vec<String>,
+}
+
+/// What a refusal of the world is called in EWS.
+pub(super) const fn code_of(no: No) -> &'static str {
+    match no {
+        No::NoMailbox => "ErrorNonExistentMailbox",
+        No::NoFolder => "ErrorFolderNotFound",
+        No::NoItem => "ErrorItemNotFound",
+        No::WrongCase => "ErrorInvalidIdMalformed",
+        No::SearchFolder => "ErrorInvalidFolderTypeForOperation",
+        No::BadState => "ErrorInvalidSyncStateData",
+        No::Corrupt | No::Discarded => "ErrorItemCorrupt",
+        No::FolderExists
+        | No::NoSession
+        | No::Expired
+        | No::MalformedStream
+        | No::ImportRefused
+        | No::WrongVersion
+        | No::QuotaFull => "ErrorInternalServerError",
+    }
+}
+
+impl Desk<'_> {
+    /// Answers a call.
+    pub(super) fn answer(&mut self, call: &Call) -> Answer {
+        match call {
+            Call::GetFolder(call) => self.get_folder(call),
+            Call::FindFolder(call) => self.find_folder(call),
+            Call::SyncFolderHierarchy(call) => self.sync_hierarchy(call),
+            Call::SyncFolderItems(call) => self.sync_items(call),
+            Call::FindItem(call) => self.find_item(call),
+            Call::GetItem(call) => self.get_item(call),
+            Call::ExportItems(call) => {
+                if call.items.len() > 100 {
+                    self.broken
+                        .push("ExportItems asks for more than 100 items".to_owned());
+                }
+                Answer::Export(call.items.clone())
+            }
+        }
+    }
+
+    /// Notes what a refusal says about the caller's manners.
+    pub(super) fn refuse(&mut self, no: No) -> Refused {
+        match no {
+            No::WrongCase => self
+                .broken
+                .push("an id in another case than it was given".to_owned()),
+            No::SearchFolder => self
+                .broken
+                .push("a search folder is synchronised".to_owned()),
+            _ => {}
+        }
+        Refused::error(code_of(no))
+    }
+
+    fn messages<O: Operation>(&mut self, results: Vec<Result<O::Payload, No>>) -> Answer {
+        let twist = self.fault;
+        let message = |result: Result<O::Payload, No>| match (twist, result) {
+            (Some(Fault::Busy(wait)), _) => Message::Refused(busy(wait)),
+            (Some(Fault::StateRefused), _) => {
+                Message::Refused(Refused::error("ErrorInvalidSyncStateData"))
+            }
+            (_, Ok(payload)) => Message::Done(payload),
+            (_, Err(no)) => Message::Refused(self.refuse(no)),
+        };
+        let messages: Vec<_> = results.into_iter().map(message).collect();
+        Answer::Whole(reply::write::<O>(&VERSION, &messages))
+    }
+
+    fn get_folder(&mut self, call: &GetFolder) -> Answer {
+        let found = call
+            .folders
+            .iter()
+            .map(|folder| self.entry(folder).map(|e| e.shaped(&call.shape)))
+            .collect();
+        self.messages::<GetFolder>(found)
+    }
+
+    fn find_folder(&mut self, call: &FindFolder) -> Answer {
+        if call.at_most.is_none() && call.traversal == "Deep" {
+            self.broken
+                .push("a deep FindFolder without page view".to_owned());
+        }
+        let pages = call
+            .parents
+            .iter()
+            .map(|parent| self.folder_page(parent, call))
+            .collect();
+        self.messages::<FindFolder>(pages)
+    }
+
+    fn folder_page(&self, parent: &FolderRef, call: &FindFolder) -> Result<FolderPage, No> {
+        let below = match call.traversal.as_str() {
+            "SoftDeleted" => Vec::new(),
+            traversal => self.below(parent, traversal == "Deep")?,
+        };
+        let (rows, end) = page(below, call.offset, call.at_most);
+        let entries = rows.into_iter().map(|row| self.entry_of(row));
+        Ok(FolderPage {
+            folders: entries.map(|e| e.shaped(&call.shape)).collect(),
+            end,
+        })
+    }
+
+    /// The folders below one, children before parents: the order of a deep view is not promised, so nobody shall rely on it.
+    fn below(&self, parent: &FolderRef, deep: bool) -> Result<Vec<FolderRow>, No> {
+        let start = self.id_of(parent)?;
+        let root = self.world.source_root(self.mailbox)?;
+        let mut inside = vec![start];
+        let mut found = Vec::new();
+        for row in self.world.source_folders(self.mailbox)? {
+            let own = row.parent.as_deref().unwrap_or(root);
+            if inside.iter().any(|id| id == own) {
+                if deep {
+                    inside.push(row.id.clone());
+                }
+                found.push(row);
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    fn sync_hierarchy(&mut self, call: &SyncFolderHierarchy) -> Answer {
+        let result = self.hierarchy(call);
+        self.messages::<SyncFolderHierarchy>(vec![result])
+    }
+
+    /// The world does not log changes of folders: a state is good as long as nothing changed at all.
+    fn hierarchy(&self, call: &SyncFolderHierarchy) -> Result<HierarchyPage, No> {
+        let whole = FolderRef::Distinguished("msgfolderroot".to_owned());
+        let rows = self.below(call.root.as_ref().unwrap_or(&whole), true)?;
+        let names = rows.iter().flat_map(|r| [&r.id, &r.name]);
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let digest = crate::base::item::ItemKey::of(&ItemId::new(names.join("\n")));
+        let state = SyncToken::new(crate::wire::base64::encode(digest.to_string().as_bytes()));
+        let changes = match &call.state {
+            None => rows.into_iter().rev().map(|r| self.entry_of(r)).collect(),
+            Some(known) if *known == state => Vec::new(),
+            Some(_) => return Err(No::BadState),
+        };
+        let shaped = changes.into_iter().map(|e| e.shaped(&call.shape));
+        Ok(HierarchyPage {
+            state,
+            last: true,
+            changes: shaped.map(FolderChange::Created).collect(),
+        })
+    }
+
+    fn sync_items(&mut self, call: &SyncFolderItems) -> Answer {
+        if let Some(fault) = self.too_heavy(&call.shape) {
+            return fault;
+        }
+        let state = call.state.as_ref().map(SyncToken::as_str);
+        let page = self
+            .id_of(&call.folder)
+            .and_then(|id| self.world.sync(self.mailbox, &id, state, call.at_most));
+        let page = page.map(|page| ChangePage {
+            state: SyncToken::new(page.state),
+            last: page.last,
+            changes: page
+                .changes
+                .into_iter()
+                .map(|c| item_change(c, &call.shape))
+                .filter(|c| !call.ignore.contains(id_of_change(c)))
+                .collect(),
+        });
+        self.messages::<SyncFolderItems>(vec![page])
+    }
+
+    fn find_item(&mut self, call: &FindItem) -> Answer {
+        if let Some(fault) = self.too_heavy(&call.shape) {
+            return fault;
+        }
+        let pages = call
+            .parents
+            .iter()
+            .map(|parent| self.item_page(parent, call))
+            .collect();
+        self.messages::<FindItem>(pages)
+    }
+
+    fn item_page(&self, parent: &FolderRef, call: &FindItem) -> Result<ItemPage, No> {
+        let id = self.id_of(parent)?;
+        if call.traversal != "Shallow" {
+            let (items, end) = page(Vec::new(), call.offset, call.at_most);
+            return Ok(ItemPage { items, end });
+        }
+        let at_most = call.at_most.unwrap_or(FIND_MAX).min(FIND_MAX);
+        let found = self.world.find(self.mailbox, &id, call.offset, at_most)?;
+        Ok(ItemPage {
+            items: (found.items.into_iter())
+                .map(|row| item_entry(row).shaped(&call.shape))
+                .collect(),
+            end: PageEnd {
+                next_offset: Some(found.next),
+                total: found.total,
+                last: found.last,
+            },
+        })
+    }
+
+    fn get_item(&mut self, call: &GetItem) -> Answer {
+        if call.items.is_empty() {
+            return Answer::Fault("ErrorInvalidRequest");
+        }
+        let found = call
+            .items
+            .iter()
+            .map(|id| self.world.source_item(self.mailbox, id.as_str()))
+            .map(|row| row.map(|row| item_entry(row).shaped(&call.shape)))
+            .collect();
+        self.messages::<GetItem>(found)
+    }
+
+    /// A listing that asks for bodies is refused as a whole.
+    fn too_heavy(&mut self, shape: &Shape) -> Option<Answer> {
+        let named = |field: &&str| shape.base == BaseShape::IdOnly && shape.wants(field);
+        if !shape.mime && !NOT_IN_LISTINGS.iter().any(|field| named(&field)) {
+            return None;
+        }
+        self.broken.push("a listing asks for content".to_owned());
+        Some(Answer::Fault("ErrorInvalidPropertyForOperation"))
+    }
+
+    fn id_of(&self, folder: &FolderRef) -> Result<String, No> {
+        match folder {
+            FolderRef::Id(id) if id.as_str() == self.world.source_root(self.mailbox)? => {
+                Ok(id.as_str().to_owned())
+            }
+            FolderRef::Id(id) => Ok(self.world.source_folder(self.mailbox, id.as_str())?.id),
+            FolderRef::Distinguished(name) if name == "root" => {
+                Ok(self.world.source_root(self.mailbox)?.to_owned())
+            }
+            FolderRef::Distinguished(name) => {
+                let roles = FolderRole::ALL.iter();
+                let role = roles.copied().find(|r| r.ews_id() == Some(name.as_str()));
+                let role = role.ok_or(No::NoFolder)?;
+                Ok(self.world.source_folder_with_role(self.mailbox, role)?.id)
+            }
+        }
+    }
+
+    fn entry(&self, folder: &FolderRef) -> Result<FolderEntry, No> {
+        let id = self.id_of(folder)?;
+        if id != self.world.source_root(self.mailbox)? {
+            return Ok(self.entry_of(self.world.source_folder(self.mailbox, &id)?));
+        }
+        let mut root = FolderEntry {
+            name: Some(String::new()),
+            total: Some(Count::ZERO),
+            folder_type: Some(0),
+            ..FolderEntry::bare(FolderId::new(id))
+        };
+        self.add_special_ids(&mut root);
+        Ok(root)
+    }
+
+    fn entry_of(&self, row: FolderRow) -> FolderEntry {
+        let root = self.world.source_root(self.mailbox).unwrap_or_default();
+        let inbox = row.role == Some(FolderRole::Inbox);
+        let mut entry = FolderEntry {
+            element: FolderElement::for_class(&row.class, row.kind),
+            parent: Some(FolderId::new(row.parent.as_deref().unwrap_or(root))),
+            class: (!row.class.is_empty()).then_some(row.class),
+            name: Some(row.name),
+            total: Some(row.items),
+            children: Some(row.children),
+            folder_type: Some(match row.kind {
+                FolderKind::Generic => 1,
+                FolderKind::Search => 2,
+            }),
+            hidden: Some(row.hidden),
+            size: Some(row.size),
+            entry_id: Some(row.entry_id),
+            ..FolderEntry::bare(FolderId::new(row.id))
+        };
+        if inbox {
+            self.add_special_ids(&mut entry);
+        }
+        entry
+    }
+
+    fn add_special_ids(&self, entry: &mut FolderEntry) {
+        if let Ok(ids) = self.world.ren_ids(self.mailbox) {
+            entry.ren = ids.plain;
+            entry.ren_ex = Some(ids.extended);
+        }
+    }
+}
+
+/// ErrorServerBusy for one message.
+pub(super) fn busy(wait: Option<Span>) -> Refused {
+    Refused {
+        back_off: wait,
+        ..Refused::error("ErrorServerBusy")
+    }
+}
+
+/// Cuts a page out of a list.
+fn page<T>(all: Vec<T>, offset: u64, at_most: Option<u64>) -> (Vec<T>, PageEnd) {
+    let total = all.len() as u64;
+    let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+    let take = at_most.unwrap_or(FIND_MAX).min(FIND_MAX);
+    let take = usize::try_from(take).unwrap_or(usize::MAX);
+    let rows: Vec<T> = all.into_iter().skip(skip).take(take).collect();
+    let next = offset.saturating_add(rows.len() as u64);
+    let end = PageEnd {
+        next_offset: Some(next.min(total)),
+        total,
+        last: next >= total,
+    };
+    (rows, end)
+}
+
+fn item_entry(row: ItemRow) -> ItemEntry {
+    ItemEntry {
+        change_key: Some(row.change_key),
+        class: Some(row.class),
+        size: Some(Bytes::new(row.size.get())),
+        received: row.received.map(|at| Moment::from_unix_ms(at.unix_ms())),
+        read: Some(row.read),
+        message_id: row.message_id,
+        search_key: row.search_key,
+        submitted: row.submitted,
+        ..ItemEntry::bare(ItemId::new(row.id))
+    }
+}
+
+fn item_change(change: SyncChange, shape: &Shape) -> ItemChange {
+    match change {
+        SyncChange::Create(row) => ItemChange::Created(item_entry(*row).shaped(shape)),
+        SyncChange::Update(row) => ItemChange::Updated(item_entry(*row).shaped(shape)),
+        SyncChange::Delete(id) => ItemChange::Deleted(ItemId::new(id)),
+        SyncChange::ReadFlag(id, read) => ItemChange::Read(ItemId::new(id), read),
+    }
+}
+
+fn id_of_change(change: &ItemChange) -> &ItemId {
+    match change {
+        ItemChange::Created(item) | ItemChange::Updated(item) => &item.id,
+        ItemChange::Deleted(id) | ItemChange::Read(id, _) => id,
+    }
+}

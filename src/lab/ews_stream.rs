@@ -1,0 +1,195 @@
+//! An ExportItems reply on its way: one item at a time in memory, base64 made piece by piece.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes as Chunk;
+use futures_util::stream;
+
+use super::direct::{SharedWorld, lock};
+use super::ews_answers::{Desk, VERSION, busy};
+use super::ews_http::Face;
+use super::fault::Fault;
+use super::world::Ticket;
+use crate::base::event::Side;
+use crate::base::id::ItemId;
+use crate::base::limits;
+use crate::base::quantity::Bytes;
+use crate::wire::base64;
+use crate::wire::ews::export_items::ExportReplyWriter;
+
+/// The literal end of an export that the server gave up on.
+const TRUNCATION_MARK: &str = "=== Truncated Data ===";
+
+/// A call in flight. Ends when dropped, also when the client went away.
+pub(super) struct Flight {
+    world: SharedWorld,
+    ticket: Option<Ticket>,
+    sent: u64,
+}
+
+impl Flight {
+    pub(super) const fn new(world: SharedWorld, ticket: Ticket) -> Self {
+        Self {
+            world,
+            ticket: Some(ticket),
+            sent: 0,
+        }
+    }
+
+    /// Counts bytes of the answer.
+    pub(super) const fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            lock(&self.world).end(ticket, Bytes::new(self.sent));
+        }
+    }
+}
+
+/// The item being sent.
+struct Open {
+    stream: Arc<[u8]>,
+    at: usize,
+    /// Where it breaks off, and how.
+    spoilt: Option<(usize, Fault)>,
+}
+
+/// The reply being sent.
+pub(super) struct ExportStream {
+    face: Face,
+    mailbox: String,
+    writer: Option<ExportReplyWriter>,
+    waiting: VecDeque<ItemId>,
+    open: Option<Open>,
+    fault: Option<Fault>,
+    asked: Chunk,
+    /// What was sent, kept only for recordings.
+    kept: Vec<u8>,
+    flight: Flight,
+}
+
+impl ExportStream {
+    pub(super) fn new(
+        face: Face,
+        mailbox: &str,
+        items: Vec<ItemId>,
+        fault: Option<Fault>,
+        asked: Chunk,
+        flight: Flight,
+    ) -> Self {
+        Self {
+            face,
+            mailbox: mailbox.to_owned(),
+            writer: Some(ExportReplyWriter::new(&VERSION)),
+            waiting: items.into(),
+            open: None,
+            fault,
+            asked,
+            kept: Vec::new(),
+            flight,
+        }
+    }
+
+    pub(super) fn into_body(self) -> Body {
+        Body::from_stream(stream::unfold(Some(self), |sending| async {
+            let mut sending = sending?;
+            match sending.next() {
+                Some(Ok(text)) => {
+                    let text = Chunk::from(text);
+                    sending.flight.sent(text.len());
+                    if sending.face.options.record.is_some() {
+                        sending.kept.extend_from_slice(&text);
+                    }
+                    Some((Ok(text), Some(sending)))
+                }
+                Some(Err(error)) => Some((Err(error), None)),
+                None => {
+                    if let Some(record) = &sending.face.options.record {
+                        record(&sending.asked, &sending.kept);
+                    }
+                    None
+                }
+            }
+        }))
+    }
+
+    /// The next piece of the reply; `None` after its end.
+    fn next(&mut self) -> Option<io::Result<String>> {
+        match self.open.take() {
+            Some(open) => Some(self.continue_item(open)),
+            None => match self.waiting.pop_front() {
+                Some(id) => Some(Ok(self.begin_item(&id))),
+                None => Some(Ok(self.writer.take()?.finish())),
+            },
+        }
+    }
+
+    fn begin_item(&mut self, id: &ItemId) -> String {
+        let Some(writer) = &mut self.writer else {
+            return String::new();
+        };
+        if let Some(Fault::Busy(wait)) = self.fault {
+            return writer.refuse(&busy(wait));
+        }
+        let world = lock(&self.face.world);
+        match world.source_export(&self.mailbox, id.as_str()) {
+            Ok(export) => {
+                // One item near the end of the batch suffers from the weather.
+                let fault = self.fault.take_if(|_| self.waiting.len() <= 1);
+                let middle = export.stream.len() / 2;
+                self.open = Some(Open {
+                    stream: export.stream,
+                    at: 0,
+                    spoilt: fault.map(|fault| (middle, fault)),
+                });
+                writer.begin_item(id)
+            }
+            Err(no) => {
+                let mut desk = Desk {
+                    world: &world,
+                    mailbox: &self.mailbox,
+                    fault: None,
+                    broken: Vec::new(),
+                };
+                let refused = desk.refuse(no);
+                let broken = desk.broken;
+                drop(world);
+                let now = self.face.now();
+                let mut world = lock(&self.face.world);
+                for why in broken {
+                    world.note_invalid(now, Side::Source, &why);
+                }
+                writer.refuse(&refused)
+            }
+        }
+    }
+
+    fn continue_item(&mut self, mut open: Open) -> io::Result<String> {
+        let end = open.spoilt.map_or(open.stream.len(), |(end, _)| end);
+        let to = end.min(open.at + limits::BODY_PIECE);
+        let mut text = base64::encode(&open.stream[open.at..to]);
+        open.at = to;
+        if to < end {
+            self.open = Some(open);
+            return Ok(text);
+        }
+        match open.spoilt {
+            Some((_, Fault::CutBody)) => {
+                return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+            }
+            Some((_, Fault::Truncated)) => text.push_str(TRUNCATION_MARK),
+            _ => {}
+        }
+        if let Some(writer) = &mut self.writer {
+            text += &writer.end_item();
+        }
+        Ok(text)
+    }
+}
