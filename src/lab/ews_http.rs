@@ -2,7 +2,6 @@
 //! What is answered comes from `ews_answers`. Loopback only; whoever binds the socket sees to that.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -13,26 +12,23 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes as Chunk;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
-use super::direct::{SharedWorld, lock};
+use super::direct::lock;
 use super::ews_answers::{Answer, Desk};
-use super::ews_stream::{ExportStream, Flight};
+use super::ews_stream::ExportStream;
+use super::face::{Face, Flight, Scissors};
 use super::fault::{CallKind, Fault};
-use super::world::{Limit, Now};
+use super::world::Limit;
 use crate::base::event::Side;
 use crate::base::limits;
-use crate::base::quantity::{Bytes, Span};
+use crate::base::quantity::Bytes;
 use crate::base::secret::Secret;
-use crate::port::clock::Clock;
 use crate::wire::base64;
 use crate::wire::ews::request::{self, Call, Incoming, Rejected};
 use crate::wire::soap::{self, Fault as SoapFault, Impersonation};
 
-/// Takes every request and its whole reply, for recordings.
-pub type Record = Arc<dyn Fn(&[u8], &[u8]) + Send + Sync>;
-
-/// Who may sign in, for whom, and how the face behaves.
+/// Who may sign in, and for whom.
 #[derive(Clone)]
 pub struct EwsOptions {
     /// Name of the service account.
@@ -41,61 +37,45 @@ pub struct EwsOptions {
     pub pass: Secret,
     /// Mailboxes, lower-case, outside the account's impersonation scope.
     pub denied: BTreeSet<String>,
-    /// How long a call takes, half before it takes effect and half after.
-    pub latency: Span,
-    /// Where traffic is recorded.
-    pub record: Option<Record>,
 }
 
-impl fmt::Debug for EwsOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let recorded = if self.record.is_some() {
-            ", recorded"
-        } else {
-            ""
-        };
-        write!(f, "EwsOptions(latency {}{recorded})", self.latency)
-    }
+/// The face with its accounts.
+#[derive(Clone)]
+struct Desktop {
+    face: Face,
+    options: Arc<EwsOptions>,
 }
 
-/// The face.
-#[derive(Clone, Debug)]
-pub(super) struct Face {
-    pub(super) world: SharedWorld,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) options: Arc<EwsOptions>,
-}
-
-/// The routes of the face. Time is the given clock's.
-pub fn router(world: SharedWorld, clock: Arc<dyn Clock>, options: EwsOptions) -> Router {
-    let face = Face {
-        world,
-        clock,
+/// The routes of the face. Time is the lab's; connections are cut where the face is served with connection info.
+pub fn router(face: Face, options: EwsOptions) -> Router {
+    let desktop = Desktop {
+        face,
         options: Arc::new(options),
     };
     Router::new()
         .route("/EWS/Exchange.asmx", any(serve))
         .route("/ews/exchange.asmx", any(serve))
-        .with_state(face)
+        .with_state(desktop)
 }
 
-async fn serve(State(face): State<Face>, request: Request) -> Response {
+async fn serve(State(desktop): State<Desktop>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if !signed_in(&parts.headers, &face.options) {
+    if !signed_in(&parts.headers, &desktop.options) {
         return unauthorized();
     }
     if parts.method != Method::POST {
         return status(StatusCode::METHOD_NOT_ALLOWED);
     }
     let Ok(bytes) = to_bytes(body, limits::EWS_REQUEST_MAX).await else {
-        face.note("a request above 64 MB, or one that breaks off");
+        desktop.note("a request above 64 MB, or one that breaks off");
         return status(StatusCode::PAYLOAD_TOO_LARGE);
     };
     if !is_xml(&parts.headers) {
-        face.note("a request that is not text/xml");
+        desktop.note("a request that is not text/xml");
         return status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    face.take(&parts.headers, bytes).await
+    let scissors = Scissors::of(&parts.extensions);
+    desktop.take(&parts.headers, bytes, scissors).await
 }
 
 fn signed_in(headers: &HeaderMap, options: &EwsOptions) -> bool {
@@ -129,18 +109,12 @@ fn unauthorized() -> Response {
     response
 }
 
-/// A reply in XML, sent in chunks as Exchange does.
-pub(super) fn xml(code: StatusCode, body: Body) -> Response {
+/// A reply in XML.
+fn xml(code: StatusCode, body: Body) -> Response {
     let kind = HeaderValue::from_static("text/xml; charset=utf-8");
     let mut response = (code, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
-}
-
-/// A connection that breaks after these bytes.
-fn broken_off(bytes: Chunk) -> Body {
-    let lost = io::Error::from(io::ErrorKind::ConnectionReset);
-    Body::from_stream(stream::iter([Ok(bytes), Err(lost)]))
 }
 
 const fn kind_of(call: &Call) -> CallKind {
@@ -153,62 +127,28 @@ const fn kind_of(call: &Call) -> CallKind {
     }
 }
 
-impl Face {
-    pub(super) fn now(&self) -> Now {
-        Now {
-            tick: self.clock.tick(),
-            moment: self.clock.moment(),
-        }
-    }
-
+impl Desktop {
     fn note(&self, why: &str) {
-        lock(&self.world).note_invalid(self.now(), Side::Source, why);
-    }
-
-    async fn pass(&self, span: Span) {
-        if span > Span::ZERO {
-            self.clock.sleep_until(self.clock.tick() + span).await;
-        }
-    }
-
-    /// A fault, recorded.
-    fn fault(&self, asked: &[u8], fault: &SoapFault, text: &str) -> Response {
-        let reply = soap::write_fault(fault, text);
-        if let Some(record) = &self.options.record {
-            record(asked, reply.as_bytes());
-        }
-        xml(StatusCode::INTERNAL_SERVER_ERROR, Body::from(reply))
-    }
-
-    fn fault_of(&self, asked: &[u8], code: &str) -> Response {
-        let fault = SoapFault {
-            code: code.to_owned(),
-            ..SoapFault::default()
-        };
-        self.fault(asked, &fault, "The request was refused.")
+        self.face.invalid(Side::Source, why);
     }
 
     /// Takes a request whose sender is known.
-    async fn take(&self, headers: &HeaderMap, asked: Chunk) -> Response {
+    async fn take(&self, headers: &HeaderMap, asked: Chunk, scissors: Scissors) -> Response {
         let incoming = match request::read(&asked) {
             Ok(incoming) => incoming,
-            Err(why) => return self.reject(&asked, why),
+            Err(why) => return self.reject(why),
         };
         let mailbox = match self.admit(headers, &incoming) {
             Ok(mailbox) => mailbox,
-            Err(code) => return self.fault_of(&asked, code),
+            Err(code) => return fault_of(code),
         };
-        let begun = lock(&self.world).begin(
-            self.now(),
-            Side::Source,
-            &mailbox,
-            Bytes::new(asked.len() as u64),
-            false,
-        );
-        let flight = match begun {
-            Ok(ticket) => Flight::new(self.world.clone(), ticket),
+        let asked = Bytes::new(asked.len() as u64);
+        let kind = kind_of(&incoming.call);
+        let begun = (self.face).begin(Side::Source, &mailbox, asked, false, kind);
+        let (flight, fault) = match begun {
+            Ok(begun) => begun,
             Err(busy) if busy.limit == Limit::Concurrency => {
-                return self.fault_of(&asked, "ErrorExceededConnectionCount");
+                return fault_of("ErrorExceededConnectionCount");
             }
             Err(busy) => {
                 let fault = SoapFault {
@@ -216,13 +156,43 @@ impl Face {
                     back_off: Some(busy.wait),
                     ..SoapFault::default()
                 };
-                return self.fault(&asked, &fault, "The server is busy.");
+                return soap_fault(&fault, "The server is busy.");
             }
         };
-        self.answer(&mailbox, &incoming.call, asked, flight).await
+        self.face.half_latency().await;
+        if let Some(response) = self.storm(fault, &scissors).await {
+            return response;
+        }
+        let answer = self.ask_world(&mailbox, &incoming.call, fault);
+        self.face.half_latency().await;
+        match answer {
+            Answer::Fault(code) => fault_of(code),
+            Answer::Export(items) => {
+                let stream =
+                    ExportStream::new(self.face.clone(), &mailbox, items, fault, flight, scissors);
+                xml(StatusCode::OK, stream.into_body())
+            }
+            Answer::Whole(text) => whole(text, fault, flight, scissors),
+        }
     }
 
-    fn reject(&self, asked: &[u8], why: Rejected) -> Response {
+    /// Asks the world, and notes broken rules.
+    fn ask_world(&self, mailbox: &str, call: &Call, fault: Option<Fault>) -> Answer {
+        let world = lock(&self.face.world);
+        let mut desk = Desk {
+            world: &world,
+            mailbox,
+            fault,
+            broken: Vec::new(),
+        };
+        let answer = desk.answer(call);
+        let broken = desk.broken;
+        drop(world);
+        broken.iter().for_each(|why| self.note(why));
+        answer
+    }
+
+    fn reject(&self, why: Rejected) -> Response {
         match why {
             Rejected::Envelope(error) => {
                 self.note(&format!("a request that is no SOAP envelope: {error}"));
@@ -235,18 +205,16 @@ impl Face {
                     violation: Some((violation.line, violation.column)),
                     ..SoapFault::default()
                 };
-                self.fault(asked, &fault, &violation.what)
+                soap_fault(&fault, &violation.what)
             }
             Rejected::Writes(operation) => {
-                let mut world = lock(&self.world);
-                world.note_source_write();
-                world.note_invalid(self.now(), Side::Source, &format!("{operation} writes"));
-                drop(world);
-                self.fault_of(asked, "ErrorAccessDenied")
+                self.face.with(|world, _| world.note_source_write());
+                self.note(&format!("{operation} writes"));
+                fault_of("ErrorAccessDenied")
             }
             Rejected::NotAnswered(operation) => {
                 self.note(&format!("{operation} is not answered by this lab"));
-                self.fault_of(asked, "ErrorInvalidRequest")
+                fault_of("ErrorInvalidRequest")
             }
         }
     }
@@ -269,7 +237,7 @@ impl Face {
                 return Err("ErrorMissingEmailAddress");
             }
         };
-        if lock(&self.world).source_root(&mailbox).is_err() {
+        if lock(&self.face.world).source_root(&mailbox).is_err() {
             return Err("ErrorNonExistentMailbox");
         }
         if self.options.denied.contains(&mailbox.to_ascii_lowercase()) {
@@ -282,76 +250,63 @@ impl Face {
         Ok(mailbox)
     }
 
-    /// Answers a call that is in flight, as far as the weather lets it.
-    async fn answer(
-        &self,
-        mailbox: &str,
-        call: &Call,
-        asked: Chunk,
-        mut flight: Flight,
-    ) -> Response {
-        let fault = lock(&self.world).fault(kind_of(call));
-        let half = Span::new(self.options.latency.get() / 2);
-        self.pass(half).await;
-        if let Some(response) = self.storm(&asked, fault).await {
-            return response;
-        }
-        let answer = {
-            let world = lock(&self.world);
-            let mut desk = Desk {
-                world: &world,
-                mailbox,
-                fault,
-                broken: Vec::new(),
-            };
-            let answer = desk.answer(call);
-            let broken = desk.broken;
-            drop(world);
-            broken.iter().for_each(|why| self.note(why));
-            answer
-        };
-        self.pass(half).await;
-        match answer {
-            Answer::Fault(code) => self.fault_of(&asked, code),
-            Answer::Export(items) => {
-                let stream = ExportStream::new(self.clone(), mailbox, items, fault, asked, flight);
-                xml(StatusCode::OK, stream.into_body())
-            }
-            Answer::Whole(text) => {
-                let text = Chunk::from(text);
-                if fault == Some(Fault::CutBody) {
-                    return xml(StatusCode::OK, broken_off(text.slice(..text.len() / 2)));
-                }
-                if let Some(record) = &self.options.record {
-                    record(&asked, &text);
-                }
-                flight.sent(text.len());
-                drop(flight);
-                let whole = stream::iter([Ok::<_, io::Error>(text)]);
-                xml(StatusCode::OK, Body::from_stream(whole))
-            }
-        }
-    }
-
     /// Weather that spoils a call as a whole. What spoils single messages is left to whoever writes them.
-    async fn storm(&self, asked: &[u8], fault: Option<Fault>) -> Option<Response> {
+    async fn storm(&self, fault: Option<Fault>, scissors: &Scissors) -> Option<Response> {
         match fault? {
             // With a wait it comes inside the reply, without one as a fault: clients must know both.
-            Fault::Busy(None) => Some(self.fault_of(asked, "ErrorServerBusy")),
+            Fault::Busy(None) => Some(fault_of("ErrorServerBusy")),
             Fault::Unavailable => Some(status(StatusCode::SERVICE_UNAVAILABLE)),
             Fault::Unauthorized => Some(unauthorized()),
             Fault::GatewayBefore | Fault::GatewayAfter => {
-                let page = "<html><body>Gateway Timeout</body></html>";
+                let page = "\r\n<html><body>Gateway Timeout</body></html>";
                 Some((StatusCode::GATEWAY_TIMEOUT, page).into_response())
             }
             Fault::ResetBefore | Fault::ResetAfter => {
-                Some(xml(StatusCode::OK, broken_off(Chunk::new())))
+                scissors.cut();
+                Some(status(StatusCode::OK))
             }
             Fault::SilenceAfter => {
-                self.pass(limits::LAB_SILENCE).await;
-                Some(xml(StatusCode::OK, broken_off(Chunk::new())))
+                self.face.pass(limits::LAB_SILENCE).await;
+                scissors.cut();
+                Some(status(StatusCode::OK))
             }
             Fault::Busy(Some(_)) | Fault::CutBody | Fault::Truncated | Fault::StateRefused => None,
         }
     }
+}
+
+/// A fault, as HTTP 500.
+fn soap_fault(fault: &SoapFault, text: &str) -> Response {
+    let reply = soap::write_fault(fault, text);
+    xml(StatusCode::INTERNAL_SERVER_ERROR, Body::from(reply))
+}
+
+fn fault_of(code: &str) -> Response {
+    let fault = SoapFault {
+        code: code.to_owned(),
+        ..SoapFault::default()
+    };
+    soap_fault(&fault, "The request was refused.")
+}
+
+/// A reply that is complete, unless the weather cuts it.
+fn whole(text: String, fault: Option<Fault>, flight: Flight, scissors: Scissors) -> Response {
+    let text = Chunk::from(text);
+    flight.end(Bytes::new(text.len() as u64));
+    if fault == Some(Fault::CutBody) {
+        return xml(
+            StatusCode::OK,
+            cut_after(text.slice(..text.len() / 2), scissors),
+        );
+    }
+    xml(StatusCode::OK, Body::from(text))
+}
+
+/// A body that breaks off after these bytes, and takes the connection with it.
+fn cut_after(bytes: Chunk, scissors: Scissors) -> Body {
+    let lost = stream::once(async move {
+        scissors.cut();
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(stream::iter([Ok(bytes)]).chain(lost))
 }

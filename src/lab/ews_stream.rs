@@ -8,11 +8,10 @@ use axum::body::Body;
 use bytes::Bytes as Chunk;
 use futures_util::stream;
 
-use super::direct::{SharedWorld, lock};
+use super::direct::lock;
 use super::ews_answers::{Desk, VERSION, busy};
-use super::ews_http::Face;
+use super::face::{Face, Flight, Scissors};
 use super::fault::Fault;
-use super::world::Ticket;
 use crate::base::event::Side;
 use crate::base::id::ItemId;
 use crate::base::limits;
@@ -22,36 +21,6 @@ use crate::wire::ews::export_items::ExportReplyWriter;
 
 /// The literal end of an export that the server gave up on.
 const TRUNCATION_MARK: &str = "=== Truncated Data ===";
-
-/// A call in flight. Ends when dropped, also when the client went away.
-pub(super) struct Flight {
-    world: SharedWorld,
-    ticket: Option<Ticket>,
-    sent: u64,
-}
-
-impl Flight {
-    pub(super) const fn new(world: SharedWorld, ticket: Ticket) -> Self {
-        Self {
-            world,
-            ticket: Some(ticket),
-            sent: 0,
-        }
-    }
-
-    /// Counts bytes of the answer.
-    pub(super) const fn sent(&mut self, bytes: usize) {
-        self.sent += bytes as u64;
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            lock(&self.world).end(ticket, Bytes::new(self.sent));
-        }
-    }
-}
 
 /// The item being sent.
 struct Open {
@@ -69,10 +38,9 @@ pub(super) struct ExportStream {
     waiting: VecDeque<ItemId>,
     open: Option<Open>,
     fault: Option<Fault>,
-    asked: Chunk,
-    /// What was sent, kept only for recordings.
-    kept: Vec<u8>,
+    sent: u64,
     flight: Flight,
+    scissors: Scissors,
 }
 
 impl ExportStream {
@@ -81,8 +49,8 @@ impl ExportStream {
         mailbox: &str,
         items: Vec<ItemId>,
         fault: Option<Fault>,
-        asked: Chunk,
         flight: Flight,
+        scissors: Scissors,
     ) -> Self {
         Self {
             face,
@@ -91,9 +59,9 @@ impl ExportStream {
             waiting: items.into(),
             open: None,
             fault,
-            asked,
-            kept: Vec::new(),
+            sent: 0,
             flight,
+            scissors,
         }
     }
 
@@ -102,18 +70,15 @@ impl ExportStream {
             let mut sending = sending?;
             match sending.next() {
                 Some(Ok(text)) => {
-                    let text = Chunk::from(text);
-                    sending.flight.sent(text.len());
-                    if sending.face.options.record.is_some() {
-                        sending.kept.extend_from_slice(&text);
-                    }
-                    Some((Ok(text), Some(sending)))
+                    sending.sent += text.len() as u64;
+                    Some((Ok(Chunk::from(text)), Some(sending)))
                 }
-                Some(Err(error)) => Some((Err(error), None)),
+                Some(Err(error)) => {
+                    sending.scissors.cut();
+                    Some((Err(error), None))
+                }
                 None => {
-                    if let Some(record) = &sending.face.options.record {
-                        record(&sending.asked, &sending.kept);
-                    }
+                    sending.flight.end(Bytes::new(sending.sent));
                     None
                 }
             }
@@ -161,10 +126,8 @@ impl ExportStream {
                 let refused = desk.refuse(no);
                 let broken = desk.broken;
                 drop(world);
-                let now = self.face.now();
-                let mut world = lock(&self.face.world);
                 for why in broken {
-                    world.note_invalid(now, Side::Source, &why);
+                    self.face.invalid(Side::Source, &why);
                 }
                 writer.refuse(&refused)
             }
