@@ -85,17 +85,21 @@ async fn known(
     folder: &FolderRow,
     listed: &[Listed],
 ) -> Result<BTreeMap<ItemKey, CopyState>, Break> {
-    let mut known = BTreeMap::new();
-    for listed in listed {
-        let key = match listed {
+    let keys: Vec<ItemKey> = listed
+        .iter()
+        .map(|listed| match listed {
             Listed::There { header, .. } => ItemKey::of(&header.id),
             Listed::Left(key) | Listed::Flagged(key) => *key,
-        };
-        if let Some(row) = cx.run.ports.ledger.copy(cx.job.job, folder.no, key).await?
-            && let Ok(state) = replay(&row)
-        {
-            known.insert(key, state);
-        }
-    }
-    Ok(known)
+        })
+        .collect();
+    let rows = cx
+        .run
+        .ports
+        .ledger
+        .copies_of(cx.job.job, folder.no, &keys)
+        .await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some((row.key, replay(row).ok()?)))
+        .collect())
 }

@@ -74,4 +74,18 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         folder: FolderNo,
         key: ItemKey,
     ) -> Result<Option<CopyRow>, LedgerError>;
+
+    /// The rows of these keys that exist, in the order asked. A backend overrides it where asking one by one is dear.
+    async fn copies_of(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        keys: &[ItemKey],
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        let mut rows = Vec::new();
+        for key in keys {
+            rows.extend(self.copy(job, folder, *key).await?);
+        }
+        Ok(rows)
+    }
 }

@@ -228,6 +228,20 @@ impl Ledger for EmbeddedLedger {
     ) -> Result<Option<CopyRow>, LedgerError> {
         self.read(move |shelf| shelf.copy((job, folder, key))).await
     }
+
+    async fn copies_of(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        keys: &[ItemKey],
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        let keys = keys.to_vec();
+        self.read(move |shelf| {
+            let rows = keys.iter().map(|key| shelf.copy((job, folder, *key)));
+            rows.filter_map(Result::transpose).collect()
+        })
+        .await
+    }
 }
 
 /// The sled database, with rows for words.
