@@ -127,7 +127,7 @@ fn act(pair: &mut Pair, doing: &Doing, fresh: &mut u64) {
             let _ = pick(*n).map(|id| {
                 pair.world
                     .mark_source_read(NOW, &source, &id, *n % 2 == 0)
-                    .unwrap()
+                    .unwrap();
             });
         }
         Doing::MoveAwayAndBack(n) => {
@@ -153,7 +153,7 @@ fn follow(picture: &mut BTreeMap<String, (String, bool)>, page: SyncPage) {
             }
             SyncChange::Delete(id) => drop(picture.remove(&id)),
             SyncChange::ReadFlag(id, read) => {
-                picture.get_mut(&id).expect("known items only").1 = read
+                picture.get_mut(&id).expect("known items only").1 = read;
             }
         }
     }
@@ -470,10 +470,10 @@ fn small_limits_recover_in_two_seconds_and_none_never_refuse() {
             }
             passed
         };
-        let passed = passes(at(0));
-        assert_eq!(passed, if admitted == 60 { 4 } else { admitted });
+        let first = passes(at(0));
+        assert_eq!(first, if admitted == 60 { 4 } else { admitted });
         assert_eq!(passes(at(1_999)), if admitted == 60 { 0 } else { admitted });
-        assert_eq!(passes(at(4_000)), passed);
+        assert_eq!(passes(at(4_000)), first);
     }
 }
 

@@ -114,18 +114,15 @@ impl World {
         if !store.folders.contains_key(folder) {
             return Err(Refused::NoFolder);
         }
-        let (ident, received, size) = match &content {
-            Content::Plain { seed, body } => {
-                let ident = super::world_content::plain_ident(*seed);
-                let at = ident.submitted.map(moment_of);
-                (ident, at, *body)
-            }
-            _ => {
-                let stream = content.stream().ok_or(Refused::Discarded)?;
-                let at = decode(&stream).and_then(|message| delivered(&message));
-                let ident = Ident::of(&digest_of(&stream));
-                (ident, at, stream.len() as u64)
-            }
+        let (ident, received, size) = if let Content::Plain { seed, body } = &content {
+            let ident = super::world_content::plain_ident(*seed);
+            let at = ident.submitted.map(moment_of);
+            (ident, at, *body)
+        } else {
+            let stream = content.stream().ok_or(Refused::Discarded)?;
+            let at = decode(&stream).and_then(|message| delivered(&message));
+            let ident = Ident::of(&digest_of(&stream));
+            (ident, at, stream.len() as u64)
         };
         let id = self.item_id(mailbox);
         let item = Item {

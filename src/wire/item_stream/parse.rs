@@ -83,7 +83,10 @@ impl Elements {
     fn feed(&mut self, mut input: &[u8], visit: &mut impl Visit) {
         while !input.is_empty() && self.at != At::Lost {
             let step = match self.at {
-                At::Value => Ok(self.pass(&mut input, visit)),
+                At::Value => {
+                    self.pass(&mut input, visit);
+                    Ok(())
+                }
                 At::Name => self.name(&mut input, visit),
                 _ => self.collect(&mut input, visit),
             };

@@ -218,6 +218,8 @@ impl Builder {
                 self.inside.push(Inside::Attachment);
             }
             tags::START_EMBED if here == Some(Inside::Attachment) => {
+                let attachment = self.messages.last()?.attachments.last()?;
+                attachment.embedded.is_none().then_some(())?;
                 (self.messages.len() <= limits::EMBED_DEPTH_MAX).then_some(())?;
                 self.messages.push(Message::default());
                 self.inside.push(Inside::Embedded);
