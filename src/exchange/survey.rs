@@ -67,7 +67,7 @@ impl Survey {
             .collect()
     }
 
-    /// Roles that EWS has no name for, by entry id; quick steps by class and flag. Each role goes to one folder.
+    /// Roles that EWS has no name for, by entry id; quick steps by class. Each role goes to one folder.
     fn name_special_folders(&mut self) {
         let mut given: BTreeSet<FolderRole> = self.roles.values().copied().collect();
         for folder in &self.folders {
@@ -76,7 +76,8 @@ impl Survey {
             }
             let by_id = (folder.entry_id.as_deref()).and_then(|id| self.special.role(id));
             let class = ItemClass::new(folder.class.clone().unwrap_or_default());
-            let quick = class.is_a("IPF.Configuration") && folder.hidden == Some(true);
+            // The class of both settings folders; conversation actions are known by entry id.
+            let quick = class.is_a("IPF.Configuration");
             let role = by_id.or(quick.then_some(FolderRole::QuickSteps));
             if let Some(role) = role.filter(|role| given.insert(*role)) {
                 self.roles.insert(folder.id.clone(), role);
@@ -150,7 +151,6 @@ mod tests {
         survey.listed(entry("dump", "mailbox"));
         survey.listed(FolderEntry {
             class: Some("IPF.Configuration".to_owned()),
-            hidden: Some(true),
             ..entry("quick", "top")
         });
         let folders = survey.finish();

@@ -380,7 +380,8 @@ fn item_entry(row: ItemRow) -> ItemEntry {
         size: Some(Bytes::new(row.size.get())),
         received: row.received.map(|at| Moment::from_unix_ms(at.unix_ms())),
         read: Some(row.read),
-        message_id: row.message_id,
+        message_id: row.message_id.clone(),
+        message_id_tag: row.message_id,
         search_key: row.search_key,
         submitted: row.submitted,
         ..ItemEntry::bare(ItemId::new(row.id))

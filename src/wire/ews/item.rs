@@ -27,6 +27,8 @@ pub struct ItemEntry {
     pub read: Option<bool>,
     /// Its Internet message id; only message-like items say so.
     pub message_id: Option<String>,
+    /// PidTagInternetMessageId, the same for items of any element.
+    pub message_id_tag: Option<String>,
     /// PidTagSearchKey.
     pub search_key: Option<SearchKey>,
     /// PidTagClientSubmitTime as FILETIME, whole seconds.
@@ -44,6 +46,7 @@ impl ItemEntry {
             received: None,
             read: None,
             message_id: None,
+            message_id_tag: None,
             search_key: None,
             submitted: None,
         }
@@ -68,6 +71,8 @@ impl ItemEntry {
             {
                 if id == Tag::SEARCH_KEY.id {
                     entry.search_key = base64::decode(value).ok().and_then(SearchKey::new);
+                } else if id == Tag::MESSAGE_ID.id {
+                    entry.message_id_tag = Some((*value).to_owned());
                 } else if id == Tag::SUBMITTED.id {
                     entry.submitted = moment(value).and_then(filetime);
                 }
@@ -81,7 +86,10 @@ impl ItemEntry {
         let class = self.class.unwrap_or_default();
         let stamp = Stamp::of(
             self.search_key.as_ref(),
-            self.message_id.as_deref(),
+            // Listings cut properties at 255 characters, so the element's word comes first.
+            self.message_id
+                .as_deref()
+                .or(self.message_id_tag.as_deref()),
             &class,
             self.submitted,
         );
@@ -116,6 +124,9 @@ impl ItemEntry {
             message_id: self
                 .message_id
                 .filter(|_| message("message:InternetMessageId")),
+            message_id_tag: self
+                .message_id_tag
+                .filter(|_| shape.wants_tag(Tag::MESSAGE_ID)),
             search_key: self.search_key.filter(|_| shape.wants_tag(Tag::SEARCH_KEY)),
             submitted: self.submitted.filter(|_| shape.wants_tag(Tag::SUBMITTED)),
         }
@@ -167,6 +178,9 @@ impl ItemEntry {
         }
         if let Some(key) = &self.search_key {
             shape::write_extended(Tag::SEARCH_KEY, &base64::encode(key.as_bytes()), w);
+        }
+        if let Some(message_id) = &self.message_id_tag {
+            shape::write_extended(Tag::MESSAGE_ID, message_id, w);
         }
         if let Some(at) = self.submitted.and_then(from_filetime) {
             shape::write_extended(Tag::SUBMITTED, &at.to_string(), w);
@@ -229,6 +243,7 @@ mod tests {
             received: Some(Moment::from_unix_ms(1_462_442_400_000)),
             read: Some(true),
             message_id: Some("<a&b@c.example>".to_owned()),
+            message_id_tag: Some("<a&b@c.example>".to_owned()),
             search_key: SearchKey::new([7; 16]),
             submitted: Some(131_069_160_000_000_000),
             ..ItemEntry::bare(ItemId::new("AAMk+/a="))
@@ -282,6 +297,9 @@ mod tests {
             &ItemClass::new("IPM.Note"),
             Some(131_069_160_000_000_000),
         );
+        assert_eq!(entry.clone().into_header().stamp, want);
+        // An item whose element has no message id says it by property.
+        entry.message_id = None;
         assert_eq!(entry.into_header().stamp, want);
     }
 }

@@ -144,6 +144,8 @@ impl Tag {
     pub const REN_EX: Self = Self::new(0x36D9, PropType::Binary);
     /// PidTagSearchKey.
     pub const SEARCH_KEY: Self = Self::new(0x300B, PropType::Binary);
+    /// PidTagInternetMessageId: what `message:InternetMessageId` says, for items of every element.
+    pub const MESSAGE_ID: Self = Self::new(0x1035, PropType::String);
     /// PidTagClientSubmitTime.
     pub const SUBMITTED: Self = Self::new(0x0039, PropType::SystemTime);
 
@@ -240,7 +242,7 @@ impl Shape {
                 "message:IsRead",
                 "message:InternetMessageId",
             ],
-            &[Tag::SEARCH_KEY, Tag::SUBMITTED],
+            &[Tag::SEARCH_KEY, Tag::MESSAGE_ID, Tag::SUBMITTED],
         )
     }
 
