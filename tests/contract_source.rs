@@ -311,3 +311,55 @@ mod direct {
 
     whole_suite!(bench);
 }
+
+mod over_http {
+    use super::*;
+    use mailferry::base::secret::{SafeUrl, Secret};
+    use mailferry::exchange::ExchangeSource;
+    use mailferry::exchange::SignIn;
+    use mailferry::lab::ews_http::{EwsOptions, router};
+    use mailferry::lab::face::{Door, Face, Scissors};
+    use mailferry::transport::{Http, HttpOptions};
+
+    /// Serves the SOAP face on a free loopback port, until the test's runtime ends.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server lives as long as the test"
+    )]
+    async fn bench() -> (Bench, ()) {
+        let world = build(&Knobs::default());
+        let face = Face {
+            world: Arc::clone(&world),
+            clock: clock(),
+            latency: Span::ZERO,
+        };
+        let options = EwsOptions {
+            user: "LAB\\svc".into(),
+            pass: Secret::new("pw"),
+            denied: std::collections::BTreeSet::new(),
+        };
+        let door = Door::open(0).await.unwrap();
+        let url = SafeUrl::new(format!(
+            "http://127.0.0.1:{}/EWS/Exchange.asmx",
+            door.port().unwrap()
+        ));
+        let routes = router(face, options).into_make_service_with_connect_info::<Scissors>();
+        tokio::spawn(async move { axum::serve(door, routes).await });
+        let http = Http::new(HttpOptions::with_connections(4)).unwrap();
+        let sign_in = SignIn::Basic {
+            user: "LAB\\svc".into(),
+            pass: Secret::new("pw"),
+        };
+        let source = ExchangeSource::new(http, url, sign_in);
+        (
+            Bench {
+                source: Arc::new(source),
+                world,
+                mailbox: address(0),
+            },
+            (),
+        )
+    }
+
+    whole_suite!(bench);
+}
