@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::direct::{DirectSource, DirectTarget, SharedWorld, lock};
-use super::fault::Weather;
+use super::fault::{CallKind, Fault, Weather};
 use super::populate::{Population, fill};
 use super::truth::truth;
 use super::world::{Limits, World, WorldOptions};
@@ -344,9 +344,89 @@ fn a_storm_is_the_same_storm_for_the_same_seed() {
         };
         let mut world = World::new(options);
         (0..200)
-            .map(|_| world.fault(super::fault::CallKind::Import))
+            .map(|_| world.fault(CallKind::Import))
             .collect::<Vec<_>>()
     };
     assert_eq!(faults(3), faults(3));
     assert_ne!(faults(3), faults(4));
+}
+
+#[test]
+fn a_scripted_fault_meets_the_next_call_of_its_kind_and_no_other() {
+    let mut world = World::new(WorldOptions::default());
+    let lost = Some(Fault::ResetAfter);
+    world.script([
+        (CallKind::Import, lost),
+        (CallKind::Import, None),
+        (CallKind::Import, lost),
+    ]);
+    assert_eq!(world.fault(CallKind::Read), None);
+    let drawn: Vec<_> = (0..4).map(|_| world.fault(CallKind::Import)).collect();
+    assert_eq!(drawn, [lost, None, lost, None]);
+}
+
+#[test]
+fn real_mail_takes_the_place_of_made_up_mail_and_keeps_its_content() {
+    let raw = b"Subject: hello\r\nMessage-ID: <real@clinic.example>\r\n\r\nBody\r\n";
+    let population = Population {
+        mail: vec![super::eml::message_of(raw)],
+        ..few()
+    };
+    let world = populated(WorldOptions::default(), &population);
+    let truth = truth(&lock(&world));
+    let inbox = &truth["source"]["a.harris@clinic.example"]["folders"][0];
+    assert_eq!(inbox["path"], "Inbox");
+    let mut keys = std::collections::BTreeSet::new();
+    for item in inbox["items"].as_array().unwrap() {
+        assert_eq!(item["message_id"], "<real@clinic.example>");
+        keys.insert(item["search_key"].to_string());
+    }
+    assert!(keys.len() > 10, "each use of a file is an item of its own");
+}
+
+#[test]
+fn a_lost_answer_leaves_the_item_behind_and_a_refusal_does_not() {
+    run(async {
+        let population = Population {
+            mailboxes: 1,
+            items: 0,
+            ..Population::default()
+        };
+        let world = populated(WorldOptions::default(), &population);
+        let clock: Arc<dyn Clock> = Arc::new(Jumping::default());
+        let target = DirectTarget::new(Arc::clone(&world), Arc::clone(&clock), Span::new(10));
+        let user = lock(&world).pairs()[0].1.clone();
+        let mailbox = target.resolve(&user).await.unwrap();
+        let inbox = target.folders(&mailbox).await.unwrap();
+        let inbox = inbox
+            .iter()
+            .find(|f| f.role == Some(FolderRole::Inbox))
+            .unwrap()
+            .id
+            .clone();
+        let stream = super::world::Content::Plain { seed: 4, body: 50 }
+            .stream()
+            .unwrap();
+        let body: Body = Arc::new(Held(stream.to_vec()));
+        let mut there = 0;
+        for (fault, stays) in [
+            (Fault::Busy(None), 0),
+            (Fault::Unavailable, 0),
+            (Fault::Unauthorized, 0),
+            (Fault::GatewayBefore, 0),
+            (Fault::GatewayAfter, 1),
+            (Fault::ResetBefore, 0),
+            (Fault::ResetAfter, 1),
+            (Fault::SilenceAfter, 1),
+            (Fault::CutBody, 1),
+        ] {
+            lock(&world).script([(CallKind::Import, Some(fault))]);
+            target.create(&mailbox, &inbox, &body).await.unwrap_err();
+            there += stays;
+            let page = target.page(&mailbox, &inbox, None).await.unwrap();
+            assert_eq!(page.items.len(), there, "{fault:?}");
+        }
+        let stats = lock(&world).stats();
+        assert_eq!(stats["peak_in_flight"], 1);
+    });
 }

@@ -1,13 +1,13 @@
 //! The world: an Exchange 2016 and a Microsoft 365 as one pure model. Time is a parameter, randomness is seeded, and every rule of the
 //! services that matters to a migration lives here once; the faces only translate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base64::Engine as _;
 
 use super::fault::{CallKind, Fault, Weather};
-use super::world_calls::Calls;
 pub use super::world_calls::{Busy, InvalidRequest, Limit, Ticket};
+use super::world_calls::{Calls, SMALL_HOLD};
 pub use super::world_content::{Content, Ident, Load, filetime_of, moment_of, plain_ident};
 pub use super::world_source::{Export, NewFolder, RenIds};
 use super::world_store::{Folder, Item, Store};
@@ -159,7 +159,7 @@ pub struct ItemRow {
     pub flags: u32,
     /// Whether it is read.
     pub read: bool,
-    /// When it was received, where it says so.
+    /// When it was received, where it says so. The target's listings show no such time.
     pub received: Option<Moment>,
     /// When it was put into this store.
     pub created: Moment,
@@ -181,6 +181,7 @@ pub struct World {
     pub(super) seq: u64,
     pub(super) dice: Dice,
     pub(super) sky: Dice,
+    pub(super) script: VecDeque<(CallKind, Option<Fault>)>,
     pub(super) tokens: BTreeMap<String, Tick>,
     pub(super) sessions: BTreeMap<String, (String, Tick)>,
     pub(super) refused_keys: BTreeSet<SearchKey>,
@@ -196,6 +197,7 @@ impl World {
         Self {
             sky: dice.split("weather"),
             dice: dice.split("ids"),
+            script: VecDeque::new(),
             calls: Calls::new(options.limits),
             options,
             source: BTreeMap::new(),
@@ -226,7 +228,25 @@ impl World {
 
     /// What happens to a call of this kind on the wire. Ask once per call, after [`World::begin`] admitted it.
     pub fn fault(&mut self, kind: CallKind) -> Option<Fault> {
-        self.options.weather.draw(&mut self.sky, kind)
+        let drawn = self.options.weather.draw(&mut self.sky, kind);
+        let scripted = self.script.iter().position(|(own, _)| *own == kind);
+        let fault = match scripted.and_then(|at| self.script.remove(at)) {
+            Some((_, fault)) => fault,
+            None => drawn,
+        };
+        match fault {
+            // Small worlds are held for as long as their limits hold.
+            Some(Fault::Busy(Some(_))) if self.options.limits == Limits::Small => {
+                Some(Fault::Busy(Some(SMALL_HOLD)))
+            }
+            other => other,
+        }
+    }
+
+    /// Decides what happens to coming calls, before the weather does: each entry serves the next call of its kind, in order. `None` lets that
+    /// call pass.
+    pub fn script(&mut self, faults: impl IntoIterator<Item = (CallKind, Option<Fault>)>) {
+        self.script.extend(faults);
     }
 
     /// Admits a call and counts it, or refuses it as too fast. `mailbox` is an address or a target mailbox id; empty for calls that

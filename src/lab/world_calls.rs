@@ -52,6 +52,9 @@ const INVALID_KEPT: usize = 1_000;
 /// What the source admits at once per mailbox (EWSMaxConcurrency; reference/ews.md section 3).
 const SOURCE_AT_ONCE: u64 = 27;
 
+/// The wait that small limits ask for.
+pub(super) const SMALL_HOLD: Span = Span::new(200);
+
 /// The numbers of one kind of limits.
 #[derive(Clone, Copy, Debug)]
 struct Rule {
@@ -80,7 +83,7 @@ const fn rule(limits: Limits) -> Option<Rule> {
             upload: 4_000_000,
             upload_window: Span::from_secs(2),
             at_once: 4,
-            hold: Some(Span::new(200)),
+            hold: Some(SMALL_HOLD),
         }),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::world::{FolderRow, ItemRow, Now, Refused, World, folder_row, item_row};
 use super::world_content::{Content, Ident};
-use super::world_rewrite::{delivered, restored};
+use super::world_rewrite::restored;
 use super::world_source::{find_folder, missing};
 use super::world_store::{Folder, Item, Store};
 use crate::base::id::MailboxId;
@@ -248,7 +248,6 @@ impl World {
         if full {
             return Err(Refused::QuotaFull);
         }
-        let received = decode(&order.stream).and_then(|message| delivered(&message));
         let content = if self.options.discard_content {
             Content::Discarded {
                 bytes: report.bytes,
@@ -257,10 +256,7 @@ impl World {
         } else {
             Content::Stream(order.stream.into())
         };
-        let item = Item {
-            received,
-            ..self.arrival(now, folder, &report, content)
-        };
+        let item = self.arrival(now, folder, &report, content);
         let id = match order.update {
             Some((id, _)) => {
                 let seq = self.next_seq();
