@@ -36,6 +36,37 @@
 //! | park | put aside for a person | skip (by rule) |
 //! | realm | live or rehearsal, written into plan and ledger | environment |
 
+//!
+//! ## Where to start reading
+//!
+//! 1. [`flow::copy`]: the item-copy machine, its drawing, and the honest sentence about what it promises.
+//! 2. [`flow::judge`]: the retry policy, one table, pinned by a snapshot.
+//! 3. [`port`]: the seams. Whoever writes a backend needs to read nothing else.
+//! 4. [`engine::worker`]: one mailbox from claim to caught up; [`engine::carry`]: fetch, send and record side by side.
+//! 5. [`cli::wiring`]: which adapter stands where in the running program.
+//!
+//! ## The six laws, and where each is kept and tested
+//!
+//! | Law | Kept by | Tested by |
+//! |---|---|---|
+//! | an intent is durable before the first byte leaves | `engine::fetch` appends before it hands a group on; `engine::send` is the only caller of `Target::create` | `tests/crash_sweep.rs` |
+//! | a crash turns intended into in doubt and nothing else | `flow::copy::CopyState::after_crash`, `engine::worker` | `flow::copy`, `tests/crash_sweep.rs` |
+//! | nothing is sent again before the doubt is settled | `flow::copy` (no intent follows a doubt) | `flow::copy`, `tests/simulation.rs` |
+//! | absence counts only after the visibility lag and more than once | `engine::worker` waits, `flow::copy` counts the looks | `flow::copy`, `flow::doubt`, `tests/simulation.rs` |
+//! | we delete only what we made | `Target::retract` takes a `Placed` and compares its change key | `tests/contract_target.rs` |
+//! | a fenced worker changes nothing | the ledgers compare epochs inside the append | `tests/contract_ledger.rs` |
+//!
+//! ## Decisions that the code taught
+//!
+//! - **The ledger stores facts, never states.** A row is a listing header and the facts that happened to it; `flow::copy::replay` makes the
+//!   state. A claim has no time limit: one process holds a state directory, and a later claim fences an earlier one.
+//! - **Doubt is settled by multisets.** The target is asked for pages, not for stamps; `flow::doubt` compares what a folder shows with what
+//!   the rows explain. The same look adopts what an earlier plan or a lost ledger made, so that a new state directory sends nothing twice.
+//! - **No retrying or pacing decorators.** Reads go through one loop (`engine::ask`), creates through another (`engine::send`), both driven by
+//!   `flow::judge`; a turn of the pacer is a value that lives as long as the call.
+//! - **A throttled create keeps its intent.** The far side said that nothing happened, so the intent on record still stands and the same create
+//!   goes again; only a create that is given up becomes `NothingSent`.
+
 pub mod base;
 pub mod cli;
 pub mod engine;
