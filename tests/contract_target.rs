@@ -11,6 +11,7 @@ use mailferry::base::item::{Placed, TargetHeader};
 use mailferry::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
 use mailferry::base::outcome::{HaltCause, RefusalWhy, Setback};
 use mailferry::base::quantity::{Bytes, Span};
+use mailferry::base::secret::Secret;
 use mailferry::engine::spool::{Spool, Spooling};
 use mailferry::lab::direct::{DirectTarget, SharedWorld, lock};
 use mailferry::lab::world::Content;
@@ -328,6 +329,45 @@ mod direct {
                 dir,
             },
             (),
+        )
+    }
+
+    whole_suite!(bench);
+}
+
+mod graph_over_http {
+    use mailferry::graph::{Credential, GraphOptions, GraphTarget};
+    use mailferry::lab::server::{LabConfig, RunningLab, start};
+
+    use super::*;
+
+    async fn bench() -> (Bench, RunningLab) {
+        let world = build(&knobs());
+        let dir = tempfile::tempdir().unwrap();
+        let config = LabConfig {
+            dir: dir.path().join("lab"),
+            ews_port: 0,
+            graph_port: 0,
+            latency: Span::ZERO,
+            record: None,
+        };
+        let lab = start(config, Arc::clone(&world), clock()).await.unwrap();
+        let options = GraphOptions {
+            login_url: lab.info.login_url.clone(),
+            graph_url: lab.info.graph_url.clone(),
+            tenant: lab.info.tenant_id.clone(),
+            client_id: lab.info.client_id.clone(),
+            credential: Credential::Secret(Secret::new(lab.info.client_secret.clone())),
+            max_connections: 4,
+        };
+        let target = GraphTarget::new(options, clock()).unwrap();
+        (
+            Bench {
+                target: Arc::new(target),
+                world,
+                dir,
+            },
+            lab,
         )
     }
 

@@ -54,41 +54,41 @@ impl Recorder {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
 
-    async fn request(&self, number: u64, face: FaceName, head: &Request, body: &[u8]) {
-        match face {
-            FaceName::Ews => self.write(number, "ews.request.xml", body).await,
-            FaceName::Graph => {
-                let path = head.uri().path_and_query().map_or("", |path| path.as_str());
-                let value = json!({
-                    "method": head.method().as_str(),
-                    "path": without_token(path),
-                    "headers": headers_of(head.headers()),
-                    "body": body_of(body),
-                });
-                self.write(number, "graph.request.json", &pretty(&value))
-                    .await;
-            }
+/// The file of a request: its name behind the number, and its bytes.
+fn request_file(face: FaceName, head: &Request, body: &[u8]) -> (&'static str, Vec<u8>) {
+    match face {
+        FaceName::Ews => ("ews.request.xml", body.to_vec()),
+        FaceName::Graph => {
+            let path = head.uri().path_and_query().map_or("", |path| path.as_str());
+            let value = json!({
+                "method": head.method().as_str(),
+                "path": without_token(path),
+                "headers": headers_of(head.headers()),
+                "body": body_of(body),
+            });
+            ("graph.request.json", pretty(&value))
         }
     }
+}
 
-    async fn reply(&self, number: u64, face: FaceName, reply: &Response, body: &[u8]) {
-        match face {
-            // A refusal before SOAP (401, 404) is no envelope and has no place among them.
-            FaceName::Ews if !body.starts_with(b"<") => {
-                let line = format!("HTTP {}\n", reply.status().as_u16());
-                self.write(number, "ews.reply.txt", line.as_bytes()).await;
-            }
-            FaceName::Ews => self.write(number, "ews.reply.xml", body).await,
-            FaceName::Graph => {
-                let value = json!({
-                    "status": reply.status().as_u16(),
-                    "headers": headers_of(reply.headers()),
-                    "body": body_of(body),
-                });
-                self.write(number, "graph.reply.json", &pretty(&value))
-                    .await;
-            }
+/// The file of a reply.
+fn reply_file(face: FaceName, reply: &Response, body: &[u8]) -> (&'static str, Vec<u8>) {
+    match face {
+        // A refusal before SOAP (401, 404) is no envelope and has no place among them.
+        FaceName::Ews if !body.starts_with(b"<") => {
+            let line = format!("HTTP {}\n", reply.status().as_u16());
+            ("ews.reply.txt", line.into_bytes())
+        }
+        FaceName::Ews => ("ews.reply.xml", body.to_vec()),
+        FaceName::Graph => {
+            let value = json!({
+                "status": reply.status().as_u16(),
+                "headers": headers_of(reply.headers()),
+                "body": body_of(body),
+            });
+            ("graph.reply.json", pretty(&value))
         }
     }
 }
@@ -109,12 +109,14 @@ pub async fn record(
     // A body that did not arrive whole is none; the face says what it thinks of that.
     let body = to_bytes(body, most).await.unwrap_or_default();
     let request = Request::from_parts(parts, Body::from(body.clone()));
-    recorder.request(number, face, &request, &body).await;
+    let (name, bytes) = request_file(face, &request, &body);
+    recorder.write(number, name, &bytes).await;
     let (parts, body) = next.run(request).await.into_parts();
     match to_bytes(body, most).await {
         Ok(body) => {
             let reply = Response::from_parts(parts, Body::from(body.clone()));
-            recorder.reply(number, face, &reply, &body).await;
+            let (name, bytes) = reply_file(face, &reply, &body);
+            recorder.write(number, name, &bytes).await;
             reply
         }
         // The weather cut it: what arrived of it is no message.

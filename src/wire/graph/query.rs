@@ -36,6 +36,8 @@ pub struct ListQuery {
     pub top: Option<Count>,
     /// `$skip`; only nextLinks carry it.
     pub skip: Option<Count>,
+    /// `$skiptoken`; likewise, and opaque.
+    pub skip_token: Option<String>,
     /// `includeHiddenFolders=true`, for folders (reference/graph.md 1.4).
     pub hidden: bool,
 }
@@ -102,6 +104,9 @@ impl ListQuery {
         if let Some(skip) = self.skip {
             add("$skip", &skip.get().to_string());
         }
+        if let Some(token) = &self.skip_token {
+            add("$skiptoken", token);
+        }
         if !self.select.is_empty() {
             add("$select", &self.select.join(","));
         }
@@ -129,6 +134,7 @@ impl ListQuery {
             let read = match name.as_str() {
                 "$top" => count().map(|n| out.top = Some(n)),
                 "$skip" => count().map(|n| out.skip = Some(n)),
+                "$skiptoken" => present(&value).map(|t| out.skip_token = Some(t)),
                 "$select" => names(&value).map(|n| out.select = n),
                 "$expand" => expand(&value).map(|e| out.expand = e),
                 "includeHiddenFolders" => truth(&value).map(|h| out.hidden = h),
@@ -149,6 +155,10 @@ fn expand_text(ids: &[PropertyId]) -> String {
     }
     out.push(')');
     out
+}
+
+fn present(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
 }
 
 fn truth(value: &str) -> Option<bool> {
@@ -225,6 +235,7 @@ mod tests {
     fn our_own_queries_come_back_and_odd_ones_are_refused() {
         let skipping = ListQuery {
             skip: Some(Count::new(20)),
+            skip_token: Some("a+b".to_owned()),
             ..ListQuery::folders(Count::new(10))
         };
         for query in [

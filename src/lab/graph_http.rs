@@ -1,0 +1,304 @@
+//! The Graph face of the world: sign-in, mailbox import and export, and the lab's own pages, on one loopback address.
+//!
+//! It counts and refuses by the world's means. Every request that breaks a published rule is noted with the rule it breaks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::response::Response;
+use bytes::Bytes as Chunk;
+
+use super::face::{Face, Scissors};
+use super::fault::{CallKind, Fault};
+use super::graph_answer::Answer;
+use super::world::{Now, World};
+use super::{graph_import, graph_mailbox, graph_pages, graph_token};
+use crate::base::event::Side;
+use crate::base::limits;
+use crate::base::quantity::{Bytes, Span};
+use crate::wire::graph::path::Resource;
+
+/// Who may sign in to the lab's tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabApp {
+    /// Tenant id.
+    pub tenant_id: String,
+    /// Application id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+}
+
+/// The face.
+#[derive(Debug)]
+pub(super) struct GraphFace {
+    pub(super) face: Face,
+    pub(super) app: LabApp,
+    /// `http://127.0.0.1:<port>`, for the links in replies.
+    pub(super) base: String,
+    requests: AtomicU64,
+}
+
+/// What a call found in its request.
+pub(super) struct Asked<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) body: Chunk,
+    /// True when an export must end in the truncation marker.
+    pub(super) truncate: bool,
+}
+
+impl Asked<'_> {
+    pub(super) fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or("")
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        header(self.parts, name)
+    }
+
+    /// True when the body is announced as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.header("content-type")
+            .is_some_and(|kind| kind.split(';').next() == Some("application/json"))
+    }
+}
+
+fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    parts.headers.get(name)?.to_str().ok()
+}
+
+/// The router of the face. `base` is the address under which it is reached.
+pub fn router(face: Face, app: LabApp, base: String) -> Router {
+    let state = Arc::new(GraphFace {
+        face,
+        app,
+        base,
+        requests: AtomicU64::new(0),
+    });
+    Router::new().fallback(handle).with_state(state)
+}
+
+async fn handle(State(lab): State<Arc<GraphFace>>, request: Request) -> Response {
+    let scissors = Scissors::of(request.extensions());
+    let (parts, body) = request.into_parts();
+    let number = lab.requests.fetch_add(1, Ordering::Relaxed);
+    let id = format!("00000000-0000-4000-8000-{number:012x}");
+    let answer = lab.answer(&parts, body, &scissors).await;
+    let now = lab.face.clock.moment();
+    answer.into_response(&id, header(&parts, "client-request-id"), now)
+}
+
+/// What a call is, for counting and weather.
+struct Frame<'a> {
+    mailbox: &'a str,
+    kind: CallKind,
+}
+
+impl GraphFace {
+    async fn answer(&self, parts: &Parts, body: Body, scissors: &Scissors) -> Answer {
+        let path = parts.uri.path();
+        if path.starts_with("/lab/") {
+            return self.page(parts, body).await;
+        }
+        if let Some(tenant) = path
+            .strip_prefix('/')
+            .and_then(|p| p.strip_suffix("/oauth2/v2.0/token"))
+        {
+            let frame = Frame {
+                mailbox: "",
+                kind: CallKind::Token,
+            };
+            let act = |asked: &Asked<'_>| graph_token::token(self, tenant, asked);
+            return self.framed(parts, body, scissors, frame, act).await;
+        }
+        if let Some(mailbox) = graph_import::mailbox_of(path) {
+            let frame = Frame {
+                mailbox: &mailbox,
+                kind: CallKind::Import,
+            };
+            let act = |asked: &Asked<'_>| graph_import::import(self, &mailbox, asked);
+            return self.framed(parts, body, scissors, frame, act).await;
+        }
+        let Some(resource) = Resource::parse(path) else {
+            return self.unknown(parts, body).await;
+        };
+        let frame = Frame {
+            mailbox: match &resource {
+                Resource::Settings { user } => user,
+                other => other.mailbox().unwrap_or(""),
+            },
+            kind: kind_of(&parts.method, &resource),
+        };
+        let act = |asked: &Asked<'_>| self.resource(&resource, asked);
+        self.framed(parts, body, scissors, frame, act).await
+    }
+
+    /// Carries one call: admission, its body, half its latency, its effect, the other half, its weather.
+    async fn framed(
+        &self,
+        parts: &Parts,
+        body: Body,
+        scissors: &Scissors,
+        frame: Frame<'_>,
+        act: impl FnOnce(&Asked<'_>) -> Answer,
+    ) -> Answer {
+        let upload = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+        let announced = header(parts, "content-length").and_then(|n| n.parse().ok());
+        let announced = Bytes::new(announced.unwrap_or(0));
+        let begun = self
+            .face
+            .begin(Side::Target, frame.mailbox, announced, upload, frame.kind);
+        let most = usize::try_from(limits::LAB_BODY_MAX.get()).unwrap_or(usize::MAX);
+        // Read to its end even where it is refused: a client that is still writing would not hear the answer.
+        let read = to_bytes(body, most).await;
+        let (flight, fault) = match begun {
+            Ok(begun) => begun,
+            Err(busy) => return Answer::busy(busy),
+        };
+        if announced > limits::LAB_BODY_MAX {
+            self.invalid("a body over the limit");
+            return Answer::empty(413);
+        }
+        let Ok(body) = read else {
+            // The client went away, or sent less than it promised.
+            scissors.cut();
+            return Answer::empty(400);
+        };
+        self.face.half_latency().await;
+        if let Some(fault) = fault.filter(|fault| !fault.acts()) {
+            self.face.half_latency().await;
+            return self.failing(fault, scissors, Answer::default()).await;
+        }
+        let truncate = fault == Some(Fault::Truncated);
+        let answer = act(&Asked {
+            parts,
+            body,
+            truncate,
+        });
+        self.face.half_latency().await;
+        let answer = match fault.filter(|_| !truncate) {
+            Some(fault) => self.failing(fault, scissors, answer).await,
+            None => answer,
+        };
+        flight.end(answer.len());
+        answer
+    }
+
+    /// What a fault makes of an answer.
+    async fn failing(&self, fault: Fault, scissors: &Scissors, answer: Answer) -> Answer {
+        match fault {
+            Fault::Busy(wait) => {
+                Answer::too_fast(wait, "Application is over its MailboxConcurrency limit.")
+            }
+            Fault::Unavailable => Answer::html(503),
+            Fault::Unauthorized => Answer::unauthorized(),
+            Fault::GatewayBefore | Fault::GatewayAfter => Answer::error(504, "UnknownError", ""),
+            Fault::ResetBefore | Fault::ResetAfter => {
+                scissors.cut();
+                answer
+            }
+            Fault::SilenceAfter => {
+                // Nobody rehearses twenty minutes of silence: after a while something on the way gives up.
+                self.face.pass(SILENCE).await;
+                scissors.cut();
+                answer
+            }
+            Fault::CutBody => {
+                if answer.len() == Bytes::ZERO {
+                    scissors.cut();
+                }
+                answer.cut_in_half()
+            }
+            Fault::Truncated | Fault::StateRefused => answer,
+        }
+    }
+
+    fn resource(&self, resource: &Resource, asked: &Asked<'_>) -> Answer {
+        if let Err(refused) = self.signed_in(asked) {
+            return refused;
+        }
+        match resource {
+            Resource::ImportSession { mailbox } => graph_import::session(self, mailbox, asked),
+            other => graph_mailbox::act(self, other, asked),
+        }
+    }
+
+    /// Checks the bearer token. A token that ended is no broken rule; one that was never given out is.
+    fn signed_in(&self, asked: &Asked<'_>) -> Result<(), Answer> {
+        let token = asked
+            .header("authorization")
+            .and_then(|text| text.strip_prefix("Bearer "));
+        let Some(token) = token else {
+            self.invalid("no bearer token");
+            return Err(Answer::unauthorized());
+        };
+        let (good, known) =
+            self.world(|world, now| (world.token_ok(now, token), world.tokens.contains_key(token)));
+        if !known {
+            self.invalid("a token that was never given out");
+        }
+        if good {
+            Ok(())
+        } else {
+            Err(Answer::unauthorized())
+        }
+    }
+
+    /// A resource the lab does not know. Whoever would invite people is counted.
+    async fn unknown(&self, parts: &Parts, body: Body) -> Answer {
+        let body = to_bytes(body, PAGE_MAX).await.unwrap_or_default();
+        if parts.method == Method::POST && parts.uri.path().ends_with("/events") {
+            let event: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let attendees = event.get("attendees").and_then(|a| a.as_array());
+            if attendees.is_some_and(|all| !all.is_empty()) {
+                self.world(|world, _| world.note_invitation());
+                self.invalid("an event with attendees sends invitations");
+                return Answer::error(403, "ErrorAccessDenied", "Access is denied.");
+            }
+        }
+        self.invalid("a resource that is not part of mailbox import");
+        Answer::error(400, "BadRequest", "Resource not found for the segment.")
+    }
+
+    async fn page(&self, parts: &Parts, body: Body) -> Answer {
+        let body = to_bytes(body, PAGE_MAX).await.unwrap_or_default();
+        graph_pages::page(self, parts, &body)
+    }
+
+    pub(super) fn world<T>(&self, act: impl FnOnce(&mut World, Now) -> T) -> T {
+        self.face.with(act)
+    }
+
+    pub(super) fn invalid(&self, why: &str) {
+        self.face.invalid(Side::Target, why);
+    }
+
+    /// Refuses a request that breaks a rule, and notes which.
+    pub(super) fn broken(&self, why: &str) -> Answer {
+        self.invalid(why);
+        Answer::error(400, "BadRequest", why)
+    }
+}
+
+/// How long a client waits in vain.
+const SILENCE: Span = Span::from_secs(1);
+
+/// Bodies of pages and of requests nobody knows.
+const PAGE_MAX: usize = 4_000_000;
+
+fn kind_of(method: &Method, resource: &Resource) -> CallKind {
+    match resource {
+        Resource::ImportSession { .. } => CallKind::OpenSession,
+        Resource::Export { .. } => CallKind::Export,
+        Resource::Item { .. } if *method == Method::DELETE => CallKind::Delete,
+        Resource::Folders { .. } | Resource::ChildFolders { .. } if *method == Method::POST => {
+            CallKind::MakeFolder
+        }
+        _ => CallKind::Read,
+    }
+}

@@ -1,0 +1,211 @@
+//! The papers of a running lab: inventory, plan, secrets, and lab.json, whose appearance says that everything is ready
+//! (design/contract.md section 3).
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::graph_http::LabApp;
+use super::world::{Limits, World};
+use crate::base::quantity::{Bytes, Count, Span};
+use crate::base::spec::{Realm, RunLimits};
+use crate::plan::document::{
+    AuthMethod, Credential, Pair, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd, Wave,
+};
+
+/// The account that may impersonate every source mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabAccount {
+    /// `LAB\svc-migrate`.
+    pub username: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// lab.json.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabInfo {
+    /// `mailferry.lab/1`.
+    pub schema: String,
+    /// The lab's process.
+    pub pid: u32,
+    /// The EWS endpoint.
+    pub ews_url: String,
+    /// Who signs in there.
+    pub ews_username: String,
+    /// With which password.
+    pub ews_password: String,
+    /// Base URL of Graph.
+    pub graph_url: String,
+    /// Base URL of the sign-in service.
+    pub login_url: String,
+    /// Tenant.
+    pub tenant_id: String,
+    /// Application.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// What each side really holds.
+    pub truth_url: String,
+    /// Counts and levers.
+    pub control_url: String,
+    /// The mailbox pairs.
+    pub mailboxes: Vec<LabPair>,
+    /// Name of the inventory file.
+    pub inventory: String,
+    /// Name of the plan file.
+    pub plan: String,
+}
+
+/// One mailbox pair of lab.json.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabPair {
+    /// From which mailbox.
+    pub source: String,
+    /// Into which.
+    pub target: String,
+}
+
+/// The names under which the plan asks for its secrets. Not those of live plans: a live secret in the environment must not reach a lab.
+const PASSWORD_ENV: &str = "MAILFERRY_LAB_SOURCE_PASSWORD";
+const SECRET_ENV: &str = "MAILFERRY_LAB_CLIENT_SECRET";
+
+/// How long beyond its lag the plan gives the world to show a new item.
+const SETTLE_MARGIN: Span = Span::new(200);
+
+impl LabInfo {
+    /// What lab.json says of a lab on these ports.
+    pub(super) fn of(world: &World, ports: (u16, u16), account: &LabAccount, app: &LabApp) -> Self {
+        let graph = format!("http://127.0.0.1:{}", ports.1);
+        let pairs = world.pairs().iter();
+        Self {
+            schema: "mailferry.lab/1".to_owned(),
+            pid: std::process::id(),
+            ews_url: format!("http://127.0.0.1:{}/EWS/Exchange.asmx", ports.0),
+            ews_username: account.username.clone(),
+            ews_password: account.password.clone(),
+            login_url: graph.clone(),
+            tenant_id: app.tenant_id.clone(),
+            client_id: app.client_id.clone(),
+            client_secret: app.client_secret.clone(),
+            truth_url: format!("{graph}/lab/truth"),
+            control_url: format!("{graph}/lab/control"),
+            graph_url: graph,
+            mailboxes: pairs
+                .map(|(source, target)| LabPair {
+                    source: source.reveal().to_owned(),
+                    target: target.reveal().to_owned(),
+                })
+                .collect(),
+            inventory: "inventory.csv".to_owned(),
+            plan: "plan.toml".to_owned(),
+        }
+    }
+
+    /// The plan that moves the lab's mailboxes.
+    pub fn to_plan(&self, world: &World) -> Plan {
+        let options = world.options();
+        let published = RunLimits::default();
+        let unlimited = options.limits == Limits::Off;
+        let pairs = world.pairs().iter().map(|(source, target)| Pair {
+            source: source.clone(),
+            target: target.clone(),
+        });
+        Plan {
+            name: "rehearsal".to_owned(),
+            realm: Realm::Rehearsal,
+            source: SourceEnd {
+                ews_url: self.ews_url.clone(),
+                auth: SourceAuth {
+                    method: AuthMethod::Basic,
+                    username: self.ews_username.clone(),
+                    password_env: PASSWORD_ENV.to_owned(),
+                },
+                impersonate: true,
+            },
+            target: TargetEnd {
+                tenant: self.tenant_id.clone(),
+                client_id: self.client_id.clone(),
+                credential: Credential::SecretEnv(SECRET_ENV.to_owned()),
+                service: Service::At {
+                    login_url: self.login_url.clone(),
+                    graph_url: self.graph_url.clone(),
+                },
+            },
+            limits: RunLimits {
+                target_requests_per_window: published
+                    .target_requests_per_window
+                    .filter(|_| !unlimited),
+                target_upload_per_window: published.target_upload_per_window.filter(|_| !unlimited),
+                settle: Span::new(options.lag.get() + SETTLE_MARGIN.get()),
+                ..published
+            },
+            schedule: None,
+            select: SelectPlan::default(),
+            waves: vec![Wave {
+                name: "pilot".to_owned(),
+                not_before: None,
+                mailboxes: pairs.collect(),
+            }],
+        }
+    }
+
+    fn secrets(&self) -> String {
+        format!(
+            "{PASSWORD_ENV}={}\n{SECRET_ENV}={}\n",
+            self.ews_password, self.client_secret
+        )
+    }
+}
+
+/// The mailboxes as `Get-MailboxStatistics | Export-Csv` shows them, each with its pair.
+fn inventory(world: &World) -> String {
+    let mut out = String::from("source,target,ItemCount,TotalItemSize\n");
+    for (source, target) in world.pairs() {
+        let rows = world.source_folders(source.reveal()).unwrap_or_default();
+        let items: Count = rows.iter().map(|row| row.items).sum();
+        let size: Bytes = rows.iter().map(|row| row.size).sum();
+        let _ = writeln!(
+            out,
+            "{},{},{},\"{size} ({} bytes)\"",
+            source.reveal(),
+            target.reveal(),
+            items.get(),
+            Count::new(size.get())
+        );
+    }
+    out
+}
+
+/// Writes everything, lab.json last and in one move.
+pub(super) async fn write(
+    dir: &Path,
+    world: &str,
+    info: &LabInfo,
+    plan: &str,
+) -> std::io::Result<()> {
+    owner_only(&dir.join(&info.inventory), world.as_bytes()).await?;
+    owner_only(&dir.join(&info.plan), plan.as_bytes()).await?;
+    owner_only(&dir.join("secrets.env"), info.secrets().as_bytes()).await?;
+    let json = serde_json::to_vec_pretty(info).expect("plain strings always serialise");
+    let half = dir.join("lab.json.part");
+    owner_only(&half, &json).await?;
+    tokio::fs::rename(half, dir.join("lab.json")).await
+}
+
+/// The papers as texts, taken while the world is locked.
+pub(super) fn texts(world: &World, info: &LabInfo) -> (String, String) {
+    (inventory(world), info.to_plan(world).render())
+}
+
+async fn owner_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt as _;
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(path).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await
+}

@@ -1,0 +1,198 @@
+//! The lab as a server: both faces on loopback, its papers in a directory, and an orderly end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::direct::{SharedWorld, lock};
+use super::face::{Door, Face, Scissors};
+use super::graph_http::{self, LabApp};
+use super::papers::{self, LabAccount, LabInfo};
+use super::record::{FaceName, Recorder, record};
+use super::world::World;
+use crate::base::quantity::Span;
+use crate::port::clock::Clock;
+
+/// Where a lab lives.
+#[derive(Clone, Debug)]
+pub struct LabConfig {
+    /// For its papers.
+    pub dir: PathBuf,
+    /// Port of the EWS face; 0 takes a free one.
+    pub ews_port: u16,
+    /// Port of the Graph face; 0 takes a free one.
+    pub graph_port: u16,
+    /// How long each call takes.
+    pub latency: Span,
+    /// Where every request and reply is recorded.
+    pub record: Option<PathBuf>,
+}
+
+/// Why a lab does not start.
+#[derive(Debug, Error)]
+pub enum LabError {
+    /// The directory, or a file in it, cannot be written.
+    #[error("the lab's directory cannot be written: {0}")]
+    Directory(#[source] std::io::Error),
+    /// The port is taken, or loopback is not there.
+    #[error("port {0} on 127.0.0.1 cannot be opened: {1}")]
+    Port(u16, #[source] std::io::Error),
+}
+
+/// A lab that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct RunningLab {
+    /// What lab.json says.
+    pub info: LabInfo,
+    /// Its world.
+    pub world: SharedWorld,
+    end: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// How long calls in flight may take to end.
+const GRACE: Span = Span::from_secs(2);
+
+impl RunningLab {
+    /// Ends the lab: no new calls; those in flight have a moment.
+    pub async fn stop(mut self) {
+        let _ = self.end.send(true);
+        let tasks = std::mem::take(&mut self.tasks);
+        let deadline = self.clock.tick() + GRACE;
+        for mut task in tasks {
+            tokio::select! {
+                _ = &mut task => {}
+                () = self.clock.sleep_until(deadline) => task.abort(),
+            }
+        }
+    }
+}
+
+impl Drop for RunningLab {
+    fn drop(&mut self) {
+        let _ = self.end.send(true);
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Starts a lab of this world. It is ready when this returns, and lab.json is there.
+pub async fn start(
+    config: LabConfig,
+    world: SharedWorld,
+    clock: Arc<dyn Clock>,
+) -> Result<RunningLab, LabError> {
+    make_dir(&config.dir).map_err(LabError::Directory)?;
+    let recorder = config.record.as_deref().map(Recorder::new).transpose();
+    let recorder = recorder.map_err(LabError::Directory)?.map(Arc::new);
+    let (ews_door, ews_port) = open(config.ews_port).await?;
+    let (graph_door, graph_port) = open(config.graph_port).await?;
+    let (account, app) = identities(&lock(&world));
+    let (info, texts) = {
+        let world = lock(&world);
+        let info = LabInfo::of(&world, (ews_port, graph_port), &account, &app);
+        let texts = papers::texts(&world, &info);
+        (info, texts)
+    };
+    let face = Face {
+        world: Arc::clone(&world),
+        clock: Arc::clone(&clock),
+        latency: config.latency,
+    };
+    let ews = Router::new();
+    let graph = graph_http::router(face, app, info.graph_url.clone());
+    let (end, ended) = watch::channel(false);
+    let tasks = vec![
+        serve(
+            ews_door,
+            recorded(ews, recorder.clone(), FaceName::Ews),
+            ended.clone(),
+        ),
+        serve(
+            graph_door,
+            recorded(graph, recorder, FaceName::Graph),
+            ended,
+        ),
+    ];
+    let lab = RunningLab {
+        info,
+        world,
+        end,
+        tasks,
+        clock,
+    };
+    papers::write(&config.dir, &texts.0, &lab.info, &texts.1)
+        .await
+        .map_err(LabError::Directory)?;
+    Ok(lab)
+}
+
+fn make_dir(dir: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(dir)
+}
+
+async fn open(port: u16) -> Result<(Door, u16), LabError> {
+    let door = Door::open(port).await;
+    let door = door.map_err(|error| LabError::Port(port, error))?;
+    let own = door.port().map_err(|error| LabError::Port(port, error))?;
+    Ok((door, own))
+}
+
+fn recorded(router: Router, recorder: Option<Arc<Recorder>>, face: FaceName) -> Router {
+    match recorder {
+        Some(recorder) => router.layer(from_fn_with_state((recorder, face), record)),
+        None => router,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the lab's two servers run beside whoever starts it; RunningLab holds and ends them"
+)]
+fn serve(door: Door, router: Router, mut ended: watch::Receiver<bool>) -> JoinHandle<()> {
+    let service = router.into_make_service_with_connect_info::<Scissors>();
+    tokio::spawn(async move {
+        let end = async move {
+            // An error means that the lab was dropped, which is an end too.
+            let _ = ended.wait_for(|end| *end).await;
+        };
+        // Serving on an open listener gives up only when told to.
+        let _ = axum::serve(door, service).with_graceful_shutdown(end).await;
+    })
+}
+
+/// Account and application of this lab, out of the world's seed: two labs of one seed are the same, and nothing of them is worth hiding.
+fn identities(from: &World) -> (LabAccount, LabApp) {
+    let mut dice = from.dice.split("identities");
+    let mut hex = || format!("{:016x}", dice.next());
+    let account = LabAccount {
+        username: "LAB\\svc-migrate".to_owned(),
+        password: hex(),
+    };
+    let app = LabApp {
+        tenant_id: guid(&hex(), &hex()),
+        client_id: guid(&hex(), &hex()),
+        client_secret: hex() + &hex(),
+    };
+    (account, app)
+}
+
+/// Thirty-two hexadecimal digits in the form of a random GUID.
+fn guid(a: &str, b: &str) -> String {
+    let (head, tail) = (&a[..8], &b[4..]);
+    format!("{head}-{}-4{}-8{}-{tail}", &a[8..12], &a[13..], &b[1..4])
+}
