@@ -39,4 +39,8 @@ mod world_users;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_populate;
+#[cfg(test)]
+mod tests_target;
+#[cfg(test)]
 mod tests_world;

@@ -3,6 +3,7 @@
 //! The stream is copied byte for byte. Reading it gives the item's identity and a digest of its content without a second download; what
 //! the reader does not know makes the item *unread*, never failed.
 
+mod digest;
 mod parse;
 mod reader;
 pub mod tags;
