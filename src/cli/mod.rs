@@ -1,8 +1,14 @@
 //! Layer 6: words, wiring, exit codes. The only layer that knows every other.
 
+pub mod args;
 pub mod commands;
+pub mod error;
+pub mod exit;
+pub mod plans;
+pub mod secrets;
+pub mod signals;
+mod start;
+pub mod ui;
+pub mod wiring;
 
-/// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+pub use start::main;

@@ -151,6 +151,26 @@ impl<'a> Sheet<'a> {
         Problem::at(self.text, self.place(record, field), reason)
     }
 
+    /// Refuses columns of passwords, each by its place.
+    fn refuse_secrets(&self, plain: &[String]) -> Result<(), Vec<Problem>> {
+        const WORDS: [&str; 4] = ["password", "passwd", "pwd", "secret"];
+        let secrets: Vec<Problem> = (0..plain.len())
+            .filter(|at| WORDS.iter().any(|word| plain[*at].contains(word)))
+            .map(|at| {
+                self.problem(
+                    0,
+                    at,
+                    "the file has a column of passwords; mailferry needs none of its users: delete the column, and the file's other copies",
+                )
+            })
+            .collect();
+        if secrets.is_empty() {
+            Ok(())
+        } else {
+            Err(secrets)
+        }
+    }
+
     /// Reads the header.
     fn columns(&mut self) -> Result<Columns, Vec<Problem>> {
         let first = self.reader().into_records().next();
@@ -162,24 +182,7 @@ impl<'a> Sheet<'a> {
         }
         self.headers = record.iter().map(|name| name.trim().to_owned()).collect();
         let plain: Vec<String> = self.headers.iter().map(|name| squeeze(name)).collect();
-        let secret = |name: &String| {
-            ["password", "passwd", "pwd", "secret"]
-                .iter()
-                .any(|word| name.contains(word))
-        };
-        let secrets: Vec<Problem> = (0..plain.len())
-            .filter(|at| secret(&plain[*at]))
-            .map(|at| {
-                self.problem(
-                    0,
-                    at,
-                    "the file has a column of passwords; mailferry needs none of its users: delete the column, and the file's other copies",
-                )
-            })
-            .collect();
-        if !secrets.is_empty() {
-            return Err(secrets);
-        }
+        self.refuse_secrets(&plain)?;
         let find = |names: &[&str]| {
             names
                 .iter()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use crate::base::quantity::Moment;
+use crate::base::quantity::{Moment, Span};
 
 /// The days as plans write them, Monday first.
 pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -51,6 +51,34 @@ impl Schedule {
         self.windows
             .iter()
             .any(|window| window.covers(today, minute))
+    }
+}
+
+/// How long work may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Not now.
+    Closed,
+    /// For this long.
+    For(Span),
+    /// Without an end.
+    Always,
+}
+
+impl Schedule {
+    /// How long work that begins at `now` may go on, over windows that adjoin.
+    pub fn opening(&self, now: Moment) -> Opening {
+        const MINUTE: Span = Span::from_secs(60);
+        const WEEK_MINUTES: u64 = 7 * 24 * 60;
+        if !self.is_open(now) {
+            return Opening::Closed;
+        }
+        // Windows begin and end on whole minutes; an hour more covers a change of the clocks.
+        let past_minute = Span::new(now.unix_ms().rem_euclid(60_000).unsigned_abs());
+        (1..=WEEK_MINUTES + 60)
+            .map(|minutes| MINUTE.times(minutes).saturating_sub(past_minute))
+            .find(|span| !self.is_open(now.after(*span)))
+            .map_or(Opening::Always, Opening::For)
     }
 }
 
@@ -149,6 +177,31 @@ mod tests {
         assert!(!weekend.is_open(at("2026-11-30T00:00:00Z")));
         weekend.windows.clear();
         assert!(weekend.is_open(at("2026-11-30T00:00:00Z")));
+    }
+
+    #[test]
+    fn work_may_go_on_over_windows_that_adjoin() {
+        let window = |days: &[u8], from, to| Window {
+            days: days.to_vec(),
+            from,
+            to,
+        };
+        let mut schedule = Schedule {
+            time_zone: "Europe/Guernsey".into(),
+            windows: vec![
+                window(&[4], 20 * 60, 6 * 60),
+                window(&[5, 6], 0, DAY_MINUTES),
+            ],
+        };
+        let opening = |schedule: &Schedule, text| schedule.opening(at(text));
+        assert_eq!(opening(&schedule, "2026-11-27T19:59:30Z"), Opening::Closed);
+        // Friday 20:00:30 to Sunday 24:00.
+        assert_eq!(
+            opening(&schedule, "2026-11-27T20:00:30Z"),
+            Opening::For(Span::from_secs(52 * 3600 - 30))
+        );
+        schedule.windows = vec![window(&[0, 1, 2, 3, 4, 5, 6], 0, DAY_MINUTES)];
+        assert_eq!(opening(&schedule, "2026-11-27T20:00:30Z"), Opening::Always);
     }
 
     #[test]

@@ -1,1 +1,14 @@
-//! Layer 5: readers of events and ledger: bars, journal, summary, report.
+//! Layer 5: readers of events and ledger: bar, journal, summary, reports. What an auditor reads comes from the ledger alone.
+
+pub mod bar;
+pub mod document;
+pub mod fanout;
+pub mod html;
+pub mod journal;
+pub mod narrator;
+pub mod progress;
+#[cfg(test)]
+mod sample;
+pub mod summary;
+pub mod table;
+pub mod words;

@@ -1,0 +1,241 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::base::quantity::Span;
+use crate::cli::ui::Color;
+use crate::plan::document::parse_span;
+
+/// Moves mailboxes from an on-premises Exchange 2016 to Microsoft 365 and proves that nothing was lost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailferry",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    after_help = "Examples:
+  mailferry rehearse                    the whole journey against a built-in lab; needs nothing
+  mailferry plan --check plan.toml      is this plan right?
+  mailferry run plan.toml               copy; start it again at any time, it goes on where it was
+  mailferry verify plan.toml            list both sides again and set them against each other
+
+Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 input refused, 4 no access, 5 items need a decision,
+6 stopped with work left, 7 something unexplained, 9 another run holds the state directory."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Flags every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Keep the state in DIR (default: `state` beside the plan)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Say errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes a plan out of a list of mailboxes, or checks one
+    Plan(PlanArgs),
+    /// Copies; resumes; safe to start again at any time
+    Run(RunArgs),
+    /// Shows where every mailbox stands, why it waits, until when
+    #[command(after_help = "Examples:
+  mailferry status plan.toml
+  mailferry status plan.toml --json
+
+While a run works, this shows what the run wrote about itself at most two seconds ago.")]
+    Status(PlanFile),
+    /// Lists both sides again and sets them against each other
+    Verify(VerifyArgs),
+    /// Writes the sign-off report (HTML and JSON) into the state directory
+    #[command(after_help = "Examples:
+  mailferry report plan.toml
+  mailferry report plan.toml --json
+
+The report is computed from the ledger and the last verification: the same ones give the same bytes.")]
+    Report(PlanFile),
+}
+
+/// The plan a command works on.
+#[derive(Clone, Debug, Args)]
+pub struct PlanFile {
+    /// The plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+}
+
+/// Where secrets are.
+#[derive(Clone, Debug, Args)]
+pub struct SecretsFile {
+    /// Read secrets the environment does not hold from FILE (lines NAME=value, owner-only)
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+}
+
+/// `mailferry plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry plan mailboxes.csv --ews-url https://mail.clinic.example/EWS/Exchange.asmx \\
+      --username 'CLINIC\\svc-migrate' --tenant clinic.onmicrosoft.com --client-id 1f3c... --out plan.toml
+  mailferry plan --check plan.toml
+
+The list is a CSV file with a header: `source,target`, or `EmailAddress` alone where the address stays.
+Passwords and secrets are named by environment variable, never written into the plan.")]
+pub struct PlanArgs {
+    /// The list of mailboxes (CSV)
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "check",
+        conflicts_with = "check"
+    )]
+    pub pairs: Option<PathBuf>,
+
+    /// Check PLAN and print its hash
+    #[arg(long, value_name = "PLAN")]
+    pub check: Option<PathBuf>,
+
+    /// Write the plan to FILE instead of stdout
+    #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
+    pub out: Option<PathBuf>,
+
+    /// The plan's name
+    #[arg(long, default_value = "migration", value_name = "NAME")]
+    pub name: String,
+
+    /// The EWS endpoint of the source
+    #[arg(long, value_name = "URL", required_unless_present = "check")]
+    pub ews_url: Option<String>,
+
+    /// The service account on the source
+    #[arg(long, value_name = "USER", required_unless_present = "check")]
+    pub username: Option<String>,
+
+    /// How it signs in
+    #[arg(long, value_name = "METHOD", default_value = "basic")]
+    pub auth: String,
+
+    /// The environment variable with its password
+    #[arg(long, value_name = "NAME", default_value = "MAILFERRY_SOURCE_PASSWORD")]
+    pub password_env: String,
+
+    /// The Microsoft 365 tenant
+    #[arg(long, value_name = "DOMAIN", required_unless_present = "check")]
+    pub tenant: Option<String>,
+
+    /// The application that writes
+    #[arg(long, value_name = "ID", required_unless_present = "check")]
+    pub client_id: Option<String>,
+
+    /// The environment variable with its secret
+    #[arg(long, value_name = "NAME", default_value = "MAILFERRY_CLIENT_SECRET")]
+    pub secret_env: String,
+
+    /// Mailboxes per wave (default: all in one)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub wave_size: Option<u32>,
+}
+
+/// `mailferry run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  MAILFERRY_SOURCE_PASSWORD=... MAILFERRY_CLIENT_SECRET=... mailferry run plan.toml
+  mailferry run plan.toml --stop-after '2 h'
+  mailferry run plan.toml --json | tail -1
+
+Ctrl-C finishes what is on its way and stops; a second Ctrl-C stops at once. Either way nothing is lost and nothing is
+sent twice: run the command again to go on.")]
+pub struct RunArgs {
+    /// The plan file
+    #[command(flatten)]
+    pub plan: PlanFile,
+
+    /// Where secrets are
+    #[command(flatten)]
+    pub secrets: SecretsFile,
+
+    /// Begin nothing new after SPAN ("90 s", "30 min", "2 h")
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub stop_after: Option<Span>,
+
+    /// Begin nothing new after HH:MM in the plan's time zone
+    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
+    pub until: Option<u16>,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    parse_span(text)
+        .ok_or_else(|| "write a number and ms, s, min or h, as in \"30 min\"".to_owned())
+}
+
+fn time_of_day(text: &str) -> Result<u16, String> {
+    crate::plan::schedule::parse_time(text)
+        .ok_or_else(|| "write a time of day, as in \"06:00\"".to_owned())
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum VerifyLevel {
+    /// Numbers of items per folder
+    Counts,
+    /// Every item, by folder, class and search key
+    #[default]
+    Identity,
+}
+
+impl VerifyLevel {
+    /// Its word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// `mailferry verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry verify plan.toml
+  mailferry verify plan.toml --level counts --json
+
+Grades: perfect, good (differences by rule only), investigate (somebody must look), poor (something is missing).")]
+pub struct VerifyArgs {
+    /// The plan file
+    #[command(flatten)]
+    pub plan: PlanFile,
+
+    /// Where secrets are
+    #[command(flatten)]
+    pub secrets: SecretsFile,
+
+    /// What is compared
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    pub level: VerifyLevel,
+}

@@ -1,0 +1,300 @@
+//! Where every mailbox stands: the ledger's balance, and, while a run goes, what its counters add to it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::base::fact::{Bucket, JobPhase};
+use crate::base::id::{JobId, MailboxId};
+use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::evidence::balance::{Balance, Totals};
+use crate::flow::tally::{JobTally, Tally};
+use crate::report::{table, words};
+
+/// The schema of `status --json` and of the snapshot a run leaves for it.
+pub const SCHEMA: &str = "mailferry.status/1";
+
+/// One mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its place in the plan.
+    pub job: JobId,
+    /// From which mailbox.
+    pub source: MailboxId,
+    /// Into which mailbox.
+    pub target: MailboxId,
+    /// Where it stands.
+    pub phase: JobPhase,
+    /// Items of the source.
+    pub items: Count,
+    /// How they divide.
+    pub buckets: BTreeMap<Bucket, Count>,
+    /// Listed bytes of the source.
+    pub bytes: Bytes,
+    /// Stream bytes that arrived.
+    pub carried: Bytes,
+    /// Items per hour of this run.
+    pub rate: Option<Count>,
+    /// Whom it waits for, until when.
+    pub waiting: Option<(&'static str, Moment)>,
+    /// How long it will take at this rate.
+    pub eta: Option<Span>,
+    /// The last setback, in words without content.
+    pub last_error: Option<String>,
+}
+
+/// All mailboxes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// When this was true.
+    pub at: Moment,
+    /// True while a run works on it.
+    pub running: bool,
+    /// The mailboxes, in plan order.
+    pub mailboxes: Vec<Standing>,
+}
+
+impl Progress {
+    /// What the ledger says.
+    pub fn of(balance: &Balance, at: Moment) -> Self {
+        let mailboxes = balance
+            .mailboxes
+            .iter()
+            .map(|mailbox| {
+                let Totals {
+                    source,
+                    buckets,
+                    bytes,
+                    carried,
+                    ..
+                } = mailbox.totals();
+                Standing {
+                    job: mailbox.job,
+                    source: mailbox.source.clone(),
+                    target: mailbox.target.clone(),
+                    phase: mailbox.phase,
+                    items: source,
+                    buckets,
+                    bytes,
+                    carried,
+                    rate: None,
+                    waiting: None,
+                    eta: None,
+                    last_error: match mailbox.phase {
+                        JobPhase::Halted(cause) => Some(words::halt(cause).to_owned()),
+                        _ => None,
+                    },
+                }
+            })
+            .collect();
+        Self {
+            at,
+            running: false,
+            mailboxes,
+        }
+    }
+
+    /// What the counters of a run add to where it began.
+    #[must_use]
+    pub fn with(&self, tally: &Tally, now: Moment) -> Self {
+        let mut out = self.clone();
+        out.at = now;
+        out.running = !tally.ended;
+        let began = tally.began.unwrap_or(now);
+        let since = u64::try_from(now.unix_ms().saturating_sub(began.unix_ms())).unwrap_or(0);
+        for standing in &mut out.mailboxes {
+            if let Some(job) = tally.jobs.get(&standing.job) {
+                standing.add(job, now, Span::new(since));
+            }
+        }
+        out
+    }
+
+    /// As `status --json` prints it.
+    pub fn to_json(&self) -> Value {
+        let mailboxes: Vec<Value> = self.mailboxes.iter().map(Standing::to_json).collect();
+        json!({
+            "schema": SCHEMA,
+            "at": self.at.to_string(),
+            "running": self.running,
+            "mailboxes": mailboxes,
+        })
+    }
+
+    /// As `status` prints it.
+    pub fn to_text(&self) -> String {
+        let rows: Vec<Vec<String>> = self.mailboxes.iter().map(Standing::row).collect();
+        table::render(
+            &[
+                "mailbox",
+                "phase",
+                "items",
+                "confirmed",
+                "open",
+                "to do",
+                "carried",
+                "per hour",
+                "note",
+            ],
+            2,
+            &rows,
+        )
+    }
+}
+
+impl Standing {
+    fn of(&self, bucket: Bucket) -> Count {
+        self.buckets.get(&bucket).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, tally: &JobTally, now: Moment, since: Span) {
+        let mut put = |bucket, n: Count| *self.buckets.entry(bucket).or_default() += n;
+        put(Bucket::Confirmed, tally.confirmed + tally.adopted);
+        put(Bucket::Skipped, tally.skipped);
+        put(Bucket::Refused, tally.refused);
+        put(Bucket::Parked, tally.parked);
+        let doubts = self.of(Bucket::InDoubt) + tally.doubted;
+        self.buckets
+            .insert(Bucket::InDoubt, doubts.saturating_sub(tally.settled));
+        self.items = self.items.max(tally.promised);
+        let settled: Count = words::BUCKETS
+            .into_iter()
+            .filter(|bucket| *bucket != Bucket::Remaining)
+            .map(|bucket| self.of(bucket))
+            .sum();
+        let left = self.items.saturating_sub(settled + tally.gone);
+        self.buckets.insert(Bucket::Remaining, left);
+        self.carried += tally.carried;
+        if tally.phase != JobPhase::Waiting {
+            self.phase = tally.phase;
+        } else if self.phase == JobPhase::Waiting {
+            self.phase = JobPhase::Seeding;
+        }
+        self.waiting = tally
+            .held
+            .map(|(scope, wait, at)| (words::scope(scope), at.after(wait)))
+            .filter(|(_, until)| *until > now);
+        let done = (tally.confirmed + tally.adopted).get();
+        if done > 0 && since > Span::ZERO {
+            let per_hour = u128::from(done) * 3_600_000 / u128::from(since.get());
+            self.rate = u64::try_from(per_hour).ok().map(Count::new);
+            let eta = u128::from(left.get()) * u128::from(since.get()) / u128::from(done);
+            self.eta = u64::try_from(eta).ok().map(Span::new);
+        }
+        if let Some(cause) = tally.halted {
+            self.last_error = Some(words::halt(cause).to_owned());
+        } else if let Some(setback) = &tally.last_setback {
+            self.last_error = Some(setback.to_string());
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut items = Map::new();
+        items.insert("source".into(), self.items.get().into());
+        for bucket in words::BUCKETS {
+            let n = self.of(bucket).get();
+            items.insert(words::bucket_key(bucket).into(), n.into());
+        }
+        json!({
+            "job": self.job.to_string(),
+            "mailbox": self.source.reveal(),
+            "target": self.target.reveal(),
+            "phase": words::phase_key(self.phase),
+            "items": items,
+            "bytes": {"source": self.bytes.get(), "carried": self.carried.get()},
+            "rate": self.rate.map(|rate| json!({"items_per_hour": rate.get()})),
+            "waiting_for": self.waiting.map(|(what, until)| json!({"what": what, "until": until.to_string()})),
+            "eta": self.eta.map(|eta| json!({"seconds": eta.get() / 1000})),
+            "last_error": self.last_error,
+        })
+    }
+
+    fn row(&self) -> Vec<String> {
+        let open = [
+            Bucket::Quarantined,
+            Bucket::Refused,
+            Bucket::Parked,
+            Bucket::ChangedSince,
+        ];
+        let open: Count = open.into_iter().map(|bucket| self.of(bucket)).sum();
+        let to_do = self.of(Bucket::Remaining) + self.of(Bucket::InDoubt);
+        let note = match (&self.waiting, &self.last_error) {
+            (Some((what, until)), _) => format!("  waits for {what} until {until}"),
+            (None, Some(error)) => format!("  {error}"),
+            (None, None) => String::new(),
+        };
+        vec![
+            self.source.reveal().to_owned(),
+            words::phase(self.phase).to_owned(),
+            self.items.to_string(),
+            self.of(Bucket::Confirmed).to_string(),
+            open.to_string(),
+            to_do.to_string(),
+            self.carried.to_string(),
+            self.rate.map_or_else(String::new, |rate| rate.to_string()),
+            note,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::event::{Event, EventKind};
+    use crate::base::id::RunId;
+    use crate::base::outcome::Scope;
+    use crate::report::sample;
+
+    #[test]
+    fn counters_of_a_run_are_added_to_where_it_began() {
+        let began = Progress::of(&sample::balance(), Moment::from_unix_ms(0));
+        let mut tally = Tally::default();
+        let mut tell = |ms, job, kind| {
+            tally.apply(&Event {
+                at: Moment::from_unix_ms(ms),
+                run: RunId::new("r"),
+                job,
+                kind,
+            });
+        };
+        tell(
+            0,
+            None,
+            EventKind::RunStarted {
+                jobs: Count::new(2),
+            },
+        );
+        for _ in 0..10 {
+            let bytes = Bytes::new(100);
+            tell(500, Some(JobId(0)), EventKind::CopyConfirmed { bytes });
+        }
+        tell(600, Some(JobId(0)), EventKind::Doubted);
+        tell(
+            700,
+            Some(JobId(0)),
+            EventKind::Held {
+                scope: Scope::TargetMailbox,
+                wait: Span::from_secs(60),
+            },
+        );
+        let now = began.with(&tally, Moment::from_unix_ms(36_000));
+        let first = &now.mailboxes[0];
+        assert!(now.running);
+        assert_eq!(first.of(Bucket::Confirmed), Count::new(1_210));
+        assert_eq!(first.of(Bucket::InDoubt), Count::new(1));
+        assert_eq!(first.of(Bucket::Remaining), Count::new(29));
+        assert_eq!(first.rate, Some(Count::new(1_000)));
+        assert_eq!(first.eta, Some(Span::new(29 * 3_600)));
+        let until = Moment::from_unix_ms(60_700);
+        assert_eq!(first.waiting, Some(("the target mailbox", until)));
+        let later = began.with(&tally, Moment::from_unix_ms(60_700));
+        assert_eq!(later.mailboxes[0].waiting, None);
+        let json = now.to_json();
+        assert_eq!(json["mailboxes"][0]["items"]["confirmed"], 1_210);
+        assert_eq!(
+            json["mailboxes"][0]["waiting_for"]["until"],
+            "1970-01-01T00:01:00Z"
+        );
+        assert_eq!(json["mailboxes"][1]["eta"], Value::Null);
+    }
+}

@@ -1,0 +1,306 @@
+//! The end of a run: sentences a user can check, tables, and the next command to type.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::base::fact::{Bucket, JobPhase};
+use crate::base::quantity::{Bytes, Count, Span};
+use crate::evidence::balance::{Balance, MailboxBalance, Totals};
+use crate::report::{table, words};
+
+/// The schema of the last line of `run --json`.
+pub const SCHEMA: &str = "mailferry.summary/1";
+
+/// How many exceptions a terminal shows; the report lists all.
+const EXCEPTIONS_SHOWN: usize = 20;
+
+/// What a run says at its end, besides the balance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Calls to the source.
+    pub source_calls: Count,
+    /// Calls to the target.
+    pub target_calls: Count,
+    /// Throttles met.
+    pub throttled: Count,
+    /// Bytes sent to the target in bodies, as they travel.
+    pub sent: Bytes,
+    /// How long it took.
+    pub took: Span,
+    /// Why it stopped early, where it did.
+    pub stopped: Option<String>,
+    /// The exit code.
+    pub exit: u8,
+    /// Events that were counted and not written to the journal.
+    pub dropped: Count,
+    /// The next command to type.
+    pub next: String,
+}
+
+/// The summary as JSON: contract section 4.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds for people, three decimals"
+)]
+pub fn to_json(balance: &Balance, closing: &Closing) -> Value {
+    let totals = balance.totals();
+    let mailboxes: Vec<Value> = balance.mailboxes.iter().map(mailbox_json).collect();
+    json!({
+        "event": "summary",
+        "schema": SCHEMA,
+        "mailboxes": balance.mailboxes.len(),
+        "items": items_json(&totals),
+        "bytes": {"source": totals.bytes.get(), "carried": totals.carried.get(), "sent": closing.sent.get()},
+        "requests": {
+            "source": closing.source_calls.get(),
+            "target": closing.target_calls.get(),
+            "throttled": closing.throttled.get(),
+        },
+        "seconds": closing.took.get() as f64 / 1e3,
+        "stopped": closing.stopped,
+        "exit": closing.exit,
+        "per_mailbox": mailboxes,
+        "events_dropped": closing.dropped.get(),
+        "next": closing.next,
+    })
+}
+
+/// Every bucket by name, with the source's count, what stays by folder rule and the difference, which must be 0.
+pub fn items_json(totals: &Totals) -> Value {
+    let mut items = Map::new();
+    items.insert("source".into(), totals.source.get().into());
+    for bucket in words::BUCKETS {
+        items.insert(
+            words::bucket_key(bucket).into(),
+            totals.of(bucket).get().into(),
+        );
+    }
+    items.insert("unexplained".into(), totals.unexplained().get().into());
+    items.insert("in_left_out_folders".into(), totals.left_out.get().into());
+    Value::Object(items)
+}
+
+fn mailbox_json(mailbox: &MailboxBalance) -> Value {
+    let totals = mailbox.totals();
+    json!({
+        "job": mailbox.job.to_string(),
+        "mailbox": mailbox.source.reveal(),
+        "target": mailbox.target.reveal(),
+        "phase": words::phase_key(mailbox.phase),
+        "halted": halt_words(mailbox.phase),
+        "items": items_json(&totals),
+        "bytes": {"source": totals.bytes.get(), "carried": totals.carried.get()},
+    })
+}
+
+fn halt_words(phase: JobPhase) -> Option<&'static str> {
+    match phase {
+        JobPhase::Halted(cause) => Some(words::halt(cause)),
+        _ => None,
+    }
+}
+
+/// The summary as text.
+pub fn to_text(balance: &Balance, closing: &Closing) -> String {
+    let totals = balance.totals();
+    let mut out = sentences(balance, &totals, closing);
+    out.push('\n');
+    out.push_str(&mailbox_table(balance));
+    out.push_str(&exceptions(balance));
+    write!(out, "\nnext: {}\n", closing.next).expect("a string grows");
+    out
+}
+
+fn count(n: Count, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == Count::new(1) { one } else { many })
+}
+
+/// Three sentences that can be checked against the tables below them.
+fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
+    let mailboxes = Count::new(balance.mailboxes.len() as u64);
+    let mut rest: Vec<String> = words::BUCKETS
+        .into_iter()
+        .filter(|bucket| *bucket != Bucket::Confirmed && totals.of(*bucket) > Count::ZERO)
+        .map(|bucket| format!("{} {}", totals.of(bucket), words::bucket(bucket)))
+        .collect();
+    if totals.unexplained() > Count::ZERO {
+        rest.push(format!("{} UNEXPLAINED", totals.unexplained()));
+    }
+    let rest = if rest.is_empty() {
+        "nothing is open".to_owned()
+    } else {
+        format!("the others are {}", rest.join(", "))
+    };
+    let first = format!(
+        "Of {} in {}, {} confirmed on Microsoft 365; {rest}.",
+        count(totals.source, "item", "items"),
+        count(mailboxes, "mailbox", "mailboxes"),
+        count(totals.of(Bucket::Confirmed), "is", "are"),
+    );
+    let second = format!(
+        "Every source item is in exactly one of these columns; the columns add up to the source's count with a difference of {}.",
+        totals.unexplained()
+    );
+    let third = format!(
+        "{} took {} source and {} target calls ({} throttled), {} sent in {}; {} in folders that stay by rule {} not carried.",
+        if closing.stopped.is_some() {
+            "Stopped early, it"
+        } else {
+            "It"
+        },
+        closing.source_calls,
+        closing.target_calls,
+        closing.throttled,
+        closing.sent,
+        closing.took,
+        count(totals.left_out, "item", "items"),
+        if totals.left_out == Count::new(1) {
+            "was"
+        } else {
+            "were"
+        },
+    );
+    let mut out = format!("{first}\n{second}\n{third}\n");
+    if let Some(stopped) = &closing.stopped {
+        writeln!(out, "Stopped: {stopped}.").expect("a string grows");
+    }
+    out
+}
+
+/// One line per mailbox, and a line of sums. Columns nobody is in are left out, except confirmed.
+pub fn mailbox_table(balance: &Balance) -> String {
+    let all = balance.totals();
+    let shown: Vec<Bucket> = words::BUCKETS
+        .into_iter()
+        .filter(|bucket| *bucket == Bucket::Confirmed || all.of(*bucket) > Count::ZERO)
+        .collect();
+    let row = |name: String, phase: &str, totals: &Totals| {
+        let mut cells = vec![name, phase.to_owned(), totals.source.to_string()];
+        cells.extend(shown.iter().map(|bucket| totals.of(*bucket).to_string()));
+        cells.push(totals.unexplained().to_string());
+        cells.push(totals.carried.to_string());
+        cells
+    };
+    let mut rows: Vec<Vec<String>> = balance
+        .mailboxes
+        .iter()
+        .map(|mailbox| {
+            let name = mailbox.source.reveal().to_owned();
+            row(name, words::phase(mailbox.phase), &mailbox.totals())
+        })
+        .collect();
+    if rows.len() > 1 {
+        rows.push(row("all".to_owned(), "", &all));
+    }
+    let mut headers = vec!["mailbox", "phase", "source"];
+    headers.extend(shown.iter().map(|bucket| words::bucket(*bucket)));
+    headers.extend(["difference", "carried"]);
+    table::render(&headers, 2, &rows)
+}
+
+/// Halted mailboxes with what to do, and the first exceptions by folder, key and reason.
+fn exceptions(balance: &Balance) -> String {
+    let mut out = String::new();
+    for mailbox in &balance.mailboxes {
+        if let JobPhase::Halted(cause) = mailbox.phase {
+            write!(
+                out,
+                "\n{} is halted: {}; {}\n",
+                mailbox.source.reveal(),
+                words::halt(cause),
+                words::halt_remedy(cause)
+            )
+            .expect("a string grows");
+        }
+    }
+    let listed: Vec<_> = balance
+        .mailboxes
+        .iter()
+        .flat_map(|mailbox| mailbox.exceptions.iter().map(move |e| (mailbox, e)))
+        .filter(|(_, exception)| exception.bucket != Bucket::Skipped)
+        .collect();
+    if listed.is_empty() {
+        return out;
+    }
+    let rows: Vec<Vec<String>> = listed
+        .iter()
+        .take(EXCEPTIONS_SHOWN)
+        .map(|(mailbox, exception)| {
+            vec![
+                mailbox.source.reveal().to_owned(),
+                exception.folder.to_string(),
+                exception.item.to_string(),
+                words::bucket(exception.bucket).to_owned(),
+                exception.why.clone(),
+            ]
+        })
+        .collect();
+    out.push('\n');
+    out.push_str(&table::render(
+        &["mailbox", "folder", "item", "state", "why"],
+        5,
+        &rows,
+    ));
+    if listed.len() > EXCEPTIONS_SHOWN {
+        writeln!(
+            out,
+            "and {} more; the report lists all",
+            listed.len() - EXCEPTIONS_SHOWN
+        )
+        .expect("a string grows");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_text_adds_up_and_names_what_is_open() {
+        insta::assert_snapshot!(to_text(&sample::balance(), &sample::closing()), @r#"
+        Of 1,249 items in 2 mailboxes, 1,205 are confirmed on Microsoft 365; the others are 2 skipped, 1 refused, 1 parked, 40 remaining.
+        Every source item is in exactly one of these columns; the columns add up to the source's count with a difference of 0.
+        It took 310 source and 1,300 target calls (4 throttled), 16.0 MB sent in 95.0 s; 7 items in folders that stay by rule were not carried.
+
+        mailbox                  phase      source  confirmed  skipped  refused  parked  remaining  difference  carried
+        a.harris@clinic.example  halted      1,242      1,200        0        1       1         40           0  11.2 MB
+        b.ozanne@clinic.example  caught up       7          5        2        0       0          0           0  63.0 KB
+        all                                  1,249      1,205        2        1       1         40           0  11.2 MB
+
+        a.harris@clinic.example is halted: the target mailbox is full; raise the quota or enable its archive, then run again
+
+        mailbox                  folder                  item                              state    why
+        a.harris@clinic.example  Inbox                   702347cedb740bb34a34425515854709  refused  TargetRefused: HTTP 400, ErrorCorruptData
+        a.harris@clinic.example  Inbox/Lab\/results <b>  7e5ef90cb934e38b98c3a019abdf41b5  parked   too many attempts
+
+        next: mailferry run plan.toml
+        "#);
+    }
+
+    #[test]
+    fn the_json_holds_every_bucket_and_their_sum_is_the_source() {
+        let read = to_json(&sample::balance(), &sample::closing());
+        let items = &read["items"];
+        let sum: u64 = words::BUCKETS
+            .iter()
+            .map(|bucket| {
+                items[words::bucket_key(*bucket)]
+                    .as_u64()
+                    .expect("a number")
+            })
+            .sum();
+        assert_eq!(items["source"].as_u64(), Some(sum));
+        assert_eq!(items["unexplained"], 0);
+        assert_eq!(items["in_left_out_folders"], 7);
+        assert_eq!(read["event"], "summary");
+        assert_eq!(read["schema"], SCHEMA);
+        assert_eq!(read["seconds"], 95.0);
+        assert_eq!(read["stopped"], Value::Null);
+        assert_eq!(read["requests"]["throttled"], 4);
+        assert_eq!(read["bytes"]["sent"], 16_000_000);
+        assert_eq!(read["mailboxes"], 2);
+    }
+}
