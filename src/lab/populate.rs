@@ -15,8 +15,10 @@ use crate::wire::item_stream::{Message, encode};
 /// What to make.
 #[derive(Clone, Debug)]
 pub struct Population {
-    /// Mailbox pairs.
+    /// Mailbox pairs with invented addresses, unless `pairs` names some.
     pub mailboxes: u32,
+    /// Addresses of source and target, for a world in the shape of a plan.
+    pub pairs: Vec<(MailboxId, MailboxId)>,
     /// Items a right migration carries, per mailbox.
     pub items: u64,
     /// Decides everything.
@@ -37,6 +39,7 @@ impl Default for Population {
     fn default() -> Self {
         Self {
             mailboxes: 12,
+            pairs: Vec::new(),
             items: 200,
             seed: 1,
             newest: Moment::from_unix_ms(1_793_577_600_000),
@@ -72,20 +75,29 @@ const fn languages(n: u32) -> (Language, Language) {
 pub fn fill(world: &mut World, population: &Population) -> Result<(), Refused> {
     let dice = Dice::new(population.seed).split("population");
     let mut mail = 0;
-    for n in 0..population.mailboxes {
-        let address = address(n);
+    let invented = || {
+        (0..population.mailboxes)
+            .map(|n| (address(n), address(n)))
+            .collect()
+    };
+    let pairs = if population.pairs.is_empty() {
+        invented()
+    } else {
+        population.pairs.clone()
+    };
+    for (n, (source, target)) in (0..).zip(pairs) {
         let (own, other) = languages(n);
         let names: BTreeMap<FolderRole, &str> = FolderRole::ALL
             .iter()
             .map(|role| (*role, folder_name(*role, other)))
             .collect();
-        world.add_source_mailbox(&address);
-        world.add_target_mailbox(&address, &names);
-        world.pair(&address, &address);
+        world.add_source_mailbox(&source);
+        world.add_target_mailbox(&target, &names);
+        world.pair(&source, &target);
         let maker = Maker::new(dice.split(&format!("mailbox {n}")), population.newest);
         let mut filler = Filler {
             world,
-            address: address.reveal().to_owned(),
+            address: source.reveal().to_owned(),
             language: own,
             maker,
             population,

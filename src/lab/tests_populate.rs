@@ -9,6 +9,7 @@ use super::populate::Population;
 use super::tests::{few, populated};
 use super::truth::truth;
 use super::world::WorldOptions;
+use crate::base::id::MailboxId;
 
 #[test]
 fn every_mailbox_has_exactly_the_items_asked_for_and_some_that_must_stay() {
@@ -117,4 +118,21 @@ fn real_mail_takes_the_place_of_made_up_mail_and_keeps_its_content() {
         keys.insert(item["search_key"].to_string());
     }
     assert!(keys.len() > 10, "each use of a file is an item of its own");
+}
+
+#[test]
+fn a_world_takes_the_addresses_of_a_plan() {
+    let pair = (
+        MailboxId::new("Old.Name@clinic.example"),
+        MailboxId::new("new.name@clinic.example"),
+    );
+    let population = Population {
+        pairs: vec![pair.clone()],
+        ..few()
+    };
+    let world = populated(WorldOptions::default(), &population);
+    assert_eq!(lock(&world).pairs(), [pair]);
+    let truth = truth(&lock(&world));
+    assert!(truth["source"]["old.name@clinic.example"].is_object());
+    assert!(truth["target"]["new.name@clinic.example"].is_object());
 }
