@@ -127,6 +127,11 @@ pub const APPEND_QUEUE: usize = 256;
 /// Events waiting for the narrator; when it is full, events are dropped and counted.
 pub const EVENT_QUEUE: usize = 8_192;
 
+// ---- Inventory -----------------------------------------------------------------------------------------------------------------
+
+/// Items in one folder from which it is named: Exchange advises at most 100,000 (reference/inventory.md section 7).
+pub const FOLDER_CROWDED: Count = Count::new(100_000);
+
 // ---- Content -------------------------------------------------------------------------------------------------------------------
 
 /// The largest item carried, unless the plan says otherwise: the highest message size a tenant can set (reference/graph.md 1.6).

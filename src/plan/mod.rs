@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod document;
+pub mod inventory;
 pub mod pairs;
 pub mod problem;
 mod read;

@@ -1,0 +1,723 @@
+//! What an inventory says, as plain data: mailboxes, who may do what in them, groups, rules, devices, servers.
+//!
+//! Every fact carries the file and the line it was read from. Names and addresses are [`Private`] or `MailboxId`: printing masks them.
+//! Positions ([`MailboxNo`], [`GroupNo`]) are indexes into the lists of one [`Inventory`] and mean nothing outside it.
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+use super::version::Build;
+use crate::base::id::MailboxId;
+use crate::base::quantity::{Bytes, Count, Moment};
+
+/// A text about a person: a name, an address, a directory path. `Debug` and `Display` print `[private]`.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Private(Box<str>);
+
+impl Private {
+    /// Takes the text in as it came.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text in clear. Call it only for the operator's own terminal and files.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[private]")
+    }
+}
+
+impl fmt::Display for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[private]")
+    }
+}
+
+/// Where a fact stands. `file` is an index into [`Inventory::files`]; lines count from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Which file.
+    pub file: u32,
+    /// Which line; the first one of a record that spans several.
+    pub line: u32,
+}
+
+/// A value and where it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stated<T> {
+    /// What the file says.
+    pub value: T,
+    /// Where it says so.
+    pub place: Place,
+}
+
+/// A mailbox of this inventory: an index into [`Inventory::mailboxes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailboxNo(pub u32);
+
+/// A group of this inventory: an index into [`Inventory::groups`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupNo(pub u32);
+
+/// A directory or mailbox GUID.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Guid(pub u128);
+
+impl fmt::Display for Guid {
+    /// Lower case, 8-4-4-4-12.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = format!("{:032x}", self.0);
+        let (a, b, c, d, e) = (
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        );
+        write!(f, "{a}-{b}-{c}-{d}-{e}")
+    }
+}
+
+impl fmt::Debug for Guid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A size as Exchange prints it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size {
+    /// How many bytes.
+    pub bytes: Bytes,
+    /// True where only a rounded number such as `1.2 GB` was there: four significant digits at best.
+    pub approximate: bool,
+}
+
+/// A ceiling such as ProhibitSendReceiveQuota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ceiling {
+    /// `Unlimited`.
+    Unlimited,
+    /// This much.
+    At(Size),
+}
+
+/// A date of an export. `moment` is known only where the text names its zone or offset; otherwise the day is that of the exporting session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct When {
+    /// The day as exported.
+    pub day: Date,
+    /// The exact point in time, where the text says it.
+    pub moment: Option<Moment>,
+}
+
+/// What kind of recipient it is: RecipientTypeDetails (reference/inventory.md section 4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecipientKind {
+    /// A person's mailbox.
+    UserMailbox,
+    /// A mailbox several people open.
+    SharedMailbox,
+    /// A room.
+    RoomMailbox,
+    /// A device, a car.
+    EquipmentMailbox,
+    /// A mailbox of an account in another forest.
+    LinkedMailbox,
+    /// A room of an account in another forest.
+    LinkedRoomMailbox,
+    /// A mailbox of an older Exchange.
+    LegacyMailbox,
+    /// A site mailbox.
+    TeamMailbox,
+    /// A booking mailbox.
+    SchedulingMailbox,
+    /// A mailbox of a Microsoft 365 group.
+    GroupMailbox,
+    /// The target of eDiscovery searches; a system mailbox.
+    DiscoveryMailbox,
+    /// A system mailbox.
+    ArbitrationMailbox,
+    /// A health mailbox; a system mailbox.
+    MonitoringMailbox,
+    /// A system mailbox.
+    AuditLogMailbox,
+    /// Holds public folders.
+    PublicFolderMailbox,
+    /// A mail-enabled public folder.
+    PublicFolder,
+    /// A user whose mailbox is elsewhere.
+    MailUser,
+    /// A contact.
+    MailContact,
+    /// A guest of the tenant.
+    GuestMailUser,
+    /// A distribution group.
+    MailUniversalDistributionGroup,
+    /// A security group with an address.
+    MailUniversalSecurityGroup,
+    /// A group whose members are a query.
+    DynamicDistributionGroup,
+    /// A list of rooms.
+    RoomList,
+    /// A user's mailbox that is in the cloud already.
+    RemoteUserMailbox,
+    /// A shared mailbox that is in the cloud already.
+    RemoteSharedMailbox,
+    /// A room that is in the cloud already.
+    RemoteRoomMailbox,
+    /// A device that is in the cloud already.
+    RemoteEquipmentMailbox,
+    /// A site mailbox that is in the cloud already.
+    RemoteTeamMailbox,
+    /// A value no list has; kept as it came.
+    Unknown(Box<str>),
+}
+
+/// One entry of EmailAddresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// The kind before the colon.
+    pub kind: ProxyKind,
+    /// True where the kind is in capitals: the primary address of its kind.
+    pub primary: bool,
+    /// What follows the colon.
+    pub address: Private,
+}
+
+/// The kind of an address of EmailAddresses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProxyKind {
+    /// An SMTP address.
+    Smtp,
+    /// A legacy distinguished name of an earlier life.
+    X500,
+    /// A telephony address.
+    Sip,
+    /// Unified messaging.
+    Eum,
+    /// X.400.
+    X400,
+    /// Another kind; kept as it came.
+    Other(Box<str>),
+}
+
+/// What one store of a mailbox (primary or archive) holds: Get-MailboxStatistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreSize {
+    /// Items outside Recoverable Items (ItemCount). Hidden items may be counted; it never equals an EWS count exactly.
+    pub items: Option<Count>,
+    /// Associated (hidden) items.
+    pub associated: Option<Count>,
+    /// Bytes outside Recoverable Items (TotalItemSize).
+    pub bytes: Option<Size>,
+    /// Items in Recoverable Items (DeletedItemCount).
+    pub dumpster_items: Option<Count>,
+    /// Bytes in Recoverable Items (TotalDeletedItemSize).
+    pub dumpster_bytes: Option<Size>,
+    /// The last logon of anybody, services included.
+    pub last_logon: Option<When>,
+    /// True where the store is quarantined by Exchange.
+    pub quarantined: Option<bool>,
+}
+
+/// One folder worth a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderNote {
+    /// Its path as exported, `/Inbox/Sub`.
+    pub path: Private,
+    /// Its type (`Inbox`, `User Created`, ...), empty where unknown.
+    pub kind: Box<str>,
+    /// Items in it, without subfolders.
+    pub items: Count,
+    /// Bytes in it, without subfolders.
+    pub bytes: Option<Size>,
+}
+
+/// The folders of one mailbox: Get-MailboxFolderStatistics. Recoverable Items are not among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderCensus {
+    /// How many folders.
+    pub count: Count,
+    /// Items in all of them.
+    pub items: Count,
+    /// The one with most items.
+    pub biggest: FolderNote,
+    /// Those with more than `limits::FOLDER_CROWDED` items, most first.
+    pub crowded: Vec<FolderNote>,
+}
+
+/// Somebody or something a right, a rule or a forward names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// A mailbox of this inventory.
+    Mailbox(MailboxNo),
+    /// A group of this inventory.
+    Group(GroupNo),
+    /// An SMTP address that no file of the inventory knows.
+    Outside(MailboxId),
+    /// A security identifier that no account has any more (`S-1-5-21-...`). Reported, never applied again.
+    OrphanSid(Private),
+    /// `Default`: everybody who is signed in. Only in folder rights.
+    Everybody,
+    /// `Anonymous`. Only in folder rights.
+    Anonymous,
+    /// Two or more recipients of this inventory carry this name.
+    Ambiguous(Private),
+    /// A text that names nobody of this inventory.
+    Unknown(Private),
+}
+
+/// A role in a folder (Get-MailboxFolderPermission).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FolderRights {
+    /// Everything, and giving it to others.
+    Owner,
+    /// Everything except giving it to others.
+    PublishingEditor,
+    /// Reads, writes and deletes all items.
+    Editor,
+    /// Writes, deletes own items, makes subfolders.
+    PublishingAuthor,
+    /// Writes, deletes own items.
+    Author,
+    /// Writes; deletes own items only.
+    NonEditingAuthor,
+    /// Reads.
+    Reviewer,
+    /// Writes without reading.
+    Contributor,
+    /// Nothing.
+    None,
+    /// Calendar: free or busy.
+    AvailabilityOnly,
+    /// Calendar: subject and place.
+    LimitedDetails,
+    /// Single rights that make no role, or a role no list has.
+    Custom(Box<str>),
+}
+
+/// What a grant allows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GrantKind {
+    /// Opens the whole mailbox (Get-MailboxPermission).
+    FullAccess,
+    /// Sends as the mailbox (Get-ADPermission, extended right Send-As).
+    SendAs,
+    /// Sends on behalf of the mailbox (GrantSendOnBehalfTo).
+    SendOnBehalf,
+    /// A role in one folder.
+    Folder {
+        /// Which folder, as exported; empty where the export does not say.
+        folder: Private,
+        /// Which role.
+        rights: FolderRights,
+    },
+}
+
+/// A right of somebody in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Where it was read.
+    pub place: Place,
+    /// In which mailbox.
+    pub mailbox: MailboxNo,
+    /// Who has it.
+    pub trustee: Party,
+    /// What it allows.
+    pub kind: GrantKind,
+    /// True for a Deny entry: it takes the right away.
+    pub deny: bool,
+}
+
+/// A forward of a whole mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// To whom.
+    pub to: Party,
+    /// DeliverToMailboxAndForward: false means that the mailbox keeps no copy. `None` where the export does not say.
+    pub keeps_copy: Option<bool>,
+}
+
+/// What keeps deleted items of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// LitigationHoldEnabled.
+    Litigation,
+    /// One entry of InPlaceHolds.
+    InPlace(Private),
+    /// RetentionHoldEnabled: retention policies are suspended.
+    Retention,
+    /// ComplianceTagHoldApplied or DelayHoldApplied.
+    Other(Box<str>),
+}
+
+/// Ceilings of a mailbox. `None` where no file says them; with `database_defaults` the database's apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// UseDatabaseQuotaDefaults.
+    pub database_defaults: Option<bool>,
+    /// ProhibitSendReceiveQuota.
+    pub mailbox: Option<Ceiling>,
+    /// RecoverableItemsQuota.
+    pub recoverable: Option<Ceiling>,
+    /// ArchiveQuota.
+    pub archive: Option<Ceiling>,
+    /// MaxSendSize.
+    pub send: Option<Ceiling>,
+    /// MaxReceiveSize.
+    pub receive: Option<Ceiling>,
+}
+
+/// One mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxRecord {
+    /// The row of the mailbox itself; what has no place of its own stands there.
+    pub place: Place,
+    /// True where only a mailbox list (an address without any other fact) names it.
+    pub listed_only: bool,
+    /// The directory object (Guid).
+    pub directory_guid: Option<Guid>,
+    /// The mailbox (ExchangeGuid, MailboxGuid in statistics): the join key.
+    pub exchange_guid: Option<Guid>,
+    /// The archive mailbox; `None` where there is none.
+    pub archive_guid: Option<Guid>,
+    /// PrimarySmtpAddress as written.
+    pub address: Option<MailboxId>,
+    /// Where a list of pairs says it goes.
+    pub target: Option<Stated<MailboxId>>,
+    /// UserPrincipalName.
+    pub upn: Option<Private>,
+    /// Alias (mailNickname).
+    pub alias: Option<Private>,
+    /// SamAccountName.
+    pub account: Option<Private>,
+    /// DisplayName.
+    pub display_name: Option<Private>,
+    /// Canonical directory path (`clinic.example/Users/Anna Harris`).
+    pub identity: Option<Private>,
+    /// LegacyExchangeDN: becomes an X500 address on the target, so that old replies find their way.
+    pub legacy_dn: Option<Private>,
+    /// EmailAddresses.
+    pub proxies: Vec<Proxy>,
+    /// RecipientTypeDetails; `None` where no file says it.
+    pub kind: Option<RecipientKind>,
+    /// Database.
+    pub database: Option<Box<str>>,
+    /// ServerName.
+    pub server: Option<Box<str>>,
+    /// HiddenFromAddressListsEnabled.
+    pub hidden: Option<bool>,
+    /// LinkedMasterAccount.
+    pub linked_account: Option<Private>,
+    /// RetentionPolicy.
+    pub retention_policy: Option<Box<str>>,
+    /// True where an archive exists (ArchiveStatus or ArchiveGuid); `None` where no file says it.
+    pub has_archive: Option<bool>,
+    /// WhenMailboxCreated.
+    pub created: Option<When>,
+    /// Ceilings.
+    pub quotas: Quotas,
+    /// The primary store. `None`: no row, which Exchange also prints for a mailbox nobody ever opened.
+    pub primary: Option<Stated<StoreSize>>,
+    /// The archive store.
+    pub archive: Option<Stated<StoreSize>>,
+    /// The folders.
+    pub folders: Option<Stated<FolderCensus>>,
+    /// The largest item, where a file says it.
+    pub largest_item: Option<Stated<Size>>,
+    /// Forwards of the whole mailbox.
+    pub forwards: Vec<Stated<Forward>>,
+    /// What keeps deleted items.
+    pub holds: Vec<Stated<Hold>>,
+}
+
+/// A distribution or security group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Where it was first read.
+    pub place: Place,
+    /// The directory object.
+    pub directory_guid: Option<Guid>,
+    /// Its address, where it has one.
+    pub address: Option<MailboxId>,
+    /// Its name.
+    pub display_name: Option<Private>,
+    /// Alias.
+    pub alias: Option<Private>,
+    /// SamAccountName.
+    pub account: Option<Private>,
+    /// Canonical directory path.
+    pub identity: Option<Private>,
+    /// RecipientTypeDetails.
+    pub kind: Option<RecipientKind>,
+    /// Its direct members; groups among them are not expanded.
+    pub members: Vec<Stated<Party>>,
+    /// False where no file lists its members: then `members` is empty and says nothing.
+    pub members_known: bool,
+}
+
+/// What a rule does with mail that leaves the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleAction {
+    /// ForwardTo.
+    Forward,
+    /// ForwardAsAttachmentTo.
+    ForwardAsAttachment,
+    /// RedirectTo.
+    Redirect,
+}
+
+/// One Inbox rule (Get-InboxRule).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRule {
+    /// Where it was read.
+    pub place: Place,
+    /// Of which mailbox.
+    pub mailbox: MailboxNo,
+    /// Its name.
+    pub name: Private,
+    /// RuleIdentity, where the export has it.
+    pub identity: Option<u64>,
+    /// `None` where the export does not say.
+    pub enabled: Option<bool>,
+    /// To whom it sends mail on.
+    pub targets: Vec<(RuleAction, Party)>,
+    /// DeleteMessage or SoftDeleteMessage.
+    pub deletes: bool,
+    /// InError: the server does not run it.
+    pub in_error: Option<bool>,
+}
+
+/// One mobile device partnership (Get-MobileDeviceStatistics).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Where it was read.
+    pub place: Place,
+    /// Of which mailbox.
+    pub mailbox: MailboxNo,
+    /// DeviceId.
+    pub id: Private,
+    /// DeviceType.
+    pub kind: Option<Box<str>>,
+    /// DeviceModel.
+    pub model: Option<Box<str>>,
+    /// DeviceOS.
+    pub os: Option<Box<str>>,
+    /// DeviceAccessState (`Allowed`, `Blocked`, ...).
+    pub access: Option<Box<str>>,
+    /// FirstSyncTime.
+    pub first_sync: Option<When>,
+    /// LastSuccessSync.
+    pub last_sync: Option<When>,
+}
+
+/// One Exchange server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Where it was read.
+    pub place: Place,
+    /// Its name.
+    pub name: Box<str>,
+    /// Edition.
+    pub edition: Option<Box<str>>,
+    /// ServerRole.
+    pub role: Option<Box<str>>,
+    /// AdminDisplayVersion: the cumulative update only; it never shows security updates (reference/inventory.md section 5).
+    pub admin_version: Option<Stated<Build>>,
+    /// The file version of ExSetup.exe: shows security updates.
+    pub exsetup: Option<Stated<Build>>,
+}
+
+/// A row that fits to nothing else, or a mailbox another file should know and does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Where it was read.
+    pub place: Place,
+    /// What it is.
+    pub kind: OrphanKind,
+    /// How the row names what is missing.
+    pub key: Private,
+}
+
+/// What stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OrphanKind {
+    /// Statistics of a mailbox that no mailbox file has.
+    Statistics,
+    /// Statistics of a disconnected mailbox (DisconnectDate is set).
+    Disconnected,
+    /// A mailbox without a row in the statistics that were read.
+    NoStatistics,
+    /// Folder statistics of a mailbox that no mailbox file has.
+    Folders,
+    /// A grant in a mailbox that no mailbox file has.
+    GrantMailbox,
+    /// A grant to a security identifier without an account.
+    GrantSid,
+    /// A forward of a mailbox that no mailbox file has.
+    Forward,
+    /// A rule of a mailbox that no mailbox file has.
+    Rule,
+    /// A device of a mailbox that no mailbox file has.
+    Device,
+    /// A hold on a mailbox that no mailbox file has.
+    Hold,
+    /// A row of a mailbox list whose address no mailbox file has.
+    Listed,
+    /// Members of a group that no group file has.
+    Members,
+}
+
+/// What a file was understood as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// Get-Mailbox.
+    Mailboxes,
+    /// Get-MailboxStatistics.
+    Statistics,
+    /// Get-MailboxFolderStatistics.
+    FolderStatistics,
+    /// Get-MailboxPermission.
+    FullAccess,
+    /// Get-ADPermission.
+    SendAs,
+    /// Send on behalf, one row per grant.
+    SendOnBehalf,
+    /// Get-MailboxFolderPermission.
+    FolderPermissions,
+    /// Get-InboxRule.
+    InboxRules,
+    /// Forwards, one row per mailbox.
+    Forwarding,
+    /// Holds, one row per mailbox.
+    Holds,
+    /// Get-MobileDeviceStatistics.
+    MobileDevices,
+    /// Get-ExchangeServer, with ExSetup where the collector wrote it.
+    Servers,
+    /// Get-DistributionGroup.
+    Groups,
+    /// Get-DistributionGroupMember, one row per member.
+    GroupMembers,
+    /// A list of addresses or pairs (migration batch, MigrationWiz, `source,target`).
+    MailboxList,
+    /// Nothing known; refused.
+    Unknown,
+}
+
+/// One file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNote {
+    /// Its name as given.
+    pub path: String,
+    /// `UTF-8`, `UTF-8 with BOM`, `UTF-16LE`, `UTF-16BE`, `windows-1252`.
+    pub encoding: &'static str,
+    /// `,`, `;`, tab; `None` where it is CLIXML.
+    pub delimiter: Option<char>,
+    /// Data rows read, header excluded.
+    pub rows: Count,
+    /// What it was understood as.
+    pub kind: FileKind,
+    /// The `#TYPE` line's type name or the CLIXML type, where there is one.
+    pub provenance: Option<String>,
+    /// Columns nobody asked for, by header.
+    pub ignored: Vec<String>,
+    /// Rows left out by a named rule, such as inherited rights: rule and how many.
+    pub passed_over: Vec<(&'static str, Count)>,
+}
+
+/// Something wrong with a file: where, why, and what to type to get it right. No reason repeats a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Which file, line 1 where it concerns the whole file.
+    pub place: Place,
+    /// At which character of the line, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub reason: String,
+    /// The command or the step that makes it right.
+    pub remedy: String,
+}
+
+/// Everything the files say, joined.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The files, in the order given.
+    pub files: Vec<FileNote>,
+    /// The mailboxes, sorted by address (lower case), then GUID.
+    pub mailboxes: Vec<MailboxRecord>,
+    /// The groups, sorted alike.
+    pub groups: Vec<Group>,
+    /// The grants, sorted by mailbox, kind, trustee; exact doubles are merged.
+    pub grants: Vec<Grant>,
+    /// Inbox rules, sorted by mailbox and place.
+    pub rules: Vec<InboxRule>,
+    /// Mobile devices, sorted by mailbox and place.
+    pub devices: Vec<Device>,
+    /// Servers, sorted by name.
+    pub servers: Vec<Server>,
+    /// What fits to nothing, in file order.
+    pub orphans: Vec<Orphan>,
+    /// What was refused. Rows and files named here are not in the lists above.
+    pub refused: Vec<Note>,
+    /// What was read, but may be less than it looks.
+    pub warnings: Vec<Note>,
+}
+
+impl MailboxRecord {
+    /// Items to plan with: primary, its dumpster and the archive; zero where nothing is known.
+    pub fn items(&self) -> Count {
+        let store = |s: &Option<Stated<StoreSize>>| {
+            s.as_ref().map_or(Count::ZERO, |s| {
+                s.value.items.unwrap_or_default() + s.value.dumpster_items.unwrap_or_default()
+            })
+        };
+        store(&self.primary) + store(&self.archive)
+    }
+
+    /// Bytes to plan with: primary, its dumpster and the archive; zero where nothing is known.
+    pub fn bytes(&self) -> Bytes {
+        let store = |s: &Option<Stated<StoreSize>>| {
+            s.as_ref().map_or(Bytes::ZERO, |s| {
+                s.value.bytes.unwrap_or_default().bytes
+                    + s.value.dumpster_bytes.unwrap_or_default().bytes
+            })
+        };
+        store(&self.primary) + store(&self.archive)
+    }
+}
+
+impl Inventory {
+    /// The mailbox at `no`.
+    pub fn mailbox(&self, no: MailboxNo) -> Option<&MailboxRecord> {
+        self.mailboxes.get(usize::try_from(no.0).ok()?)
+    }
+
+    /// The group at `no`.
+    pub fn group(&self, no: GroupNo) -> Option<&Group> {
+        self.groups.get(usize::try_from(no.0).ok()?)
+    }
+
+    /// The name of the file a place is in.
+    pub fn file(&self, place: Place) -> Option<&str> {
+        let at = usize::try_from(place.file).ok()?;
+        Some(self.files.get(at)?.path.as_str())
+    }
+
+    /// Items of all mailboxes.
+    pub fn items(&self) -> Count {
+        self.mailboxes.iter().map(MailboxRecord::items).sum()
+    }
+
+    /// Bytes of all mailboxes.
+    pub fn bytes(&self) -> Bytes {
+        self.mailboxes.iter().map(MailboxRecord::bytes).sum()
+    }
+}
