@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes as Chunk;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::world::{Busy, Limit, Refused};
@@ -179,11 +179,14 @@ impl Answer {
         let length = body.len();
         let half = self.cut && length > 1;
         let body = if half {
-            let pieces = [
-                Ok(Chunk::from(body[..length / 2].to_vec())),
-                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-            ];
-            Body::from_stream(stream::iter(pieces))
+            let first = Chunk::from(body[..length / 2].to_vec());
+            let first = stream::once(async { Ok(first) });
+            let end = stream::once(async {
+                // The server must turn to its socket once, or nothing of the first half leaves.
+                tokio::task::yield_now().await;
+                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+            });
+            Body::from_stream(first.chain(end))
         } else {
             Body::from(body)
         };
