@@ -1,5 +1,6 @@
 //! The lab as a server: both faces on loopback, its papers in a directory, and an orderly end.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,12 +11,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::direct::{SharedWorld, lock};
+use super::ews_http::{self, EwsOptions};
 use super::face::{Door, Face, Scissors};
 use super::graph_http::{self, LabApp};
 use super::papers::{self, LabAccount, LabInfo};
 use super::record::{FaceName, Recorder, record};
 use super::world::World;
 use crate::base::quantity::Span;
+use crate::base::secret::Secret;
 use crate::port::clock::Clock;
 
 /// Where a lab lives.
@@ -106,7 +109,12 @@ pub async fn start(
         clock: Arc::clone(&clock),
         latency: config.latency,
     };
-    let ews = Router::new();
+    let options = EwsOptions {
+        user: account.username,
+        pass: Secret::new(account.password),
+        denied: BTreeSet::new(),
+    };
+    let ews = ews_http::router(face.clone(), options);
     let graph = graph_http::router(face, app, info.graph_url.clone());
     let (end, ended) = watch::channel(false);
     let tasks = vec![
