@@ -176,7 +176,7 @@ async fn the_wire_shows_the_same_items_as_the_world_and_hands_out_the_same_bytes
             .page(&mailbox, &folder.id, Count::ZERO, Count::new(500))
             .await
             .expect("calm");
-        assert_eq!(listed.total.get() as usize, changes.len());
+        assert_eq!(listed.total, Count::new(changes.len() as u64));
         let all = ids(&changes);
         for group in all.chunks(9) {
             let (mut kept, mut straight) = (Keep::default(), Keep::default());

@@ -171,7 +171,7 @@ where
                 let _ = writeln!(
                     out,
                     "    {}",
-                    setback.map_or_else(String::new, tell_setback)
+                    setback.as_ref().map_or_else(String::new, tell_setback)
                 );
             }
         }
@@ -179,7 +179,7 @@ where
     out
 }
 
-fn tell_setback(setback: Setback) -> String {
+fn tell_setback(setback: &Setback) -> String {
     format!("-> {setback}")
 }
 
@@ -201,12 +201,12 @@ fn tell_export(bytes: &[u8]) -> String {
     match outcome {
         Ok(items) => {
             for item in items {
-                let text = item.map_or_else(tell_setback, |length| format!("{length}"));
+                let text = item.map_or_else(|s| tell_setback(&s), |length| length.to_string());
                 let _ = writeln!(out, "    {text}");
             }
         }
         Err(setback) => {
-            let _ = writeln!(out, "    {}", tell_setback(setback));
+            let _ = writeln!(out, "    {}", tell_setback(&setback));
         }
     }
     out
@@ -256,7 +256,7 @@ fn tell(bytes: &[u8]) -> Option<String> {
         Body::Fault(fault) => {
             let setback = classify::fault(&fault, 500, Place::Folder);
             let detail = if fault.detailed { "" } else { ", by faultcode" };
-            return Some(format!("fault{detail} {}\n", tell_setback(setback)));
+            return Some(format!("fault{detail} {}\n", tell_setback(&setback)));
         }
         Body::Payload(payload) => payload,
     };

@@ -276,7 +276,7 @@ impl Desk<'_> {
     /// A listing that asks for bodies is refused as a whole.
     fn too_heavy(&mut self, shape: &Shape) -> Option<Answer> {
         let named = |field: &&str| shape.base == BaseShape::IdOnly && shape.wants(field);
-        if !shape.mime && !NOT_IN_LISTINGS.iter().any(|field| named(&field)) {
+        if !shape.mime && !NOT_IN_LISTINGS.iter().any(named) {
             return None;
         }
         self.broken.push("a listing asks for content".to_owned());

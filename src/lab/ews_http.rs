@@ -188,7 +188,9 @@ impl Desktop {
         let answer = desk.answer(call);
         let broken = desk.broken;
         drop(world);
-        broken.iter().for_each(|why| self.note(why));
+        for why in &broken {
+            self.note(why);
+        }
         answer
     }
 

@@ -6,3 +6,4 @@ pub mod graph;
 pub mod item_stream;
 pub mod soap;
 pub mod xml;
+pub mod xml_writer;

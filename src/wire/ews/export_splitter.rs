@@ -603,12 +603,11 @@ mod tests {
             let (kept, outcome) = split(reply.as_bytes(), cut, items.len());
             prop_assert_eq!(&split(reply.as_bytes(), reply.len(), items.len()), &(kept.clone(), outcome.clone()));
             for (n, result) in outcome.expect("a whole reply").into_iter().enumerate() {
-                match &items[n] {
-                    Some(bytes) => {
-                        prop_assert_eq!(result, Ok(Bytes::new(bytes.len() as u64)));
-                        prop_assert_eq!(&kept[n], bytes);
-                    }
-                    None => prop_assert_eq!(result, Err(Setback::Gone)),
+                if let Some(bytes) = &items[n] {
+                    prop_assert_eq!(result, Ok(Bytes::new(bytes.len() as u64)));
+                    prop_assert_eq!(&kept[n], bytes);
+                } else {
+                    prop_assert_eq!(result, Err(Setback::Gone));
                 }
             }
         }

@@ -9,6 +9,7 @@ pub mod folder;
 pub mod get_folder;
 pub mod get_item;
 pub mod item;
+mod models;
 pub mod ren;
 pub mod reply;
 pub mod request;

@@ -8,6 +8,7 @@ use crate::wire::ews::find_folder::FindFolder;
 use crate::wire::ews::find_item::FindItem;
 use crate::wire::ews::get_folder::GetFolder;
 use crate::wire::ews::get_item::GetItem;
+use crate::wire::ews::models;
 use crate::wire::ews::schema::{self, Violation};
 use crate::wire::ews::sync_folder_hierarchy::SyncFolderHierarchy;
 use crate::wire::ews::sync_folder_items::SyncFolderItems;
@@ -157,7 +158,7 @@ pub fn read(bytes: &[u8]) -> Result<Incoming, Rejected> {
     if payload.ns == Ns::Messages && WRITES.contains(&payload.name.as_str()) {
         return Err(Rejected::Writes(payload.name.clone()));
     }
-    let model = schema::operation(payload).ok_or_else(|| {
+    let model = models::operation(payload).ok_or_else(|| {
         let shown = payload.name.chars().filter(char::is_ascii_alphanumeric);
         Rejected::NotAnswered(shown.take(60).collect())
     })?;
