@@ -24,7 +24,9 @@ pub enum Place {
 pub enum Class {
     /// Throttled or overloaded: wait.
     Wait,
-    /// Server trouble, or a batch too large: ask again.
+    /// The server or the mailbox's store is unwell, whatever was asked: ask again.
+    Outage,
+    /// Trouble with this call, or a batch too large: ask again.
     Retry,
     /// The mailbox is on its way to another database.
     Moving,
@@ -66,13 +68,18 @@ const TABLE: &[(Class, &str)] = &[
          ErrorIndividualMailboxLimitReached ErrorExceededSubscriptionCount",
     ),
     (
+        Class::Outage,
+        "ErrorADOperation ErrorADUnavailable ErrorAutoDiscoverFailed ErrorClientDisconnected ErrorConnectionFailed \
+         ErrorInternalServerTransientError ErrorMailboxFailover ErrorMailboxLogonFailed \
+         ErrorMailboxStoreUnavailable ErrorNoRespondingCASInDestinationSite ErrorNotEnoughMemory \
+         ErrorProxyCallFailed ErrorProxyRequestProcessingFailed ErrorProxySoapException \
+         ErrorServiceDiscoveryFailed ErrorServiceUnavailable",
+    ),
+    (
         Class::Retry,
-        "ErrorADOperation ErrorADUnavailable ErrorAutoDiscoverFailed ErrorBatchProcessingStopped ErrorClientDisconnected \
-         ErrorConnectionFailed ErrorDataSizeLimitExceeded ErrorDataSourceOperation ErrorExceededFindCountLimit ErrorFolderCorrupt \
-         ErrorInternalServerError ErrorInternalServerTransientError ErrorMailboxFailover ErrorMailboxLogonFailed \
-         ErrorMailboxStoreUnavailable ErrorNoRespondingCASInDestinationSite ErrorNotEnoughMemory ErrorObjectTypeChanged \
-         ErrorProxyCallFailed ErrorProxyRequestProcessingFailed ErrorProxySoapException ErrorQuotaExceeded ErrorRequestAborted \
-         ErrorResultSetTooBig ErrorServiceDiscoveryFailed ErrorServiceUnavailable ErrorTimeIntervalTooBig ErrorTimeoutExpired \
+        "ErrorBatchProcessingStopped ErrorDataSizeLimitExceeded ErrorDataSourceOperation \
+         ErrorExceededFindCountLimit ErrorFolderCorrupt ErrorInternalServerError ErrorObjectTypeChanged \
+         ErrorQuotaExceeded ErrorRequestAborted ErrorResultSetTooBig ErrorTimeIntervalTooBig ErrorTimeoutExpired \
          ErrorWin32InteropError",
     ),
     (Class::Moving, "ErrorMailboxMoveInProgress"),
@@ -194,7 +201,7 @@ pub fn setback(class: Class, place: Place, wait: Option<Span>, said: Said) -> Se
             wait,
             said,
         },
-        Class::Retry => Setback::Unwell(said),
+        Class::Outage | Class::Retry => Setback::Unwell(said),
         Class::Moving => Setback::MailboxClosed(HaltCause::Moving, said),
         Class::Corrupt => item(RefusalWhy::SourceCorrupt),
         Class::Withheld => item(RefusalWhy::SourceDenied),
@@ -224,11 +231,20 @@ pub fn setback(class: Class, place: Place, wait: Option<Span>, said: Said) -> Se
 
 /// What a response message that refuses means. A wrapped error counts as what is inside.
 pub fn refused(refused: &Refused, place: Place) -> Setback {
-    let code = match (&refused.code, &refused.inner) {
+    let code = inmost(refused);
+    setback(class_of(code), place, refused.back_off, Said::code(code))
+}
+
+/// True when a message about one item speaks of the whole store. Nothing may then be held against the item.
+pub fn is_outage(refused: &Refused) -> bool {
+    class_of(inmost(refused)) == Class::Outage
+}
+
+fn inmost(refused: &Refused) -> &str {
+    match (&refused.code, &refused.inner) {
         (outer, Some(inner)) if outer == "ErrorInternalServerError" && inner != "NoError" => inner,
         (outer, _) => outer,
-    };
-    setback(class_of(code), place, refused.back_off, Said::code(code))
+    }
 }
 
 /// What a fault means. Faults concern whole calls.

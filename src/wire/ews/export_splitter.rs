@@ -360,6 +360,16 @@ impl ExportSplitter {
         if reply.messages.len() != asked.len() || swapped(&reply.messages, asked) {
             return fail(&NoReply::Misread(MisreadCause::Incomplete));
         }
+        // An outage that shows on one item is the call's: it is asked again with patience, and no item is blamed.
+        let outage = |m: &Message<Exported>| match m {
+            Message::Refused(refused) if classify::is_outage(refused) => {
+                Some(classify::refused(refused, Place::Batch))
+            }
+            Message::Refused(_) | Message::Done(_) | Message::Incomplete => None,
+        };
+        if let Some(setback) = reply.messages.iter().find_map(outage) {
+            return Err(setback);
+        }
         let ends = self.ends;
         let judge = |(index, message): (usize, Message<Exported>)| {
             message.into_result(Place::Item)?;
@@ -561,6 +571,24 @@ mod tests {
             .replace("\"id0\"", "\"idx\"")
             .replace("\"id1\"", "\"id0\"");
         assert_eq!(split(swapped.as_bytes(), 9, 2).1, Err(incomplete));
+    }
+
+    #[test]
+    fn an_outage_that_shows_on_one_item_fails_the_call_and_blames_nobody() {
+        let store = "ErrorMailboxStoreUnavailable";
+        let reply = reply_of(&[Ok("QUJD"), Err(store), Err("ErrorBatchProcessingStopped")]);
+        let unwell = Setback::Unwell(Said::code(store));
+        assert_eq!(split(reply.as_bytes(), 9, 3).1, Err(unwell));
+        let reply = reply_of(&[
+            Err("ErrorTimeoutExpired"),
+            Err("ErrorBatchProcessingStopped"),
+        ]);
+        let unwell = |code| Err(Setback::Unwell(Said::code(code)));
+        let want = vec![
+            unwell("ErrorTimeoutExpired"),
+            unwell("ErrorBatchProcessingStopped"),
+        ];
+        assert_eq!(split(reply.as_bytes(), 9, 2).1, Ok(want));
     }
 
     #[test]

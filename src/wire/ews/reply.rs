@@ -247,3 +247,89 @@ impl PageEnd {
         w.open("m:RootFolder", &attrs);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::ItemId;
+    use crate::wire::ews::get_item::GetItem;
+    use crate::wire::ews::item::ItemEntry;
+
+    const VERSION: ServerVersion = ServerVersion {
+        major: 15,
+        minor: 1,
+        build: 2507,
+        revision: 6,
+    };
+
+    #[test]
+    fn a_half_successful_batch_keeps_every_place() {
+        let stopped = Refused {
+            warning: true,
+            ..Refused::error("ErrorBatchProcessingStopped")
+        };
+        let busy = Refused {
+            back_off: Some(Span::new(297_749)),
+            ..Refused::error("ErrorServerBusy")
+        };
+        let wrapped = Refused {
+            inner: Some("ErrorItemCorrupt".to_owned()),
+            ..Refused::error("ErrorInternalServerError")
+        };
+        let messages = vec![
+            Message::Done(ItemEntry::bare(ItemId::new("a"))),
+            Message::Refused(wrapped),
+            Message::Refused(busy),
+            Message::Refused(stopped.clone()),
+            Message::Refused(stopped),
+        ];
+        let text = write::<GetItem>(&VERSION, &messages);
+        // Real servers put what is inside MessageXml, and MessageXml itself, into either namespace.
+        let other = text
+            .replace("<m:MessageXml>", "<t:MessageXml>")
+            .replace("</m:MessageXml>", "</t:MessageXml>")
+            .replace("t:Value", "m:Value");
+        assert_ne!(text, other);
+        for text in [text, other] {
+            let reply = read::<GetItem>(text.as_bytes()).expect("a reply");
+            assert_eq!(reply.messages, messages);
+        }
+    }
+
+    #[test]
+    fn a_message_of_unknown_name_or_class_is_incomplete_and_keeps_its_place() {
+        let messages = vec![
+            Message::Done(ItemEntry::bare(ItemId::new("a"))),
+            Message::Done(ItemEntry::bare(ItemId::new("b"))),
+        ];
+        let text = write::<GetItem>(&VERSION, &messages);
+        for (from, to) in [
+            ("ResponseClass=\"Success\"", "ResponseClass=\"Maybe\""),
+            ("m:GetItemResponseMessage", "m:OtherResponseMessage"),
+        ] {
+            let text = text.replace(from, to);
+            let reply = read::<GetItem>(text.as_bytes()).expect("a reply");
+            assert_eq!(
+                reply.messages,
+                vec![Message::Incomplete, Message::Incomplete]
+            );
+        }
+        let fewer = text.replace("m:GetItemResponse ", "m:FindItemResponse ");
+        assert!(
+            read::<GetItem>(
+                fewer
+                    .replace("m:GetItemResponse>", "m:FindItemResponse>")
+                    .as_bytes()
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn a_claimed_success_with_an_error_code_is_an_error() {
+        let messages = vec![Message::Done(ItemEntry::bare(ItemId::new("a")))];
+        let text = write::<GetItem>(&VERSION, &messages).replace("NoError", "ErrorItemNotFound");
+        let reply = read::<GetItem>(text.as_bytes()).expect("a reply");
+        assert_eq!(reply.single(Place::Item), Err(Setback::Gone));
+    }
+}
