@@ -197,6 +197,69 @@ pub const STREAM_IDENTITY_MAX: usize = 4_096;
 /// is copied unread.
 pub const STREAM_ENTRIES_MAX: usize = 262_144;
 
+// ---- The planner's assumptions (each printed with the plan; measured rates replace them) ---------------------------------------
+
+/// Mailboxes per wave, unless asked otherwise: what a help desk can answer for on one morning (pilots of 20 to 30 people are advised,
+/// reference/peers.md).
+pub const WAVE_MAILBOXES: u32 = 50;
+
+/// The published upload limit in hundredths that a slow mailbox reaches: stalls and throttling take a fifth (MRS loses up to 25 %,
+/// reference/peers.md).
+pub const FORECAST_SLOW_UPLOAD_PERCENT: u64 = 80;
+
+/// Requests per item: a create each, with sessions and listings a tenth more, or twice as many where every create is looked for and read
+/// again; in tenths.
+pub const FORECAST_REQUESTS_PER_ITEM_TENTHS: (u64, u64) = (11, 20);
+
+/// How long one create takes, fast and slow. Assumed; nobody publishes it.
+pub const FORECAST_CREATE: (Span, Span) = (Span::new(300), Span::new(1_200));
+
+/// What Exchange gives per hour out of one mailbox, fast and slow: 1.1 GB/h is the best of a published MRS sample, ExportItems with two
+/// calls in flight is assumed to reach four times that (reference/peers.md).
+pub const FORECAST_SOURCE_MAILBOX: (Bytes, Bytes) =
+    (Bytes::new(4_000_000_000), Bytes::new(1_100_000_000));
+
+/// What the whole source gives per hour, fast and slow: 30 GB/h was sustained by two servers, a third of it is assumed at worst
+/// (reference/peers.md).
+pub const FORECAST_SOURCE_SERVER: (Bytes, Bytes) =
+    (Bytes::new(30_000_000_000), Bytes::new(10_000_000_000));
+
+/// What every mailbox costs besides its items: folders, sessions, two waits of [`VISIBILITY_SETTLE`].
+pub const FORECAST_MAILBOX: (Span, Span) = (Span::from_secs(60), Span::from_secs(300));
+
+/// A measured rate is taken as this range of itself, in hundredths.
+pub const FORECAST_MEASURED_PERCENT: (u64, u64) = (120, 80);
+
+/// What changes in a mailbox between its copy ahead and its night, in hundredths of items and bytes. Assumed.
+pub const FORECAST_DELTA_PERCENT: u64 = 5;
+
+/// Members up to which a group pulls mailboxes together; the rights of larger ones cross waves anyway, and are listed.
+pub const GROUP_TOGETHER_MAX: usize = 100;
+
+/// Rights by way of groups that the planner follows, 16 bytes each: 32 MB.
+pub const GROUP_LINKS_MAX: usize = 2_000_000;
+
+/// Mailboxes that work together up to which every arrangement is tried: 21,147 partitions of 9.
+pub const EXACT_TOGETHER_MAX: usize = 9;
+
+/// Partitions tried in one plan before the heuristic has the word: about a second.
+pub const EXACT_STEPS_MAX: u64 = 20_000_000;
+
+/// Nights a calendar looks ahead: four years.
+pub const NIGHTS_MAX: usize = 1_461;
+
+/// The mailbox size of the common licence; 100 GB with the larger one (reference/inventory.md section 7).
+pub const TARGET_QUOTA_COMMON: Bytes = Bytes::new(50 << 30);
+
+/// The mailbox size of the larger licence.
+pub const TARGET_QUOTA_LARGE: Bytes = Bytes::new(100 << 30);
+
+/// The message size a tenant takes unless it was raised (reference/inventory.md section 7).
+pub const TENANT_ITEM_DEFAULT: Bytes = Bytes::new(35 << 20);
+
+/// Mailboxes without a logon for longer are worth a question.
+pub const IDLE_DAYS: i32 = 180;
+
 // ---- Transport -----------------------------------------------------------------------------------------------------------------
 
 /// To make a connection.

@@ -108,10 +108,10 @@ impl LabInfo {
         let options = world.options();
         let published = RunLimits::default();
         let unlimited = options.limits == Limits::Off;
-        let pairs = world.pairs().iter().map(|(source, target)| Pair {
-            source: source.clone(),
-            target: target.clone(),
-        });
+        let pairs = world
+            .pairs()
+            .iter()
+            .map(|(source, target)| Pair::new(source.clone(), target.clone()));
         Plan {
             name: "rehearsal".to_owned(),
             realm: Realm::Rehearsal,

@@ -6,7 +6,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
-use crate::base::quantity::{Moment, Span};
+use crate::base::quantity::{Bytes, Count, Moment, Span};
 use crate::base::spec::{JobSpec, Realm, RunLimits, RunSpec, Selection};
 use crate::plan::problem::Problem;
 use crate::plan::schedule::{Schedule, parse_date};
@@ -149,7 +149,7 @@ pub struct SelectPlan {
     /// The first day whose items are carried, as `2015-01-01` (UTC); `None` carries all.
     pub older_than: Option<String>,
     /// Items larger than this stay; `None` is the published limit.
-    pub max_item_size: Option<crate::base::quantity::Bytes>,
+    pub max_item_size: Option<Bytes>,
 }
 
 impl SelectPlan {
@@ -182,6 +182,25 @@ pub struct Pair {
     pub source: MailboxId,
     /// The target mailbox.
     pub target: MailboxId,
+    /// The day it may begin, where that is earlier than its wave's: a mailbox that does not fit one night is copied ahead.
+    pub not_before: Option<String>,
+    /// Items the inventory counted in it, for forecasts and rehearsals. A run never relies on it.
+    pub items: Option<Count>,
+    /// Bytes the inventory counted in it, alike.
+    pub bytes: Option<Bytes>,
+}
+
+impl Pair {
+    /// A pair of which only the addresses are known.
+    pub fn new(source: MailboxId, target: MailboxId) -> Self {
+        Self {
+            source,
+            target,
+            not_before: None,
+            items: None,
+            bytes: None,
+        }
+    }
 }
 
 impl Plan {
@@ -241,9 +260,10 @@ impl Plan {
         let mut out = Vec::new();
         let mut no = 0;
         for wave in &self.waves {
-            for _ in &wave.mailboxes {
+            for pair in &wave.mailboxes {
+                let day = pair.not_before.as_deref().or(wave.not_before.as_deref());
                 // Dates of this form sort as text.
-                if let Some(day) = wave.not_before.as_deref().filter(|day| *day > &*today) {
+                if let Some(day) = day.filter(|day| *day > &*today) {
                     out.push((JobId(no), wave.name.as_str(), day));
                 }
                 no += 1;
@@ -272,7 +292,6 @@ pub fn parse_span(text: &str) -> Option<Span> {
 mod tests {
     use super::*;
     use crate::base::limits;
-    use crate::base::quantity::{Bytes, Count};
 
     /// The sample of the documentation, with comments, in no particular order.
     const SAMPLE: &str = include_str!("../../plans/clinic.toml");

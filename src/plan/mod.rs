@@ -1,7 +1,9 @@
 //! Layer 1: from inventory to plan: which mailboxes, which folders and items, under which limits.
 
 pub mod address;
+pub mod calendar;
 pub mod document;
+pub mod forecast;
 pub mod inventory;
 pub mod pairs;
 pub mod problem;

@@ -289,10 +289,10 @@ impl<'a> Sheet<'a> {
                 }
             }
             if problems.len() == before {
-                pairs.push(Pair {
-                    source: MailboxId::new(record[columns.source].trim()),
-                    target: MailboxId::new(record[columns.target].trim()),
-                });
+                pairs.push(Pair::new(
+                    MailboxId::new(record[columns.source].trim()),
+                    MailboxId::new(record[columns.target].trim()),
+                ));
             }
         }
         if pairs.is_empty() && problems.is_empty() {

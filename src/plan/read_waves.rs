@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::id::MailboxId;
+use crate::base::quantity::{Bytes, Count};
 use crate::plan::address::fault_of_address;
 use crate::plan::document::{Pair, Wave};
 use crate::plan::schedule::parse_date;
@@ -17,35 +18,32 @@ pub(super) fn read_waves<'r, 'a>(reader: &'r Reader<'a>, top: &Section<'r, 'a>) 
     }
     for wave in top.sections("wave", &known).unwrap_or_default() {
         let name = wave.required("name");
-        let not_before = wave.text("not_before");
-        if let Some(day) = &not_before
-            && parse_date(&day.value).is_none()
-        {
-            reader.refuse(
-                day.span.as_ref(),
-                "`not_before` must be a day such as \"2026-12-01\"",
-            );
-        }
+        let not_before = day(reader, &wave);
         if !wave.has("mailboxes") {
             wave.missing("mailboxes");
         }
         let mut mailboxes = Vec::new();
-        let pairs = wave.sections("mailboxes", &["source", "target"]);
+        let keys = ["source", "target", "not_before", "items", "bytes"];
+        let pairs = wave.sections("mailboxes", &keys);
         for pair in pairs.unwrap_or_default() {
             let source = address(reader, &pair, "source");
             let target = address(reader, &pair, "target");
             if let (Some(source), Some(target)) = (source, target) {
                 seen.check(reader, &source, &target);
+                let most = i64::MAX.unsigned_abs();
+                let number = |key: &str| pair.number(key, 0, most, "of a mailbox");
                 mailboxes.push(Pair {
-                    source: MailboxId::new(source.value),
-                    target: MailboxId::new(target.value),
+                    not_before: day(reader, &pair),
+                    items: number("items").map(Count::new),
+                    bytes: number("bytes").map(Bytes::new),
+                    ..Pair::new(MailboxId::new(source.value), MailboxId::new(target.value))
                 });
             }
         }
         if let Some(name) = name {
             waves.push(Wave {
                 name: name.value,
-                not_before: not_before.map(|day| day.value),
+                not_before,
                 mailboxes,
             });
         }
@@ -54,6 +52,18 @@ pub(super) fn read_waves<'r, 'a>(reader: &'r Reader<'a>, top: &Section<'r, 'a>) 
         reader.refuse(None, "the plan names no mailbox");
     }
     waves
+}
+
+/// The day of `not_before`, where the key is there.
+fn day<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> Option<String> {
+    let day = section.text("not_before")?;
+    if parse_date(&day.value).is_none() {
+        reader.refuse(
+            day.span.as_ref(),
+            "`not_before` must be a day such as \"2026-12-01\"",
+        );
+    }
+    Some(day.value)
 }
 
 fn address<'r, 'a>(

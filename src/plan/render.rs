@@ -6,7 +6,9 @@ use toml_edit::Value;
 
 use crate::base::quantity::{Bytes, Span};
 use crate::base::spec::{Realm, RunLimits, Selection};
-use crate::plan::document::{Credential, Plan, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd};
+use crate::plan::document::{
+    Credential, Pair, Plan, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd,
+};
 use crate::plan::schedule::{DAYS, Schedule, render_time};
 
 /// A string as TOML writes it.
@@ -77,14 +79,28 @@ pub(super) fn plan(plan: &Plan) -> String {
         }
         let mut rows = String::from("[\n");
         for pair in &wave.mailboxes {
-            let (source, target) = (text(pair.source.reveal()), text(pair.target.reveal()));
-            writeln!(rows, "  {{ source = {source}, target = {target} }},")
-                .expect("a string grows");
+            writeln!(rows, "  {},", row(pair)).expect("a string grows");
         }
         rows.push(']');
         out.put("mailboxes", rows);
     }
     out.0
+}
+
+fn row(pair: &Pair) -> String {
+    let (from, to) = (text(pair.source.reveal()), text(pair.target.reveal()));
+    let mut row = format!("{{ source = {from}, target = {to}");
+    if let Some(day) = &pair.not_before {
+        write!(row, ", not_before = {}", text(day)).expect("a string grows");
+    }
+    if let Some(items) = pair.items {
+        write!(row, ", items = {}", items.get()).expect("a string grows");
+    }
+    if let Some(bytes) = pair.bytes {
+        write!(row, ", bytes = {}", bytes.get()).expect("a string grows");
+    }
+    row.push_str(" }");
+    row
 }
 
 fn source(out: &mut Lines, end: &SourceEnd, limits: &RunLimits) {
