@@ -11,6 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes as Chunk;
+use futures_util::{StreamExt as _, stream};
+use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 
 use crate::base::limits;
@@ -112,19 +115,34 @@ pub async fn record(
     let (name, bytes) = request_file(face, &request, &body);
     recorder.write(number, name, &bytes).await;
     let (parts, body) = next.run(request).await.into_parts();
-    match to_bytes(body, most).await {
-        Ok(body) => {
-            let reply = Response::from_parts(parts, Body::from(body.clone()));
-            let (name, bytes) = reply_file(face, &reply, &body);
-            recorder.write(number, name, &bytes).await;
-            reply
+    let (came, cut) = arrived(body).await;
+    let came = Chunk::from(came);
+    let Some(error) = cut else {
+        let reply = Response::from_parts(parts, Body::from(came.clone()));
+        let (name, bytes) = reply_file(face, &reply, &came);
+        recorder.write(number, name, &bytes).await;
+        return reply;
+    };
+    // The weather cut it: what arrived of it is no message, and goes on as it came.
+    let first = stream::once(async { Ok(came) });
+    let end = stream::once(async {
+        // The server must turn to its socket once, or nothing of the first part leaves.
+        tokio::task::yield_now().await;
+        Err(error)
+    });
+    Response::from_parts(parts, Body::from_stream(first.chain(end)))
+}
+
+/// What of a body arrives, and what broke it off.
+async fn arrived(mut body: Body) -> (Vec<u8>, Option<axum::Error>) {
+    let mut came = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => came.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..])),
+            Err(error) => return (came, Some(error)),
         }
-        // The weather cut it: what arrived of it is no message.
-        Err(error) => Response::from_parts(
-            parts,
-            Body::from_stream(futures_util::stream::iter([Err::<bytes::Bytes, _>(error)])),
-        ),
     }
+    (came, None)
 }
 
 fn pretty(value: &Value) -> Vec<u8> {
