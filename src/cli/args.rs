@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::base::quantity::Span;
+use crate::base::quantity::{Bytes, Span, parse_bytes};
 use crate::cli::ui::Color;
 use crate::plan::document::parse_span;
 
@@ -35,7 +35,7 @@ pub struct Cli {
 }
 
 /// Flags every command takes.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Common {
     /// Print JSON on stdout
     #[arg(long, global = true)]
@@ -61,6 +61,10 @@ pub struct Common {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Rehearses the whole journey against a built-in lab; needs nothing
+    Rehearse(RehearseArgs),
+    /// Runs the lab, an Exchange 2016 and a Microsoft 365 on loopback, until Ctrl-C
+    Lab(LabArgs),
     /// Makes a plan out of a list of mailboxes, or checks one
     Plan(PlanArgs),
     /// Copies; resumes; safe to start again at any time
@@ -81,6 +85,142 @@ While a run works, this shows what the run wrote about itself at most two second
 
 The report is computed from the ledger and the last verification: the same ones give the same bytes.")]
     Report(PlanFile),
+}
+
+/// The world a lab holds.
+#[derive(Clone, Debug, Args)]
+pub struct WorldArgs {
+    /// Mailboxes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub mailboxes: Option<u32>,
+
+    /// Items per mailbox that a right migration carries
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    pub items: u64,
+
+    /// Decides everything that is drawn
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+
+    /// Fill mail from the RFC 822 files under DIR; may be given again
+    #[arg(long, value_name = "DIR")]
+    pub eml: Vec<PathBuf>,
+
+    /// How strictly the target counts
+    #[arg(long, value_enum, default_value_t, value_name = "RULES")]
+    pub limits: LabLimits,
+
+    /// How often calls fail
+    #[arg(long, value_enum, default_value_t, value_name = "WEATHER")]
+    pub weather: LabWeather,
+
+    /// How long each call takes, in milliseconds
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub latency: u64,
+
+    /// How long a new item on the target stays out of listings, in milliseconds
+    #[arg(long, default_value_t = 250, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub lag: u64,
+
+    /// Items per mailbox that the source cannot hand out
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub corrupt: u32,
+
+    /// Items per mailbox that the target refuses
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub refused: u32,
+
+    /// Plain items of SIZE ("10 KB") instead of all variety; the target keeps digests only
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub bench: Option<Bytes>,
+}
+
+/// How strictly the lab's target counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabLimits {
+    /// Not at all
+    Off,
+    /// As published
+    #[default]
+    Published,
+    /// The published rules over a window of 2 s
+    Small,
+}
+
+/// How often the lab's calls fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabWeather {
+    /// Never by themselves
+    #[default]
+    Calm,
+    /// About one in thirty
+    Busy,
+    /// About one in six
+    Storm,
+}
+
+/// `mailferry lab`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry lab --dir /tmp/lab
+  mailferry lab --dir /tmp/lab --mailboxes 3 --items 50 --weather storm --limits small
+  mailferry run /tmp/lab/plan.toml        (in another terminal; the plan finds its secrets beside it)
+
+The lab is ready when DIR/lab.json is there.")]
+pub struct LabArgs {
+    /// Write lab.json, plan.toml, inventory.csv and secrets.env into DIR
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// The world
+    #[command(flatten)]
+    pub world: WorldArgs,
+
+    /// Port of the EWS face (0: any)
+    #[arg(long, default_value_t = 0, value_name = "P")]
+    pub ews_port: u16,
+
+    /// Port of the Graph face (0: any)
+    #[arg(long, default_value_t = 0, value_name = "P")]
+    pub graph_port: u16,
+
+    /// Leave lab.json and secrets.env behind at the end
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Write every request and reply into DIR
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+}
+
+/// `mailferry rehearse`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry rehearse
+  mailferry rehearse --mailboxes 3 --items 50 --weather storm
+  mailferry rehearse --plan plan.toml --keep --dir /tmp/rehearsal
+
+Runs lab, preflight, run, verify and report in one process, then asks the lab what is really where.")]
+pub struct RehearseArgs {
+    /// The world
+    #[command(flatten)]
+    pub world: WorldArgs,
+
+    /// Rehearse the shape of PLAN: as many mailboxes, its limits and its selection
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+
+    /// Work in DIR and keep it (default: a temporary directory that is removed)
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Keep the directory with its report
+    #[arg(long)]
+    pub keep: bool,
+
+    /// What verification compares
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    pub level: VerifyLevel,
 }
 
 /// The plan a command works on.
@@ -192,6 +332,11 @@ pub struct RunArgs {
 fn span(text: &str) -> Result<Span, String> {
     parse_span(text)
         .ok_or_else(|| "write a number and ms, s, min or h, as in \"30 min\"".to_owned())
+}
+
+fn size(text: &str) -> Result<Bytes, String> {
+    parse_bytes(text)
+        .ok_or_else(|| "write a number and B, KB, MB or GB, as in \"10 KB\"".to_owned())
 }
 
 fn time_of_day(text: &str) -> Result<u16, String> {

@@ -61,6 +61,15 @@ impl Ui {
         }
     }
 
+    /// The same streams, for a step whose JSON is part of a larger document.
+    #[must_use]
+    pub fn without_json(self) -> Self {
+        Self {
+            json: false,
+            ..self
+        }
+    }
+
     /// True when a bar may be drawn on stderr.
     pub fn bars(self) -> bool {
         self.bars

@@ -1,6 +1,8 @@
 //! One file per command.
 
+pub mod lab;
 pub mod plan;
+pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod status;

@@ -288,18 +288,23 @@ impl Verified {
         }
     }
 
-    /// As `verify` prints it.
-    pub fn to_text(&self) -> String {
-        let mut out = format!(
+    /// The result in one sentence.
+    pub fn headline(&self) -> String {
+        format!(
             "Grade {} at level {}: {} of {} source items are on the target, {} missing without explanation, {} on the target of unknown \
-             origin.\n\n",
+             origin.",
             self.grade(),
             self.level.word(),
             self.sum(|found| found.confirmed),
             self.sum(|found| found.source),
             self.sum(|found| found.unexplained),
             self.sum(|found| found.extra),
-        );
+        )
+    }
+
+    /// As `verify` prints it.
+    pub fn to_text(&self) -> String {
+        let mut out = format!("{}\n\n", self.headline());
         let rows: Vec<Vec<String>> = self.mailboxes.iter().map(row).collect();
         out.push_str(&table::render(
             &[

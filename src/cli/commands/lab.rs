@@ -1,0 +1,133 @@
+//! `mailferry lab`: an Exchange 2016 and a Microsoft 365 on loopback, in the foreground.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use crate::base::quantity::{Bytes, Count, Span};
+use crate::cli::args::{LabArgs, LabLimits, LabWeather, WorldArgs};
+use crate::cli::error::CommandError;
+use crate::cli::exit::Exit;
+use crate::cli::signals;
+use crate::cli::ui::Ui;
+use crate::cli::wiring;
+use crate::lab::direct::SharedWorld;
+use crate::lab::eml;
+use crate::lab::fault::Weather;
+use crate::lab::populate::{Population, fill};
+use crate::lab::server::{LabConfig, LabError, RunningLab, start};
+use crate::lab::world::{Limits, World, WorldOptions};
+use crate::port::clock::Clock;
+
+/// Mailboxes where nobody says how many.
+const MAILBOXES: u32 = 12;
+
+/// The file that says a lab is ready.
+pub const READY_FILE: &str = "lab.json";
+
+/// The lab's secrets.
+const SECRETS_FILE: &str = "secrets.env";
+
+/// Runs the command.
+pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
+    let world = build(&args.world, MAILBOXES, ui)?;
+    let config = LabConfig {
+        dir: args.dir.clone(),
+        ews_port: args.ews_port,
+        graph_port: args.graph_port,
+        latency: Span::new(args.world.latency),
+        record: args.record.clone(),
+    };
+    let runtime = wiring::runtime()?;
+    runtime.block_on(async {
+        let lab = open(config, world, wiring::clock()).await?;
+        if ui.json {
+            let info = serde_json::to_string(&lab.info).map_err(|error| {
+                CommandError::new(Exit::Internal, format!("lab.json: {error}"))
+            })?;
+            ui.data(&info);
+        } else {
+            ui.say(&format!(
+                "the lab is open: Exchange at {}, Microsoft 365 at {}\nnext: mailferry run {}    (Ctrl-C ends the lab)",
+                lab.info.ews_url,
+                lab.info.graph_url,
+                args.dir.join(&lab.info.plan).display()
+            ));
+        }
+        signals::signal().await;
+        ui.say("the lab closes");
+        lab.stop().await;
+        if !args.keep {
+            // A password that opens nothing any more, and a file that says ready.
+            for name in [READY_FILE, SECRETS_FILE] {
+                let _ = std::fs::remove_file(args.dir.join(name));
+            }
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Makes the world the flags ask for.
+pub fn build(args: &WorldArgs, mailboxes: u32, ui: Ui) -> Result<SharedWorld, CommandError> {
+    let mut mail = Vec::new();
+    for dir in &args.eml {
+        let mut read = eml::read_tree(dir).map_err(|error| CommandError::file(dir, &error))?;
+        if read.is_empty() {
+            let message = format!("{}: no .eml file under it", dir.display());
+            return Err(CommandError::new(Exit::Refused, message));
+        }
+        mail.append(&mut read);
+    }
+    let mut world = World::new(WorldOptions {
+        seed: args.seed,
+        limits: match args.limits {
+            LabLimits::Off => Limits::Off,
+            LabLimits::Published => Limits::Published,
+            LabLimits::Small => Limits::Small,
+        },
+        weather: match args.weather {
+            LabWeather::Calm => Weather::Calm,
+            LabWeather::Busy => Weather::Busy,
+            LabWeather::Storm => Weather::Storm,
+        },
+        lag: Span::new(args.lag),
+        discard_content: args.bench.is_some(),
+        ..WorldOptions::default()
+    });
+    let population = Population {
+        mailboxes: args.mailboxes.unwrap_or(mailboxes),
+        items: args.items,
+        seed: args.seed,
+        mail,
+        corrupt: args.corrupt,
+        import_refused: args.refused,
+        bench: args.bench.map(Bytes::get),
+        ..Population::default()
+    };
+    ui.detail(&format!(
+        "making {} mailboxes of {} items, seed {}",
+        population.mailboxes,
+        Count::new(population.items),
+        population.seed
+    ));
+    fill(&mut world, &population).map_err(|refused| {
+        let message = format!("the lab's own world refused an item ({refused:?})");
+        CommandError::new(Exit::Internal, message)
+    })?;
+    Ok(Arc::new(Mutex::new(world)))
+}
+
+/// Opens the lab's doors.
+pub async fn open(
+    config: LabConfig,
+    world: SharedWorld,
+    clock: Arc<dyn Clock>,
+) -> Result<RunningLab, CommandError> {
+    let dir: PathBuf = config.dir.clone();
+    start(config, world, clock)
+        .await
+        .map_err(|error| match error {
+            LabError::Directory(error) => CommandError::file(&dir, &error),
+            LabError::Port(..) => CommandError::new(Exit::Refused, error.to_string())
+                .hint("name another port, or 0 for any"),
+        })
+}

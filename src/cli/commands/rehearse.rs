@@ -1,0 +1,309 @@
+//! `mailferry rehearse`: lab, preflight, run, verify and report in one process; then the lab says what is really where.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::base::fact::Bucket;
+use crate::base::quantity::{Count, Span};
+use crate::cli::args::{Common, RehearseArgs};
+use crate::cli::commands::verify::{Verified, verify};
+use crate::cli::commands::{lab, report, run as run_command};
+use crate::cli::error::{CommandError, setback};
+use crate::cli::exit::Exit;
+use crate::cli::plans::{self, OpenPlan};
+use crate::cli::secrets::Secrets;
+use crate::cli::ui::Ui;
+use crate::cli::wiring::{self, Sides};
+use crate::lab::direct::lock;
+use crate::lab::server::{LabConfig, RunningLab};
+use crate::lab::truth::truth;
+use crate::plan::document::Plan;
+use crate::port::target::Target as _;
+use crate::report::narrator::replace;
+use crate::report::summary;
+use crate::store::embedded::Opening;
+
+/// Mailboxes where nobody says how many.
+const MAILBOXES: u32 = 12;
+
+/// Runs the command.
+pub fn run(args: &RehearseArgs, ui: Ui) -> Result<Exit, CommandError> {
+    let shape = args.plan.as_deref().map(plans::read).transpose()?;
+    let mailboxes = shape
+        .as_ref()
+        .and_then(|plan| u32::try_from(plan.jobs().len()).ok())
+        .unwrap_or(MAILBOXES);
+    let world = lab::build(&args.world, mailboxes, ui)?;
+    let room = Room::open(args)?;
+    let config = LabConfig {
+        dir: room.dir.clone(),
+        ews_port: 0,
+        graph_port: 0,
+        latency: Span::new(args.world.latency),
+        record: None,
+    };
+    let runtime = wiring::runtime()?;
+    let exit = runtime.block_on(async {
+        let lab = lab::open(config, world, wiring::clock()).await?;
+        let plan = room.dir.join(&lab.info.plan);
+        if let Some(shape) = &shape {
+            reshape(&plan, shape)?;
+        }
+        let done = journey(&plan, args, ui).await;
+        let oracle = Oracle::ask(&lab);
+        lab.stop().await;
+        let done = done?;
+        Ok(done.conclude(&oracle, &room, ui))
+    });
+    runtime.shutdown_background();
+    room.close();
+    exit
+}
+
+/// The directory of a rehearsal.
+struct Room {
+    dir: PathBuf,
+    keep: bool,
+}
+
+impl Room {
+    fn open(args: &RehearseArgs) -> Result<Self, CommandError> {
+        let (dir, keep) = match &args.dir {
+            Some(dir) => (dir.clone(), true),
+            None => {
+                let name = format!("mailferry-rehearsal-{}", std::process::id());
+                (std::env::temp_dir().join(name), args.keep)
+            }
+        };
+        if dir.join("state").exists() {
+            return Err(CommandError::new(
+                Exit::Refused,
+                format!("{} holds an earlier rehearsal", dir.display()),
+            )
+            .hint("name another directory, or remove this one"));
+        }
+        Ok(Self { dir, keep })
+    }
+
+    fn close(&self) {
+        if !self.keep {
+            // What is left of a temporary directory troubles nobody.
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// Gives the lab's plan the limits and the selection of another plan. The wait for new items stays the lab's.
+fn reshape(path: &Path, shape: &Plan) -> Result<(), CommandError> {
+    let mut plan = plans::read(path)?;
+    let settle = plan.limits.settle;
+    plan.limits = shape.limits.clone();
+    plan.limits.settle = settle;
+    plan.select = shape.select.clone();
+    replace(path, plan.render().as_bytes()).map_err(|error| CommandError::file(path, &error))
+}
+
+/// What the journey brought.
+struct Journey {
+    ended: run_command::Ended,
+    verified: Verified,
+    written: report::Written,
+}
+
+async fn journey(plan: &Path, args: &RehearseArgs, ui: Ui) -> Result<Journey, CommandError> {
+    let common = Common::default();
+    let open = plans::open(plan, &common)?;
+    let secrets = Secrets::open(None, plan, open.plan.realm)?;
+    let sides = wiring::sides(&open.plan, &secrets)?;
+    preflight(&open, &sides, ui).await?;
+    ui.say("run: copying");
+    let ledger = Arc::new(wiring::ledger(&open, Opening::Create)?);
+    let spec = open.plan.to_spec();
+    let quiet = ui.without_json();
+    let ended = run_command::carry(&open, &sides, Arc::clone(&ledger), spec, None, quiet).await?;
+    if let Some(failure) = &ended.failure {
+        return Err(failure.clone());
+    }
+    ui.say("verify: listing both sides again");
+    let verified = verify(&open, &sides, Arc::clone(&ledger), args.level, ui).await?;
+    ui.say("report: writing");
+    let written = report::write(&open, &ended.balance)?;
+    Ok(Journey {
+        ended,
+        verified,
+        written,
+    })
+}
+
+/// Reaches both sides and signs in, before anything is copied.
+async fn preflight(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(), CommandError> {
+    let Some(first) = open.plan.jobs().into_iter().next() else {
+        return Ok(());
+    };
+    let version = once_more(|| sides.source.probe(&first.source))
+        .await
+        .map_err(|why| setback("the source", &why))?;
+    once_more(|| sides.target.sign_in())
+        .await
+        .map_err(|why| setback("the target", &why))?;
+    once_more(|| sides.target.resolve(&first.target))
+        .await
+        .map_err(|why| setback("the target mailbox", &why))?;
+    let version = version.map_or_else(String::new, |version| format!(" ({version:?})"));
+    ui.say("preflight: both sides are reached and signed in to");
+    ui.detail(&format!("the source says who it is{version}"));
+    Ok(())
+}
+
+/// Asks up to five times: in a storm the first answer may be lost.
+async fn once_more<T, E, F>(ask: impl Fn() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    for _ in 1..crate::base::limits::ATTEMPTS_MAX {
+        if let Ok(done) = ask().await {
+            return Ok(done);
+        }
+    }
+    ask().await
+}
+
+/// What the lab knows: the truth on both sides, and what it counted.
+#[derive(Debug)]
+struct Oracle {
+    same: Count,
+    missing: Count,
+    extra: Count,
+    stats: Value,
+}
+
+impl Oracle {
+    fn ask(lab: &RunningLab) -> Self {
+        let world = lock(&lab.world);
+        let (truth, stats) = (truth(&world), world.stats());
+        drop(world);
+        let mut oracle = Self {
+            same: Count::ZERO,
+            missing: Count::ZERO,
+            extra: Count::ZERO,
+            stats,
+        };
+        for pair in &lab.info.mailboxes {
+            let mut left = contents(&truth["source"][&pair.source]);
+            for (mark, n) in contents(&truth["target"][&pair.target]) {
+                let there = left.remove(&mark).unwrap_or(0);
+                oracle.same += Count::new(n.min(there));
+                oracle.extra += Count::new(n.saturating_sub(there));
+                oracle.missing += Count::new(there.saturating_sub(n));
+            }
+            oracle.missing += Count::new(left.values().sum());
+        }
+        oracle
+    }
+
+    fn number(&self, key: &str) -> u64 {
+        self.stats[key].as_u64().unwrap_or_default()
+    }
+
+    /// True when the lab saw something that must never happen.
+    fn harmed(&self) -> bool {
+        self.number("invitations") > 0 || self.number("source_writes") > 0
+    }
+}
+
+/// The items of one side of one mailbox as a multiset of folder, class and content.
+fn contents(side: &Value) -> BTreeMap<(String, String, String), u64> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut out = BTreeMap::new();
+    for folder in side["folders"].as_array().into_iter().flatten() {
+        for item in folder["items"].as_array().into_iter().flatten() {
+            let mark = (
+                text(&folder["path"]),
+                text(&item["class"]).to_ascii_lowercase(),
+                text(&item["sha256"]),
+            );
+            *out.entry(mark).or_default() += 1;
+        }
+    }
+    out
+}
+
+impl Journey {
+    /// Prints everything and decides how it ended.
+    fn conclude(&self, oracle: &Oracle, room: &Room, ui: Ui) -> Exit {
+        let exit = self.exit(oracle);
+        let mut closing = self.ended.closing.clone();
+        closing.exit = exit.code();
+        closing.next = if room.keep {
+            format!("open {}", self.written.html.display())
+        } else {
+            "mailferry plan --help    (or rehearse again with --keep to read the report)".to_owned()
+        };
+        if ui.json {
+            let mut document = summary::to_json(&self.ended.balance, &closing);
+            document["event"] = json!("rehearsal");
+            document["verify"] = self.verified.to_json();
+            document["lab"] = json!({
+                "same_content": oracle.same.get(),
+                "missing": oracle.missing.get(),
+                "extra": oracle.extra.get(),
+                "stats": oracle.stats,
+            });
+            document["report"] = if room.keep {
+                json!(self.written.html.display().to_string())
+            } else {
+                Value::Null
+            };
+            ui.data(&document.to_string());
+            return exit;
+        }
+        let proof = format!(
+            "The lab's own truth: {} items have the same content on both sides, {} are missing, {} are too many; {} writes to the source, {} \
+             invitations, {} requests against a published rule.\n",
+            oracle.same,
+            oracle.missing,
+            oracle.extra,
+            oracle.number("source_writes"),
+            oracle.number("invitations"),
+            oracle.number("invalid"),
+        );
+        ui.data(&format!(
+            "{}\n{proof}\n{}",
+            self.verified.headline(),
+            summary::to_text(&self.ended.balance, &closing)
+        ));
+        exit
+    }
+
+    /// Something unexplained outweighs what is open. Items the lab made unfit for the journey are missing for a reason the balance names.
+    fn exit(&self, oracle: &Oracle) -> Exit {
+        let totals = self.ended.balance.totals();
+        let named = [
+            Bucket::Skipped,
+            Bucket::Refused,
+            Bucket::Parked,
+            Bucket::Quarantined,
+            Bucket::InDoubt,
+            Bucket::Remaining,
+            Bucket::ChangedSince,
+        ];
+        let named: Count = named.into_iter().map(|bucket| totals.of(bucket)).sum();
+        if oracle.harmed() {
+            return Exit::Internal;
+        }
+        if oracle.extra > Count::ZERO || oracle.missing > named {
+            return Exit::Unexplained;
+        }
+        if self.verified.exit == Exit::Unexplained {
+            return Exit::Unexplained;
+        }
+        if self.ended.exit == Exit::Done {
+            self.verified.exit
+        } else {
+            self.ended.exit
+        }
+    }
+}
