@@ -90,7 +90,7 @@ The report is computed from the ledger and the last verification: the same ones 
 /// The world a lab holds.
 #[derive(Clone, Debug, Args)]
 pub struct WorldArgs {
-    /// Mailboxes
+    /// Mailboxes (default: 12)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub mailboxes: Option<u32>,
 
@@ -206,7 +206,7 @@ pub struct RehearseArgs {
     #[command(flatten)]
     pub world: WorldArgs,
 
-    /// Rehearse the shape of PLAN: as many mailboxes, its limits and its selection
+    /// Rehearse the shape of PLAN: its addresses, its limits and its selection
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
 

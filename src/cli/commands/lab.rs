@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::cli::args::{LabArgs, LabLimits, LabWeather, WorldArgs};
 use crate::cli::error::CommandError;
@@ -29,7 +30,7 @@ const SECRETS_FILE: &str = "secrets.env";
 
 /// Runs the command.
 pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
-    let world = build(&args.world, MAILBOXES, ui)?;
+    let world = build(&args.world, Vec::new(), ui)?;
     let config = LabConfig {
         dir: args.dir.clone(),
         ews_port: args.ews_port,
@@ -66,8 +67,12 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
     })
 }
 
-/// Makes the world the flags ask for.
-pub fn build(args: &WorldArgs, mailboxes: u32, ui: Ui) -> Result<SharedWorld, CommandError> {
+/// Makes the world the flags ask for, with these mailboxes where there are any.
+pub fn build(
+    args: &WorldArgs,
+    pairs: Vec<(MailboxId, MailboxId)>,
+    ui: Ui,
+) -> Result<SharedWorld, CommandError> {
     let mut mail = Vec::new();
     for dir in &args.eml {
         let mut read = eml::read_tree(dir).map_err(|error| CommandError::file(dir, &error))?;
@@ -94,7 +99,8 @@ pub fn build(args: &WorldArgs, mailboxes: u32, ui: Ui) -> Result<SharedWorld, Co
         ..WorldOptions::default()
     });
     let population = Population {
-        mailboxes: args.mailboxes.unwrap_or(mailboxes),
+        mailboxes: args.mailboxes.unwrap_or(MAILBOXES),
+        pairs,
         items: args.items,
         seed: args.seed,
         mail,
@@ -104,8 +110,7 @@ pub fn build(args: &WorldArgs, mailboxes: u32, ui: Ui) -> Result<SharedWorld, Co
         ..Population::default()
     };
     ui.detail(&format!(
-        "making {} mailboxes of {} items, seed {}",
-        population.mailboxes,
+        "making mailboxes of {} items, seed {}",
         Count::new(population.items),
         population.seed
     ));

@@ -26,17 +26,12 @@ use crate::report::narrator::replace;
 use crate::report::summary;
 use crate::store::embedded::Opening;
 
-/// Mailboxes where nobody says how many.
-const MAILBOXES: u32 = 12;
-
 /// Runs the command.
 pub fn run(args: &RehearseArgs, ui: Ui) -> Result<Exit, CommandError> {
     let shape = args.plan.as_deref().map(plans::read).transpose()?;
-    let mailboxes = shape
-        .as_ref()
-        .and_then(|plan| u32::try_from(plan.jobs().len()).ok())
-        .unwrap_or(MAILBOXES);
-    let world = lab::build(&args.world, mailboxes, ui)?;
+    let jobs = shape.iter().flat_map(Plan::jobs);
+    let pairs = jobs.map(|job| (job.source, job.target)).collect();
+    let world = lab::build(&args.world, pairs, ui)?;
     let room = Room::open(args)?;
     let config = LabConfig {
         dir: room.dir.clone(),
