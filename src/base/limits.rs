@@ -156,6 +156,9 @@ pub const REPLY_MAX: Bytes = Bytes::new(64_000_000);
 /// Depth of elements in a SOAP message; EWS itself stays below 20.
 pub const XML_DEPTH_MAX: usize = 128;
 
+/// Attributes of one element in a SOAP message; EWS has at most six.
+pub const XML_ATTRIBUTES_MAX: usize = 64;
+
 /// Elements in a SOAP message that is read as a tree: 1,000 items x 30 elements, ten times over; at about 150 bytes each 45 MB.
 pub const XML_ELEMENTS_MAX: usize = 300_000;
 

@@ -216,6 +216,9 @@ fn decode(bytes: &[u8], manner: Manner) -> Result<(Cow<'_, str>, u64), XmlError>
     })
 }
 
+/// Longest reference in an attribute; what is longer is a stray ampersand.
+const REFERENCE_MAX: usize = 16;
+
 /// Builds the tree with an explicit stack: outside bytes never decide how deep we recurse.
 struct TreeReader<'a> {
     text: &'a str,
@@ -311,8 +314,12 @@ impl<'a> TreeReader<'a> {
         }
         let name = String::from_utf8_lossy(tag.local_name().into_inner()).into_owned();
         let mut attrs = Vec::new();
-        for attr in tag.attributes() {
+        for (count, attr) in tag.attributes().enumerate() {
             let attr = attr.map_err(|_| XmlError::Malformed(at))?;
+            // Each name is compared with all before it: without a bound, one tag could cost hours.
+            if count >= limits::XML_ATTRIBUTES_MAX {
+                return Err(XmlError::TooLarge);
+            }
             let key = String::from_utf8_lossy(attr.key.into_inner());
             if key == "xmlns" || key.starts_with("xmlns:") {
                 continue;
@@ -411,7 +418,8 @@ impl<'a> TreeReader<'a> {
         while let Some(amp) = rest.find('&') {
             blanks(&rest[..amp], &mut out);
             rest = &rest[amp + 1..];
-            match rest.find(';') {
+            let near = rest.bytes().take(REFERENCE_MAX).position(|b| b == b';');
+            match near {
                 Some(end) => {
                     let c = self.reference(&rest[..end], at)?;
                     out.push(c);
@@ -503,6 +511,19 @@ mod tests {
             read(deep.as_bytes(), Manner::Tolerant),
             Err(XmlError::TooLarge)
         );
+    }
+
+    #[test]
+    fn neither_attributes_nor_stray_ampersands_cost_more_than_their_length() {
+        let many: String =
+            (0..100_000).fold("<a".to_owned(), |text, n| text + &format!(" a{n}=''"));
+        assert_eq!(
+            read(format!("{many}/>").as_bytes(), Manner::Tolerant),
+            Err(XmlError::TooLarge)
+        );
+        let stray = format!("<a k='{}'/>", "&".repeat(1_000_000));
+        let doc = read(stray.as_bytes(), Manner::Tolerant).expect("tolerated");
+        assert_eq!(doc.replaced, 1_000_000);
     }
 
     #[test]
