@@ -245,8 +245,8 @@ pub const GROUP_LINKS_MAX: usize = 2_000_000;
 /// Mailboxes that work together up to which every arrangement is tried: 21,147 partitions of 9.
 pub const EXACT_TOGETHER_MAX: usize = 9;
 
-/// Partitions tried in one plan before the heuristic has the word: about a second.
-pub const EXACT_STEPS_MAX: u64 = 20_000_000;
+/// Partitions tried in one plan before the heuristic has the word: under a second.
+pub const EXACT_STEPS_MAX: u64 = 5_000_000;
 
 /// Nights a calendar looks ahead: four years.
 pub const NIGHTS_MAX: usize = 1_461;

@@ -2,9 +2,14 @@
 
 pub mod address;
 pub mod calendar;
+pub mod capacity;
 pub mod document;
+pub mod draft;
+pub mod estate;
 pub mod forecast;
+pub mod graph;
 pub mod inventory;
+pub mod nights;
 pub mod pairs;
 pub mod problem;
 mod read;
@@ -14,3 +19,6 @@ mod render;
 pub mod rules;
 pub mod schedule;
 mod strict;
+pub mod together;
+pub mod waves;
+pub mod wishes;
