@@ -1,5 +1,13 @@
 //! What every `Target` keeps, run over each implementation: the world's direct face, and Graph over loopback HTTP.
 
+#![allow(
+    clippy::unused_async,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test; helpers are not seen as such by the lint"
+)]
+
 mod stage;
 
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! The process is stopped at every step of a ten-item job, exhaustively, and started again: nothing is lost and nothing is twice.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test; helpers are not seen as such by the lint"
+)]
+
 mod stage;
 
 use std::sync::Arc;

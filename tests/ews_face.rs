@@ -238,7 +238,7 @@ async fn refusals_are_named_for_what_they_are() {
         ExchangeSource::new(http, SafeUrl::new(elsewhere), sign_in)
             .probe(&mailbox)
             .await,
-        Err(Setback::SideClosed(StopCause::WrongAddress, _))
+        Err(Setback::SideClosed(StopCause::WrongSourceAddress, _))
     ));
     assert_eq!(lab.invalid(), Vec::<String>::new());
 }

@@ -247,7 +247,10 @@ async fn an_import_url_in_clear_to_another_host_is_refused_and_never_called() {
         .await;
     assert_eq!(
         made.unwrap_err(),
-        Setback::SideClosed(StopCause::WrongAddress, Said::code("import-url-not-https"))
+        Setback::SideClosed(
+            StopCause::WrongTargetAddress,
+            Said::code("import-url-not-https")
+        )
     );
 }
 

@@ -4,6 +4,13 @@
 //! A failing seed prints the command that replays it: `MAILFERRY_SEED=<n> cargo test --test simulation one_seed -- --nocapture`.
 //! Fresh seeds: `scripts/soak.sh`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test; helpers are not seen as such by the lint"
+)]
+
 mod stage;
 
 use std::sync::Arc;

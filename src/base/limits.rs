@@ -90,6 +90,10 @@ pub const ATTEMPTS_MAX: u32 = 5;
 /// Times a read is repeated before the mailbox is halted.
 pub const READ_ATTEMPTS_MAX: u32 = 8;
 
+/// Times a call is repeated while the far side cannot be reached at all: with back-offs of up to 60 s that is half an hour of outage,
+/// after which the run ends in order and says so.
+pub const UNREACHED_ATTEMPTS_MAX: u32 = 34;
+
 /// Times in a row that a renewed token or session may be refused.
 pub const RENEWALS_MAX: u32 = 3;
 

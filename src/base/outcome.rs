@@ -197,8 +197,14 @@ pub enum StopCause {
     NoImpersonation,
     /// The application holds no right for the import API at all.
     NoRights,
-    /// The URL is not that of the service (404, HTML, redirect to a login page).
-    WrongAddress,
+    /// The source's URL is not that of EWS (404, a web page, a redirect to a login page).
+    WrongSourceAddress,
+    /// A URL of the target is not that of the service.
+    WrongTargetAddress,
+    /// The source could not be reached for as long as we try.
+    SourceUnreachable,
+    /// The target could not be reached for as long as we try.
+    TargetUnreachable,
     /// The source refuses the EWS version or our kind of client.
     ClientRefused,
 }

@@ -134,9 +134,21 @@ pub fn side_closed(cause: StopCause) -> CommandError {
             "the application has no right to import into mailboxes",
             "grant MailboxItem.ImportExport.All and MailboxFolder.ReadWrite.All with admin consent",
         ),
-        StopCause::WrongAddress => (
-            "a URL of the plan does not lead to the service",
-            "check `ews_url`, `login_url` and `graph_url` in the plan",
+        StopCause::WrongSourceAddress => (
+            "the source's `ews_url` does not lead to EWS: it answers with a web page, a redirect or an unknown path",
+            "write the URL of EWS into the plan, usually https://HOST/EWS/Exchange.asmx",
+        ),
+        StopCause::WrongTargetAddress => (
+            "a target URL does not lead to Microsoft 365: it answers with a web page, a redirect or an unknown path",
+            "check `cloud`, or `login_url` and `graph_url`, in the plan",
+        ),
+        StopCause::SourceUnreachable => (
+            "the source could not be reached any more",
+            "check network, name and TLS of `ews_url`, then run again",
+        ),
+        StopCause::TargetUnreachable => (
+            "Microsoft 365 could not be reached any more",
+            "check network and proxy, then run again",
         ),
         StopCause::ClientRefused => (
             "the source refuses this kind of client",

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod contact;
 pub mod error;
 pub mod exit;
 pub mod plans;

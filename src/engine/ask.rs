@@ -6,8 +6,9 @@ use crate::base::event::{EventKind, Side};
 use crate::base::id::TargetMailboxId;
 use crate::base::limits::{
     READ_ATTEMPTS_MAX, RENEWALS_MAX, SOURCE_HOLD_DEFAULT, TARGET_HOLD_DEFAULT,
+    UNREACHED_ATTEMPTS_MAX,
 };
-use crate::base::outcome::{HaltCause, Scope, Setback, Verdict};
+use crate::base::outcome::{HaltCause, Scope, Setback, StopCause, Verdict};
 use crate::base::quantity::{Bytes, Span};
 use crate::engine::control::Wish;
 use crate::engine::cx::{Break, JobCx};
@@ -73,8 +74,8 @@ impl JobCx {
                 // A doubt about something that may be repeated is none.
                 Verdict::Again | Verdict::Doubt(_) => {
                     attempts += 1;
-                    if attempts >= READ_ATTEMPTS_MAX {
-                        return Err(Break::Exhausted(setback));
+                    if attempts >= patience(&setback) {
+                        return Err(exhausted(side, setback));
                     }
                     self.wait(self.backoff(attempts)).await?;
                 }
@@ -141,6 +142,23 @@ impl JobCx {
             Scope::TargetMailbox | Scope::TargetApp => self.target.hold(wait),
         }
         self.tell(EventKind::Held { scope, wait });
+    }
+}
+
+/// How often the same call may fail this way. An outage lasts longer than a hiccup, and blames nobody.
+pub const fn patience(setback: &Setback) -> u32 {
+    match setback {
+        Setback::Unreached(_) => UNREACHED_ATTEMPTS_MAX,
+        _ => READ_ATTEMPTS_MAX,
+    }
+}
+
+/// What it means that patience ran out: who cannot be reached ends the run, anything else concerns the call.
+pub fn exhausted(side: Side, setback: Setback) -> Break {
+    match (&setback, side) {
+        (Setback::Unreached(_), Side::Source) => Break::Stop(StopCause::SourceUnreachable),
+        (Setback::Unreached(_), Side::Target) => Break::Stop(StopCause::TargetUnreachable),
+        _ => Break::Exhausted(setback),
     }
 }
 

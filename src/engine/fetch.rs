@@ -134,7 +134,10 @@ async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<V
                 .into_iter()
                 .next()
                 .unwrap_or(Err(Setback::Truncated)),
-            Err(Break::Exhausted(setback)) => Err(as_refusal(&setback)),
+            Err(Break::Exhausted(setback)) => {
+                blame(cx, &setback).await?;
+                Err(as_refusal(&setback))
+            }
             Err(Break::Refused(refusal)) => Err(Setback::ItemRefused(refusal)),
             Err(Break::Gone) => Err(Setback::Gone),
             Err(broken) => return Err(broken),
@@ -143,6 +146,7 @@ async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<V
             Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
             Err(setback) => {
                 if settle(cx, folder, item, &setback, attempt, &mut facts, &mut events)? {
+                    cx.wait(cx.backoff(attempt)).await?;
                     alone.push_back((item, attempt + 1));
                 }
             }
@@ -169,6 +173,15 @@ fn group_may_be_at_fault(broken: &Break) -> bool {
         | Break::Ledger(_)
         | Break::FolderGone
         | Break::StateInvalid => false,
+    }
+}
+
+/// An item is blamed for a call that never succeeds only when the source is well otherwise: it must still list the mailbox's folders. During
+/// an outage nobody is blamed, and the mailbox goes on another time.
+async fn blame(cx: &JobCx, setback: &Setback) -> Result<(), Break> {
+    match cx.run.ports.source.folders(&cx.job.source).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Break::Exhausted(setback.clone())),
     }
 }
 

@@ -13,9 +13,10 @@ use crate::base::event::{EventKind, Side};
 use crate::base::fact::{CopyFact, Fact};
 use crate::base::id::{FolderNo, TargetFolderId};
 use crate::base::item::ItemKey;
-use crate::base::limits::{READ_ATTEMPTS_MAX, RENEWALS_MAX};
+use crate::base::limits::RENEWALS_MAX;
 use crate::base::outcome::{HaltCause, Verdict};
 use crate::base::quantity::Bytes;
+use crate::engine::ask::{exhausted, patience};
 use crate::engine::cx::{Break, Ferry};
 use crate::engine::fetch::Ready;
 use crate::engine::record::Note;
@@ -153,7 +154,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
                 cx.hold(scope, at_least, throttles);
                 continue;
             }
-            Verdict::Again if attempts + 1 < READ_ATTEMPTS_MAX => {
+            Verdict::Again if attempts + 1 < patience(&setback) => {
                 attempts += 1;
                 match cx.wait(cx.backoff(attempts)).await {
                     Ok(()) => continue,
@@ -165,7 +166,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
                 cx.run.ports.target.renew(to);
                 continue;
             }
-            Verdict::Again | Verdict::Renew => Break::Exhausted(setback),
+            Verdict::Again | Verdict::Renew => exhausted(Side::Target, setback),
             Verdict::Forget | Verdict::Resurvey | Verdict::Resync => Break::FolderGone,
             Verdict::Halt(HaltCause::Exhausted) => Break::Exhausted(setback),
             Verdict::Halt(why) => Break::Halt(why),

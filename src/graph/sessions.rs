@@ -90,7 +90,7 @@ async fn open(caller: &Caller, mailbox: &TargetMailboxId) -> Result<(SafeUrl, Sp
     let rehearsing = is_loopback(&url) && is_loopback(&SafeUrl::new(caller.url(&resource, "")));
     if !secure && !rehearsing {
         let said = Said::code("import-url-not-https");
-        return Err(Setback::SideClosed(StopCause::WrongAddress, said));
+        return Err(Setback::SideClosed(StopCause::WrongTargetAddress, said));
     }
     let life = ends.unix_ms().saturating_sub(now.unix_ms());
     Ok((url, Span::new(u64::try_from(life).unwrap_or(0))))

@@ -2,6 +2,8 @@
 //! step, and an oracle that knows what is where.
 
 #![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_imports,
     dead_code,
     unreachable_pub,
     clippy::allow_attributes,

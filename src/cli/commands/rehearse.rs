@@ -11,17 +11,17 @@ use crate::base::quantity::{Count, Span};
 use crate::cli::args::{Common, RehearseArgs};
 use crate::cli::commands::verify::{Verified, verify};
 use crate::cli::commands::{lab, report, run as run_command};
-use crate::cli::error::{CommandError, setback};
+use crate::cli::contact::first_contact;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::plans::{self, OpenPlan};
+use crate::cli::plans;
 use crate::cli::secrets::Secrets;
 use crate::cli::ui::Ui;
-use crate::cli::wiring::{self, Sides};
+use crate::cli::wiring;
 use crate::lab::direct::lock;
 use crate::lab::server::{LabConfig, RunningLab};
 use crate::lab::truth::truth;
 use crate::plan::document::Plan;
-use crate::port::target::Target as _;
 use crate::report::narrator::replace;
 use crate::report::summary;
 use crate::store::embedded::Opening;
@@ -113,7 +113,8 @@ async fn journey(plan: &Path, args: &RehearseArgs, ui: Ui) -> Result<Journey, Co
     let open = plans::open(plan, &common)?;
     let secrets = Secrets::open(None, plan, open.plan.realm)?;
     let sides = wiring::sides(&open.plan, &secrets)?;
-    preflight(&open, &sides, ui).await?;
+    first_contact(&open, &sides, ui).await?;
+    ui.say("preflight: both sides are reached and signed in to");
     ui.say("run: copying");
     let ledger = Arc::new(wiring::ledger(&open, Opening::Create)?);
     let spec = open.plan.to_spec();
@@ -131,39 +132,6 @@ async fn journey(plan: &Path, args: &RehearseArgs, ui: Ui) -> Result<Journey, Co
         verified,
         written,
     })
-}
-
-/// Reaches both sides and signs in, before anything is copied.
-async fn preflight(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(), CommandError> {
-    let Some(first) = open.plan.jobs().into_iter().next() else {
-        return Ok(());
-    };
-    let version = once_more(|| sides.source.probe(&first.source))
-        .await
-        .map_err(|why| setback("the source", &why))?;
-    once_more(|| sides.target.sign_in())
-        .await
-        .map_err(|why| setback("the target", &why))?;
-    once_more(|| sides.target.resolve(&first.target))
-        .await
-        .map_err(|why| setback("the target mailbox", &why))?;
-    let version = version.map_or_else(String::new, |version| format!(" ({version:?})"));
-    ui.say("preflight: both sides are reached and signed in to");
-    ui.detail(&format!("the source says who it is{version}"));
-    Ok(())
-}
-
-/// Asks up to five times: in a storm the first answer may be lost.
-async fn once_more<T, E, F>(ask: impl Fn() -> F) -> Result<T, E>
-where
-    F: Future<Output = Result<T, E>>,
-{
-    for _ in 1..crate::base::limits::ATTEMPTS_MAX {
-        if let Ok(done) = ask().await {
-            return Ok(done);
-        }
-    }
-    ask().await
 }
 
 /// What the lab knows: the truth on both sides, and what it counted.

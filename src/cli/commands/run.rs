@@ -9,6 +9,7 @@ use crate::base::outcome::{HaltCause, LocalCause};
 use crate::base::quantity::{Count, Moment, Span};
 use crate::base::spec::RunSpec;
 use crate::cli::args::{Common, RunArgs};
+use crate::cli::contact::first_contact;
 use crate::cli::error::{CommandError, side_closed};
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
@@ -54,6 +55,7 @@ pub fn run(args: &RunArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError
     // Inside the runtime: clients and the clock belong to it.
     let mut ended = runtime.block_on(async {
         let sides = wiring::sides(&open.plan, &secrets)?;
+        first_contact(&open, &sides, ui).await?;
         let ledger = Arc::new(wiring::ledger(&open, LedgerOpening::Create)?);
         let stop_at = stop_at(args, &open, sides.clock.as_ref())?;
         let spec = due(&open, sides.clock.as_ref(), ui)?;
@@ -292,8 +294,10 @@ pub fn judge(
         Some(RunStop::Side(cause)) => failed(side_closed(cause)),
         Some(RunStop::Ledger(error)) => failed(error.into()),
         Some(RunStop::Local(cause)) => failed(match cause {
-            LocalCause::DiskFull => CommandError::new(Exit::Stopped, "the spool's disk is full")
-                .hint("make room on the disk of the state directory, then run again"),
+            LocalCause::DiskFull => {
+                CommandError::new(Exit::Stopped, "the disk of the state directory is full")
+                    .hint("make room on that disk, then run again: it goes on where it was")
+            }
             LocalCause::Spool => CommandError::new(
                 Exit::Stopped,
                 "the spool in the state directory cannot be written or read",

@@ -13,6 +13,7 @@ use crate::base::quantity::Count;
 use crate::base::spec::JobSpec;
 use crate::cli::args::{Common, VerifyArgs, VerifyLevel};
 use crate::cli::commands::report::{VERIFY_FILE, directory};
+use crate::cli::contact::first_contact;
 use crate::cli::error::{CommandError, setback, side_closed};
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
@@ -47,6 +48,7 @@ pub fn run(args: &VerifyArgs, common: &Common, ui: Ui) -> Result<Exit, CommandEr
     let runtime = wiring::runtime()?;
     let verified = runtime.block_on(async {
         let sides = wiring::sides(&open.plan, &secrets)?;
+        first_contact(&open, &sides, ui).await?;
         let ledger = Arc::new(wiring::ledger(&open, Opening::Existing)?);
         verify(&open, &sides, ledger, args.level, ui).await
     })?;

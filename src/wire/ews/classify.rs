@@ -271,7 +271,7 @@ pub fn no_reply(status: u16, hints: Hints, why: &NoReply, place: Place) -> Setba
         NoReply::Fault(inside) => fault(inside, status, place),
         // A login page answers 200: this is not the service.
         NoReply::Misread(MisreadCause::Html) if status == 200 => {
-            Setback::SideClosed(StopCause::WrongAddress, Said::status(status))
+            Setback::SideClosed(StopCause::WrongSourceAddress, Said::status(status))
         }
         NoReply::Misread(cause) if status == 200 => Setback::Misread(*cause, Said::status(status)),
         NoReply::Misread(_) => http(status, hints),
@@ -283,7 +283,7 @@ pub fn http(status: u16, hints: Hints) -> Setback {
     let said = Said::status(status);
     match status {
         300..=399 if hints.to_error_page => Setback::Unwell(said),
-        300..=399 | 404 | 405 => Setback::SideClosed(StopCause::WrongAddress, said),
+        300..=399 | 404 | 405 => Setback::SideClosed(StopCause::WrongSourceAddress, said),
         401 => Setback::SideClosed(StopCause::SourceCredentials, said),
         // EWS is disabled for the mailbox, or for our client; the others may still be open.
         403 => Setback::MailboxClosed(HaltCause::SourceDenied, said),

@@ -81,7 +81,7 @@ pub fn classify(asked: Asked, answer: &Answer<'_>, now: Moment) -> Setback {
         },
         503 => Setback::Unwell(said),
         500..=599 => Setback::GatewayGaveUp(said),
-        300..=399 => Setback::SideClosed(StopCause::WrongAddress, said),
+        300..=399 => Setback::SideClosed(StopCause::WrongTargetAddress, said),
         400..=499 if asked == Asked::Import => refused(RefusalWhy::TargetRefused, said),
         _ => Setback::OurRequest(said),
     }
@@ -186,8 +186,8 @@ fn forbidden(asked: Asked, said: Said) -> Setback {
 
 fn not_found(asked: Asked, wordless: bool, said: Said) -> Setback {
     match asked {
-        Asked::Token => Setback::SideClosed(StopCause::WrongAddress, said),
-        Asked::Settings if wordless => Setback::SideClosed(StopCause::WrongAddress, said),
+        Asked::Token => Setback::SideClosed(StopCause::WrongTargetAddress, said),
+        Asked::Settings if wordless => Setback::SideClosed(StopCause::WrongTargetAddress, said),
         // A gateway that does not know the way, not Exchange speaking of a folder or item.
         _ if wordless => Setback::GatewayGaveUp(said),
         Asked::Settings | Asked::Session => {

@@ -56,7 +56,7 @@ impl TokenError {
 /// What a reply of the token endpoint other than 2xx means. `throttled` and the plain 5xx are judged before this.
 pub fn refusal(status: u16, body: &[u8]) -> Setback {
     let Ok(error) = serde_json::from_slice::<TokenError>(body) else {
-        return Setback::SideClosed(StopCause::WrongAddress, Said::status(status));
+        return Setback::SideClosed(StopCause::WrongTargetAddress, Said::status(status));
     };
     let number = error.number();
     let word = match number {
@@ -79,7 +79,7 @@ pub fn refusal(status: u16, body: &[u8]) -> Setback {
         },
         // Consent is missing, or the scope asked for does not exist.
         (Some(65_001 | 650_057 | 500_011), _) => stop(StopCause::NoRights),
-        (None, None) => stop(StopCause::WrongAddress),
+        (None, None) => stop(StopCause::WrongTargetAddress),
         _ => stop(StopCause::TargetCredentials),
     }
 }
@@ -159,11 +159,11 @@ mod tests {
         }
         assert!(matches!(
             refusal(400, b"<html>"),
-            Setback::SideClosed(StopCause::WrongAddress, _)
+            Setback::SideClosed(StopCause::WrongTargetAddress, _)
         ));
         assert!(matches!(
             refusal(400, b"{}"),
-            Setback::SideClosed(StopCause::WrongAddress, _)
+            Setback::SideClosed(StopCause::WrongTargetAddress, _)
         ));
     }
 

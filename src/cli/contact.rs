@@ -1,0 +1,94 @@
+//! The first contact: reaches both sides and signs in before anything is begun, so that a wrong address or password is said within seconds and
+//! not mailbox by mailbox.
+
+use std::future::Future;
+
+use crate::base::limits::ATTEMPTS_MAX;
+use crate::base::outcome::{Setback, UnreachedCause};
+use crate::base::secret::SafeUrl;
+use crate::cli::error::{CommandError, side_closed};
+use crate::cli::exit::Exit;
+use crate::cli::plans::OpenPlan;
+use crate::cli::ui::Ui;
+use crate::cli::wiring::Sides;
+use crate::port::target::Target as _;
+
+/// Reaches and signs in to both sides. What concerns a single mailbox is left to the engine.
+pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(), CommandError> {
+    let Some(first) = open.plan.jobs().into_iter().next() else {
+        return Ok(());
+    };
+    let source = once_more(|| sides.source.probe(&first.source)).await;
+    if let Err(setback) = &source {
+        judge("source", "ews_url", &open.plan.source.ews_url, setback)?;
+    }
+    let service = &open.plan.target.service;
+    if let Err(setback) = once_more(|| sides.target.sign_in()).await {
+        judge("target", "login_url", service.login_url(), &setback)?;
+    }
+    if let Err(setback) = once_more(|| sides.target.resolve(&first.target)).await {
+        judge("target", "graph_url", service.graph_url(), &setback)?;
+    }
+    ui.detail("both sides are reached and signed in to");
+    if let Ok(Some(version)) = source {
+        ui.detail(&format!("the source says it is {version:?}"));
+    }
+    Ok(())
+}
+
+/// Whether a setback of the first contact ends the command.
+fn judge(side: &str, key: &str, url: &str, setback: &Setback) -> Result<(), CommandError> {
+    let url = SafeUrl::new(url);
+    match setback {
+        Setback::SideClosed(cause, _) => Err(side_closed(*cause)),
+        Setback::Unreached(cause) => Err(CommandError::new(
+            Exit::Unreached,
+            format!("the {side} at {url} cannot be reached: {setback}"),
+        )
+        .hint(match cause {
+            UnreachedCause::Name => format!(
+                "check the host in `{key}` of the plan, and name resolution on this machine"
+            ),
+            UnreachedCause::Connect => {
+                format!("check host and port in `{key}` of the plan, firewall and proxy")
+            }
+            UnreachedCause::Tls => {
+                "check the certificate of the server, and that this machine trusts its issuer"
+                    .to_owned()
+            }
+            UnreachedCause::NotSecure => format!("write https:// in `{key}` of the plan"),
+        })),
+        Setback::Misread(_, _)
+        | Setback::Lost(_)
+        | Setback::GatewayGaveUp(_)
+        | Setback::Unwell(_) => Err(CommandError::new(
+            Exit::Unreached,
+            format!("the {side} at {url} does not answer as it should: {setback}"),
+        )
+        .hint(format!(
+            "check `{key}` of the plan and the health of that server, then run again"
+        ))),
+        // Reached and signed in; the rest is about one mailbox, or about the pace.
+        _ => Ok(()),
+    }
+}
+
+/// Asks up to five times: the first answer may be lost.
+async fn once_more<T, F>(ask: impl Fn() -> F) -> Result<T, Setback>
+where
+    F: Future<Output = Result<T, Setback>>,
+{
+    for _ in 1..ATTEMPTS_MAX {
+        match ask().await {
+            Err(
+                Setback::Lost(_)
+                | Setback::GatewayGaveUp(_)
+                | Setback::Unwell(_)
+                | Setback::Expired(_)
+                | Setback::Misread(_, _),
+            ) => {}
+            other => return other,
+        }
+    }
+    ask().await
+}
