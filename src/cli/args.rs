@@ -21,8 +21,9 @@ use crate::plan::document::parse_span;
   mailferry run plan.toml               copy; start it again at any time, it goes on where it was
   mailferry verify plan.toml            list both sides again and set them against each other
 
-Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 input refused, 4 no access, 5 items need a decision,
-6 stopped with work left, 7 something unexplained, 9 another run holds the state directory."
+Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 input refused, 4 no access,
+5 items need a decision, 6 stopped with work left, 7 something unexplained,
+9 another run holds the state directory."
 )]
 pub struct Cli {
     /// What to do.
@@ -38,23 +39,36 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Common {
     /// Print JSON on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
 
     /// Keep the state in DIR (default: `state` beside the plan)
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "DIR")]
     pub state: Option<PathBuf>,
 
     /// Say more
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        conflicts_with = "quiet"
+    )]
     pub verbose: bool,
 
     /// Say errors only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub quiet: bool,
 
     /// Colour the output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_enum,
+        default_value_t,
+        value_name = "WHEN"
+    )]
     pub color: Color,
 }
 
@@ -132,7 +146,11 @@ pub struct WorldArgs {
 
     /// Plain items of SIZE ("10 KB") instead of all variety; the target keeps digests only
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub bench: Option<Bytes>,
+    pub item_size: Option<Bytes>,
+
+    /// Write every request and reply of both sides into DIR
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
 }
 
 /// How strictly the lab's target counts.
@@ -187,10 +205,6 @@ pub struct LabArgs {
     /// Leave lab.json and secrets.env behind at the end
     #[arg(long)]
     pub keep: bool,
-
-    /// Write every request and reply into DIR
-    #[arg(long, value_name = "DIR")]
-    pub record: Option<PathBuf>,
 }
 
 /// `mailferry rehearse`.

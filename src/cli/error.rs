@@ -1,6 +1,7 @@
 //! What a command says when it cannot go on: what happened, to which file, and what to type next.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use crate::base::outcome::{Setback, StopCause};
 use crate::cli::exit::Exit;
@@ -53,7 +54,13 @@ impl CommandError {
 
     /// A file that could not be read or written.
     pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(Exit::Refused, format!("{}: {error}", path.display()))
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "check the path",
+            ErrorKind::PermissionDenied => "check who may read and write there",
+            ErrorKind::StorageFull => "make room on the disk",
+            _ => "check the file and its disk",
+        };
+        Self::new(Exit::Refused, format!("{}: {error}", path.display())).hint(hint)
     }
 }
 

@@ -51,8 +51,13 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
+    if cli.common.state.is_some() && matches!(cli.command, Command::Lab(_) | Command::Plan(_)) {
+        return Err(
+            CommandError::new(Exit::Usage, "this command keeps no state").hint("leave --state out"),
+        );
+    }
     match &cli.command {
-        Command::Rehearse(args) => commands::rehearse::run(args, ui),
+        Command::Rehearse(args) => commands::rehearse::run(args, &cli.common, ui),
         Command::Lab(args) => commands::lab::run(args, ui),
         Command::Plan(args) => commands::plan::run(args, ui),
         Command::Run(args) => commands::run::run(args, &cli.common, ui),

@@ -103,7 +103,9 @@ impl Source for DirectSource {
             let bytes = answer(page.changes.len());
             Ok((page, bytes))
         };
-        let (page, _) = self.read(mailbox, CallKind::Sync, act).await?;
+        // Without a state there is none to refuse.
+        let kind = token.map_or(CallKind::Read, |_| CallKind::Sync);
+        let (page, _) = self.read(mailbox, kind, act).await?;
         let changes = page.changes.into_iter().map(|change| match change {
             SyncChange::Create(row) => Change::Created(source_header(*row)),
             SyncChange::Update(row) => Change::Updated(source_header(*row)),

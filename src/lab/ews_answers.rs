@@ -211,6 +211,10 @@ impl Desk<'_> {
         if let Some(fault) = self.too_heavy(&call.shape) {
             return fault;
         }
+        if call.state.is_none() {
+            // There is no state to refuse.
+            self.fault = self.fault.filter(|fault| *fault != Fault::StateRefused);
+        }
         let state = call.state.as_ref().map(SyncToken::as_str);
         let page = self
             .id_of(&call.folder)

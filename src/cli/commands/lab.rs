@@ -36,7 +36,7 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
         ews_port: args.ews_port,
         graph_port: args.graph_port,
         latency: Span::new(args.world.latency),
-        record: args.record.clone(),
+        record: args.world.record.clone(),
     };
     let runtime = wiring::runtime()?;
     runtime.block_on(async {
@@ -95,7 +95,7 @@ pub fn build(
             LabWeather::Storm => Weather::Storm,
         },
         lag: Span::new(args.lag),
-        discard_content: args.bench.is_some(),
+        discard_content: args.item_size.is_some(),
         ..WorldOptions::default()
     });
     let population = Population {
@@ -106,7 +106,7 @@ pub fn build(
         mail,
         corrupt: args.corrupt,
         import_refused: args.refused,
-        bench: args.bench.map(Bytes::get),
+        bench: args.item_size.map(Bytes::get),
         ..Population::default()
     };
     ui.detail(&format!(

@@ -14,20 +14,23 @@ use crate::cli::commands::{lab, report, run as run_command};
 use crate::cli::contact::first_contact;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::plans;
+use crate::cli::plans::{self, OpenPlan};
 use crate::cli::secrets::Secrets;
 use crate::cli::ui::Ui;
-use crate::cli::wiring;
+use crate::cli::wiring::{self, Sides};
 use crate::lab::direct::lock;
 use crate::lab::server::{LabConfig, RunningLab};
 use crate::lab::truth::truth;
 use crate::plan::document::Plan;
 use crate::report::narrator::replace;
 use crate::report::summary;
-use crate::store::embedded::Opening;
+use crate::store::embedded::{EmbeddedLedger, Opening};
+
+/// Runs of a rehearsal: bad weather can leave work after the first.
+const RUNS_MAX: u32 = 4;
 
 /// Runs the command.
-pub fn run(args: &RehearseArgs, ui: Ui) -> Result<Exit, CommandError> {
+pub fn run(args: &RehearseArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
     let shape = args.plan.as_deref().map(plans::read).transpose()?;
     let jobs = shape.iter().flat_map(Plan::jobs);
     let pairs = jobs.map(|job| (job.source, job.target)).collect();
@@ -38,7 +41,7 @@ pub fn run(args: &RehearseArgs, ui: Ui) -> Result<Exit, CommandError> {
         ews_port: 0,
         graph_port: 0,
         latency: Span::new(args.world.latency),
-        record: None,
+        record: args.world.record.clone(),
     };
     let runtime = wiring::runtime()?;
     let exit = runtime.block_on(async {
@@ -47,7 +50,7 @@ pub fn run(args: &RehearseArgs, ui: Ui) -> Result<Exit, CommandError> {
         if let Some(shape) = &shape {
             reshape(&plan, shape)?;
         }
-        let done = journey(&plan, args, ui).await;
+        let done = journey(&plan, args, common, ui).await;
         let oracle = Oracle::ask(&lab);
         lab.stop().await;
         let done = done?;
@@ -66,13 +69,11 @@ struct Room {
 
 impl Room {
     fn open(args: &RehearseArgs) -> Result<Self, CommandError> {
-        let (dir, keep) = match &args.dir {
-            Some(dir) => (dir.clone(), true),
-            None => {
-                let name = format!("mailferry-rehearsal-{}", std::process::id());
-                (std::env::temp_dir().join(name), args.keep)
-            }
-        };
+        let name = format!("mailferry-rehearsal-{}", std::process::id());
+        let (dir, keep) = args.dir.clone().map_or_else(
+            || (std::env::temp_dir().join(name), args.keep),
+            |dir| (dir, true),
+        );
         if dir.join("state").exists() {
             return Err(CommandError::new(
                 Exit::Refused,
@@ -108,21 +109,19 @@ struct Journey {
     written: report::Written,
 }
 
-async fn journey(plan: &Path, args: &RehearseArgs, ui: Ui) -> Result<Journey, CommandError> {
-    let common = Common::default();
-    let open = plans::open(plan, &common)?;
+async fn journey(
+    plan: &Path,
+    args: &RehearseArgs,
+    common: &Common,
+    ui: Ui,
+) -> Result<Journey, CommandError> {
+    let open = plans::open(plan, common)?;
     let secrets = Secrets::open(None, plan, open.plan.realm)?;
     let sides = wiring::sides(&open.plan, &secrets)?;
     first_contact(&open, &sides, ui).await?;
     ui.say("preflight: both sides are reached and signed in to");
-    ui.say("run: copying");
     let ledger = Arc::new(wiring::ledger(&open, Opening::Create)?);
-    let spec = open.plan.to_spec();
-    let quiet = ui.without_json();
-    let ended = run_command::carry(&open, &sides, Arc::clone(&ledger), spec, None, quiet).await?;
-    if let Some(failure) = &ended.failure {
-        return Err(failure.clone());
-    }
+    let ended = copy(&open, &sides, &ledger, ui).await?;
     ui.say("verify: listing both sides again");
     let verified = verify(&open, &sides, Arc::clone(&ledger), args.level, ui).await?;
     ui.say("report: writing");
@@ -132,6 +131,34 @@ async fn journey(plan: &Path, args: &RehearseArgs, ui: Ui) -> Result<Journey, Co
         verified,
         written,
     })
+}
+
+/// Runs, and runs again where work is left, as a person would.
+async fn copy(
+    open: &OpenPlan,
+    sides: &Sides,
+    ledger: &Arc<EmbeddedLedger>,
+    ui: Ui,
+) -> Result<run_command::Ended, CommandError> {
+    ui.say("run: copying");
+    let mut so_far: Option<run_command::Ended> = None;
+    for _ in 0..RUNS_MAX {
+        let (spec, quiet) = (open.plan.to_spec(), ui.without_json());
+        let ended = run_command::carry(open, sides, Arc::clone(ledger), spec, None, quiet).await?;
+        if let Some(failure) = &ended.failure {
+            return Err(failure.clone());
+        }
+        let ended = match &so_far {
+            None => ended,
+            Some(before) => ended.after(before),
+        };
+        if ended.exit != Exit::Stopped || ended.closing.stopped.is_some() {
+            return Ok(ended);
+        }
+        ui.say("run: work is left; a second run goes on where the first stopped");
+        so_far = Some(ended);
+    }
+    so_far.ok_or_else(|| CommandError::new(Exit::Internal, "no run was made"))
 }
 
 /// What the lab knows: the truth on both sides, and what it counted.

@@ -47,6 +47,21 @@ pub struct Ended {
     pub failure: Option<CommandError>,
 }
 
+impl Ended {
+    /// The same end, with what an earlier run did added to its counts.
+    #[must_use]
+    pub fn after(mut self, earlier: &Ended) -> Self {
+        let (own, before) = (&mut self.closing, &earlier.closing);
+        own.source_calls += before.source_calls;
+        own.target_calls += before.target_calls;
+        own.throttled += before.throttled;
+        own.sent += before.sent;
+        own.took += before.took;
+        own.dropped += before.dropped;
+        self
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &RunArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
     let open = plans::open(&args.plan.plan, common)?;

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Everything a change must pass; what CI runs. Needs nothing but a Rust toolchain. The last line says how it ended.
+#   scripts/check.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+trap 'code=$?; [ "$code" -eq 0 ] || echo "check: FAILED in: ${step:-start}"' EXIT
+
+begin() { step=$1; echo "== $step"; }
+
+begin "formatting"
+cargo fmt --check
+
+begin "lints"
+cargo clippy --quiet --all-targets -- -D warnings
+
+begin "tests"
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --all-targets
+  cargo test --doc --quiet
+else
+  # The runner's own closing lines, and every failure in full.
+  cargo test --no-fail-fast 2>&1 | grep -vE '^(test .* \.\.\. ok|running [0-9]+ tests?|)$'
+fi
+
+begin "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items
+
+begin "dependencies"
+if cargo deny --version >/dev/null 2>&1; then
+  cargo deny --config .deny.toml check
+else
+  echo "skipped: cargo deny is not installed, licences and advisories were not checked"
+fi
+
+begin "conformance"
+if [ -x scripts/conformance.sh ]; then scripts/conformance.sh; else echo "skipped: scripts/conformance.sh is not here"; fi
+
+echo "check: passed"
