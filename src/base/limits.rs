@@ -136,6 +136,24 @@ pub const EVENT_QUEUE: usize = 8_192;
 /// Items in one folder from which it is named: Exchange advises at most 100,000 (reference/inventory.md section 7).
 pub const FOLDER_CROWDED: Count = Count::new(100_000);
 
+/// The largest cell of an export. The longest honest ones are address lists: 1,000 addresses x 254 bytes, four times over.
+pub const INVENTORY_CELL_MAX: usize = 1_000_000;
+
+/// Columns of an export. `Get-Mailbox` has about 200 (reference/inventory.md section 4), five times over.
+pub const INVENTORY_COLUMNS_MAX: usize = 1_000;
+
+/// Places listed for one reason in one file; the rest are counted. A person mends the first twenty and looks again.
+pub const NOTES_PER_REASON_MAX: usize = 20;
+
+/// Distinct reasons kept over all files: 1,000 columns x 10 files; at about 300 bytes each 3 MB.
+pub const NOTE_REASONS_MAX: usize = 10_000;
+
+/// Objects of one CLIXML file that others may refer to, and the bytes of their texts: 1,000,000 x 64 bytes = 64 MB.
+pub const CLIXML_REFERENCES_MAX: usize = 1_000_000;
+
+/// Bytes of the texts of those objects.
+pub const CLIXML_REFERENCE_BYTES_MAX: usize = 64_000_000;
+
 // ---- Content -------------------------------------------------------------------------------------------------------------------
 
 /// The largest item carried, unless the plan says otherwise: the highest message size a tenant can set (reference/graph.md 1.6).

@@ -1,6 +1,25 @@
 //! What Exchange's exports say: reading them, joining them, and naming what is wrong with them (reference/inventory.md).
 
+mod clixml;
+mod columns;
+mod date_text;
+mod decode;
+mod draft;
+mod index;
+mod join;
+mod merge;
 mod model;
+mod notes;
+mod page;
+mod reader;
+mod remedy;
+mod rows_people;
+mod rows_rights;
+mod rows_stores;
+mod shape;
+mod sheet;
+mod size_text;
+mod text;
 mod version;
 
 pub use model::{
@@ -9,4 +28,6 @@ pub use model::{
     Orphan, OrphanKind, Party, Place, Private, Proxy, ProxyKind, Quotas, RecipientKind, RuleAction,
     Server, Size, Stated, StoreSize, When,
 };
+pub use reader::Reader;
+pub use size_text::{SizeFault, SizeText, parse_size};
 pub use version::Build;

@@ -382,6 +382,8 @@ pub struct MailboxRecord {
     pub place: Place,
     /// True where only a mailbox list (an address without any other fact) names it.
     pub listed_only: bool,
+    /// Where a mailbox list names it. Where any list was given, only listed mailboxes are meant to move.
+    pub listed: Option<Place>,
     /// The directory object (Guid).
     pub directory_guid: Option<Guid>,
     /// The mailbox (ExchangeGuid, MailboxGuid in statistics): the join key.
