@@ -81,6 +81,8 @@ pub enum Command {
     Lab(LabArgs),
     /// Makes a plan out of a list of mailboxes, or checks one
     Plan(PlanArgs),
+    /// Reads and checks an inventory, prints what it understood and what it refused
+    Inventory(InventoryArgs),
     /// Copies; resumes; safe to start again at any time
     Run(RunArgs),
     /// Shows where every mailbox stands, why it waits, until when
@@ -251,6 +253,21 @@ pub struct SecretsFile {
     /// Read secrets the environment does not hold from FILE (lines NAME=value, owner-only)
     #[arg(long, value_name = "FILE")]
     pub secrets: Option<PathBuf>,
+}
+
+/// `mailferry inventory`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry inventory export/*.csv
+  mailferry inventory mailboxes.csv statistics.xml --json
+
+Reads what scripts/Export-MailboxInventory.ps1 writes, Export-Csv and Export-Clixml output of the usual cmdlets, and lists of
+addresses (Microsoft batches, MigrationWiz, `source,target`). Nothing is guessed: what cannot be read is named with its place and
+the command that exports it right.")]
+pub struct InventoryArgs {
+    /// Exported files, in any order (CSV, CLIXML)
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
 }
 
 /// `mailferry plan`.

@@ -59,6 +59,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
     match &cli.command {
         Command::Rehearse(args) => commands::rehearse::run(args, &cli.common, ui),
         Command::Lab(args) => commands::lab::run(args, ui),
+        Command::Inventory(args) => commands::inventory::run(args, ui),
         Command::Plan(args) => commands::plan::run(args, ui),
         Command::Run(args) => commands::run::run(args, &cli.common, ui),
         Command::Status(args) => commands::status::run(args, &cli.common, ui),

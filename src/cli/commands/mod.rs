@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod inventory;
 pub mod lab;
 pub mod plan;
 pub mod rehearse;

@@ -91,6 +91,7 @@ pub(super) struct Clixml<'d, 'r> {
     known_bytes: usize,
     /// True when an object was referred to that is not kept.
     lost_reference: bool,
+    after_text: bool,
 }
 
 impl std::fmt::Debug for Clixml<'_, '_> {
@@ -133,6 +134,7 @@ impl<'d, 'r> Clixml<'d, 'r> {
             known: BTreeMap::new(),
             known_bytes: 0,
             lost_reference: false,
+            after_text: false,
         }
     }
 
@@ -151,8 +153,14 @@ impl<'d, 'r> Clixml<'d, 'r> {
         self.lost_reference
     }
 
+    /// Where the next event begins.
     fn here(&self) -> Position {
-        self.xml.get_ref().here
+        let mut here = self.xml.get_ref().here;
+        // After a text the parser has taken the `<` of what follows, too.
+        if self.after_text {
+            here.column = here.column.saturating_sub(1).max(1);
+        }
+        here
     }
 
     /// Reads the next object into `record`; its properties find their columns in `header`, which grows. False at the end.
@@ -213,6 +221,7 @@ impl<'d, 'r> Clixml<'d, 'r> {
                 Err(_) => return Err(ClixmlFault::Malformed(at)),
             };
             let malformed = || ClixmlFault::Malformed(at);
+            self.after_text = matches!(event, Event::Text(_));
             return Ok(match event {
                 Event::Start(start) => Step::Open(tag(&start, false).ok_or_else(malformed)?),
                 Event::Empty(start) => Step::Open(tag(&start, true).ok_or_else(malformed)?),
@@ -546,7 +555,13 @@ mod tests {
              </Props></Obj>\n\
              <Obj RefId=\"3\"><MS><S N=\"Alias\">b</S><Ref N=\"TotalItemSize\" RefId=\"2\" /></MS></Obj>\n</Objs>"
         );
-        insta::assert_debug_snapshot!(read(&text).expect("readable"), @"");
+        insta::assert_debug_snapshot!(read(&text).expect("readable"), @r#"
+        [
+            "DisplayName=Müller & Co\nx _@5:3 EmailAddresses=[\"SMTP:a@x.example\", \"smtp:b@x.example\"]@6:3 Alias=@7:3 TotalItemSize=1 KB (1,024 bytes)@7:20",
+            "DisplayName=@9:1 EmailAddresses=@9:1 Alias=b@9:20 TotalItemSize=1 KB (1,024 bytes)@9:38",
+            "Deserialized.Mailbox",
+        ]
+        "#);
     }
 
     #[test]

@@ -413,7 +413,7 @@ impl<'a> Join<'a> {
     /// Lists choose mailboxes and say where they go. Without an inventory beside them they are all there is.
     fn listed(&mut self, draft: &mut Draft) {
         let alone = self.out.mailboxes.is_empty();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut taken) = (BTreeSet::new(), BTreeSet::new());
         for row in std::mem::take(&mut draft.listed) {
             let place = row.place;
             if !seen.insert(row.source.reveal().to_lowercase()) {
@@ -423,6 +423,18 @@ impl<'a> Join<'a> {
                     spot,
                     "the mailbox stands in a list already",
                     "delete the row: a mailbox goes to one place, once",
+                );
+                continue;
+            }
+            if let Some(target) = &row.target
+                && !taken.insert(target.reveal().to_lowercase())
+            {
+                let spot = Spot { place, column: 1 };
+                self.notes.row(
+                    Weight::Refused,
+                    spot,
+                    "another row goes to the same target mailbox",
+                    "correct one of the two rows: two mailboxes into one cannot be told apart later",
                 );
                 continue;
             }
