@@ -272,7 +272,8 @@ fn modules_import_only_from_below() {
 #[test]
 fn the_pure_layers_stay_pure() {
     let mut faults = Vec::new();
-    for file in sources() {
+    let files = sources();
+    for file in files.iter().filter(|file| !is_for_tests(file, &files)) {
         if layer_of(&file.module).is_some_and(|layer| layer <= 1) {
             for word in FOREIGN.iter().filter(|word| file.code.contains(**word)) {
                 let path = file.path.display();
@@ -326,10 +327,21 @@ fn files_are_chapters_and_functions_fit_a_screen() {
 fn is_for_tests(file: &Source, files: &[Source]) -> bool {
     let name = file.path.file_stem().expect("a name").to_string_lossy();
     let list = file.path.with_file_name("mod.rs");
+    is_named_by_path(file, files)
+        || files
+            .iter()
+            .filter(|other| other.path == list)
+            .any(|other| other.text.contains(&format!("#[cfg(test)]\nmod {name};")))
+}
+
+/// True for the tests of a neighbour that keeps them in a file of their own, by `#[path]`.
+fn is_named_by_path(file: &Source, files: &[Source]) -> bool {
+    let name = file.path.file_name().expect("a name").to_string_lossy();
+    let line = format!("#[cfg(test)]\n#[path = \"{name}\"]\nmod tests;");
     files
         .iter()
-        .filter(|other| other.path == list)
-        .any(|other| other.text.contains(&format!("#[cfg(test)]\nmod {name};")))
+        .filter(|other| other.path.parent() == file.path.parent())
+        .any(|other| other.text.contains(&line))
 }
 
 /// Functions with their lengths, by counting braces from `fn` on.
@@ -394,7 +406,8 @@ fn no_file_is_an_orphan() {
         let declared = files
             .iter()
             .filter(|other| parents.contains(&other.path))
-            .any(|other| other.text.contains(&format!("mod {word};")));
+            .any(|other| other.text.contains(&format!("mod {word};")))
+            || is_named_by_path(file, &files);
         if !declared {
             faults.push(format!("{}: no `mod {word};`", file.path.display()));
         }
