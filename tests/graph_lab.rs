@@ -346,3 +346,40 @@ async fn in_a_storm_a_stream_read_back_is_whole_or_ends_in_an_error() {
         "{whole} {cut} {truncated}"
     );
 }
+
+#[tokio::test]
+async fn in_a_storm_a_large_tree_is_listed_whole_in_few_attempts() {
+    let stand = Stand::new().await;
+    let (target, mailbox) = (stand.target(), stand.mailbox());
+    {
+        let mut world = lock(&stand.world);
+        for n in 0..60 {
+            let name = format!("ward {n}");
+            let row =
+                world.create_folder(Now::default(), mailbox.as_str(), "inbox", &name, "IPF.Note");
+            let inner = world.create_folder(
+                Now::default(),
+                mailbox.as_str(),
+                &row.unwrap().id,
+                "x",
+                "IPF.Note",
+            );
+            inner.unwrap();
+        }
+    }
+    let calm = target.folders(&mailbox).await.unwrap();
+    lock(&stand.world).set_weather(Weather::Storm);
+    // Sixty-two calls at one fault in six: about twelve breaks. Begun anew each time it would take some 50,000 attempts.
+    let mut attempts = 0;
+    let stormy = loop {
+        attempts += 1;
+        assert!(attempts < 60, "the listing does not get on");
+        match target.folders(&mailbox).await {
+            Ok(tree) => break tree,
+            Err(Setback::Expired(_)) => target.renew(&mailbox),
+            Err(_) => {}
+        }
+    };
+    assert!(attempts > 1, "the storm was none");
+    assert_eq!(stormy, calm);
+}

@@ -37,6 +37,9 @@ pub const TARGET_PAGE: Count = Count::new(250);
 /// Folders of one target mailbox; a listing that goes on beyond it does not end. Ten times what Exchange recommends for a mailbox (10,000).
 pub const TARGET_FOLDERS_MAX: usize = 100_000;
 
+/// A folder listing that broke off is gone on with for this long; one back-off series of reads (8 attempts, at most 60 s each) fits in.
+pub const TARGET_LISTING_RESUME: Span = Span::from_secs(600);
+
 /// An import session is renewed this long before it ends (reference/graph.md 1.6).
 pub const IMPORT_SESSION_MARGIN: Span = Span::from_secs(300);
 

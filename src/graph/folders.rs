@@ -1,10 +1,10 @@
-//! The folder tree of a mailbox: listed level by level, and made.
+//! Folders of a mailbox: one, those inside another, and new ones.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use crate::base::id::{TargetFolderId, TargetMailboxId};
 use crate::base::limits;
-use crate::base::mailbox::{FolderOrder, FolderRole, MAIL_FOLDER_CLASS, TargetFolder};
+use crate::base::mailbox::{FolderOrder, MAIL_FOLDER_CLASS, TargetFolder};
 use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::graph::caller::{Caller, json_post};
 use crate::transport::CallBody;
@@ -13,39 +13,6 @@ use crate::wire::graph::folders::{FolderPage, MailboxFolder, NewFolder};
 use crate::wire::graph::json;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::query::ListQuery;
-
-/// All folders under the root of the user's tree, the root first with role `Top`, parents before children.
-pub(super) async fn tree(
-    caller: &Caller,
-    mailbox: &TargetMailboxId,
-) -> Result<Vec<TargetFolder>, Setback> {
-    let mut root = one(caller, mailbox, "msgfolderroot").await?;
-    root.role = Some(FolderRole::Top);
-    root.parent = None;
-    let mut seen = BTreeSet::from([root.id.clone()]);
-    let mut waiting = VecDeque::from([root.id.clone()]);
-    let mut tree = vec![root];
-    while let Some(parent) = waiting.pop_front() {
-        for (mut folder, inside) in children(caller, mailbox, &parent).await? {
-            if !seen.insert(folder.id.clone()) {
-                continue;
-            }
-            if tree.len() >= limits::TARGET_FOLDERS_MAX {
-                return Err(endless());
-            }
-            // What this listing says of its children is the truth, whatever the folder says of its parent.
-            folder.parent = Some(parent.clone());
-            if inside {
-                waiting.push_back(folder.id.clone());
-            }
-            tree.push(folder);
-        }
-    }
-    if !tree.iter().skip(1).any(|folder| folder.role.is_some()) {
-        find_roles(caller, mailbox, &mut tree).await?;
-    }
-    Ok(tree)
-}
 
 /// Returns the folder of that name under that parent, or makes it.
 pub(super) async fn ensure(
@@ -115,7 +82,7 @@ async fn make(
 }
 
 /// The folders directly under `parent`, each with whether it has folders inside.
-async fn children(
+pub(super) async fn children(
     caller: &Caller,
     mailbox: &TargetMailboxId,
     parent: &TargetFolderId,
@@ -148,7 +115,7 @@ async fn children(
 }
 
 /// One folder by id or well-known name.
-async fn one(
+pub(super) async fn one(
     caller: &Caller,
     mailbox: &TargetMailboxId,
     folder: &str,
@@ -160,32 +127,6 @@ async fn one(
     let url = caller.url(&resource, &ListQuery::folder().encode());
     let (status, body) = caller.get(Asked::Folders, url).await?;
     MailboxFolder::read(status, &body)
-}
-
-/// Asks for each well-known folder by name: a service older than August 2026 does not say the names in its listing
-/// (reference/graph.md 1.4).
-async fn find_roles(
-    caller: &Caller,
-    mailbox: &TargetMailboxId,
-    tree: &mut [TargetFolder],
-) -> Result<(), Setback> {
-    let named = FolderRole::ALL
-        .iter()
-        .filter(|&&role| role != FolderRole::Top)
-        .filter_map(|&role| Some((role, role.graph_name()?)));
-    for (role, name) in named {
-        match one(caller, mailbox, name).await {
-            Ok(found) => {
-                for folder in tree.iter_mut().filter(|folder| folder.id == found.id) {
-                    folder.role = Some(role);
-                }
-            }
-            // Not every mailbox has every one, and not every name is known.
-            Err(Setback::FolderGone | Setback::OurRequest(_)) => {}
-            Err(setback) => return Err(setback),
-        }
-    }
-    Ok(())
 }
 
 /// A listing that does not end.

@@ -7,6 +7,7 @@ mod lease;
 mod sessions;
 mod target;
 mod tokens;
+mod walk;
 
 pub use target::{GraphOptions, GraphTarget};
 pub use tokens::Credential;

@@ -15,6 +15,7 @@ use crate::graph::content::{export_stream, import_body};
 use crate::graph::folders;
 use crate::graph::sessions::Sessions;
 use crate::graph::tokens::{Credential, Tokens};
+use crate::graph::walk::Walks;
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
 use crate::port::target::{Cursor, Target, TargetPage};
@@ -50,6 +51,7 @@ pub struct GraphOptions {
 pub struct GraphTarget {
     caller: Caller,
     sessions: Sessions,
+    walks: Walks,
     import: Http,
 }
 
@@ -70,6 +72,7 @@ impl GraphTarget {
         Ok(Self {
             caller: Caller::new(http(options.max_connections)?, tokens, clock, base),
             sessions: Sessions::default(),
+            walks: Walks::default(),
             import: http(options.max_connections)?,
         })
     }
@@ -135,7 +138,7 @@ impl Target for GraphTarget {
     }
 
     async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback> {
-        folders::tree(&self.caller, mailbox).await
+        self.walks.tree(&self.caller, mailbox).await
     }
 
     async fn ensure_folder(
