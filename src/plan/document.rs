@@ -12,6 +12,8 @@ use crate::plan::problem::Problem;
 use crate::plan::schedule::{Schedule, parse_date};
 use crate::plan::{read, render};
 
+pub use crate::plan::render::Comments;
+
 /// What the first line of every plan says.
 pub const SCHEMA: &str = "mailferry.plan/1";
 
@@ -212,6 +214,11 @@ impl Plan {
     /// The canonical form: every value written out, keys in a fixed order. Parsing it gives the same plan.
     pub fn render(&self) -> String {
         render::plan(self)
+    }
+
+    /// The canonical form with comments, which do not count for the hash.
+    pub fn render_explained(&self, comments: &Comments) -> String {
+        render::explained(self, comments)
     }
 
     /// The content hash: SHA-256 of the canonical form, in lower-case hexadecimal.

@@ -3,12 +3,18 @@
 pub mod address;
 pub mod calendar;
 pub mod capacity;
+pub mod diff;
 pub mod document;
 pub mod draft;
 pub mod estate;
+pub mod explain;
 pub mod forecast;
 pub mod graph;
 pub mod inventory;
+pub mod lint;
+mod lint_address;
+mod lint_content;
+mod lint_rights;
 pub mod nights;
 pub mod pairs;
 pub mod problem;

@@ -48,13 +48,39 @@ impl Lines {
         writeln!(self.0, "{key} = {value}").expect("a string grows");
     }
 
+    /// A comment ends where its line ends: nothing in it may end the line.
+    fn comments(&mut self, lines: &[String]) {
+        for line in lines {
+            let line: String = line
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            writeln!(self.0, "{}", format!("# {line}").trim_end()).expect("a string grows");
+        }
+    }
+
     fn head(&mut self, head: &str) {
         writeln!(self.0, "\n{head}").expect("a string grows");
     }
 }
 
 pub(super) fn plan(plan: &Plan) -> String {
+    explained(plan, &Comments::default())
+}
+
+/// What a plan file says besides its values. It does not count for the hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comments {
+    /// Lines at the top.
+    pub head: Vec<String>,
+    /// Lines before each wave, in order of the waves.
+    pub waves: Vec<Vec<String>>,
+}
+
+/// The canonical form with comments.
+pub(super) fn explained(plan: &Plan, comments: &Comments) -> String {
     let mut out = Lines(String::new());
+    out.comments(&comments.head);
     out.put("schema", text(SCHEMA));
     out.put("name", text(&plan.name));
     out.put(
@@ -71,8 +97,15 @@ pub(super) fn plan(plan: &Plan) -> String {
         windows(&mut out, schedule);
     }
     select(&mut out, &plan.select);
-    for wave in &plan.waves {
-        out.head("[[wave]]");
+    for (at, wave) in plan.waves.iter().enumerate() {
+        match comments.waves.get(at).filter(|lines| !lines.is_empty()) {
+            Some(lines) => {
+                out.0.push('\n');
+                out.comments(lines);
+                out.0.push_str("[[wave]]\n");
+            }
+            None => out.head("[[wave]]"),
+        }
         out.put("name", text(&wave.name));
         if let Some(day) = &wave.not_before {
             out.put("not_before", text(day));

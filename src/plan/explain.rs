@@ -1,0 +1,299 @@
+//! Why the plan is as it is, in sentences: the comments of a plan file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::base::quantity::{Bytes, Count};
+use crate::plan::calendar::Night;
+use crate::plan::document::Comments;
+use crate::plan::draft::{Cut, Draft, WaveDraft, grant_word, night_words, notice};
+use crate::plan::estate::Use;
+use crate::plan::forecast::tenths_of_hours;
+use crate::plan::inventory::{Inventory, MailboxNo};
+use crate::plan::lint::{Finding, Severity};
+use crate::plan::nights::Stage;
+use crate::plan::schedule::zone_of;
+
+/// Cuts named with one wave; the rest is counted.
+const CUTS_SHOWN: usize = 12;
+
+/// Mailboxes that stay, named at the top; the rest is counted.
+const EXCLUDED_SHOWN: usize = 20;
+
+/// The comments of a plan file made from this draft.
+pub fn comments(draft: &Draft, inventory: &Inventory, findings: &[Finding]) -> Comments {
+    let mut of_wave: BTreeMap<usize, Vec<&Cut>> = BTreeMap::new();
+    for cut in &draft.cuts {
+        let waves: BTreeSet<usize> = [cut.owner_wave, cut.trustee_wave]
+            .into_iter()
+            .flatten()
+            .collect();
+        for wave in waves {
+            of_wave.entry(wave).or_default().push(cut);
+        }
+    }
+    let none = Vec::new();
+    let waves = draft.waves.iter().enumerate().map(|(at, wave)| {
+        let cuts = of_wave.get(&at).unwrap_or(&none);
+        wave_lines(draft, inventory, wave, cuts)
+    });
+    Comments {
+        head: head(draft, inventory, findings),
+        waves: waves.collect(),
+    }
+}
+
+fn head(draft: &Draft, inventory: &Inventory, findings: &[Finding]) -> Vec<String> {
+    let bytes: Bytes = draft
+        .estate
+        .movers
+        .iter()
+        .map(|mover| mover.load.bytes)
+        .sum();
+    let items: Count = draft
+        .estate
+        .movers
+        .iter()
+        .map(|mover| mover.load.items)
+        .sum();
+    let (low, high) = draft.secs();
+    let mut out = vec![
+        format!(
+            "{} mailboxes in {} waves: {bytes}, {items} items, {} to {} h of work",
+            Count::new(draft.estate.movers.len() as u64),
+            Count::new(draft.waves.len() as u64),
+            tenths_of_hours(low),
+            tenths_of_hours(high)
+        ),
+        last_night(draft),
+        format!(
+            "a wave holds up to {} mailboxes, a usual night {}, {} mailboxes side by side",
+            draft.bounds.mailboxes,
+            night_words(draft.bounds.night),
+            draft.bounds.lanes
+        ),
+    ];
+    out.extend(
+        draft
+            .assumptions
+            .iter()
+            .map(|line| format!("assumed: {line}")),
+    );
+    let count = |severity| {
+        findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
+    out.push(format!(
+        "findings: {} errors, {} warnings, {} notes; cut rights: {}",
+        count(Severity::Error),
+        count(Severity::Warning),
+        count(Severity::Note),
+        Count::new(draft.cuts.len() as u64)
+    ));
+    for excluded in draft.estate.excluded.iter().take(EXCLUDED_SHOWN) {
+        out.push(format!(
+            "stays: {} ({})",
+            name(inventory, excluded.record),
+            excluded.rule
+        ));
+    }
+    if let Some(more) = draft
+        .estate
+        .excluded
+        .len()
+        .checked_sub(EXCLUDED_SHOWN)
+        .filter(|more| *more > 0)
+    {
+        out.push(format!("stay: {} more", Count::new(more as u64)));
+    }
+    out
+}
+
+/// When the last night ends.
+pub fn last_night(draft: &Draft) -> String {
+    let last = draft
+        .waves
+        .iter()
+        .filter_map(|wave| Some((wave.night?, wave)))
+        .max_by_key(|(night, _)| *night);
+    match last {
+        Some((night, wave)) => match draft.nights.get(night) {
+            Some(found) if draft.dated => format!(
+                "the last night, {}, is that of {}",
+                span(found, &draft.time_zone),
+                wave.name
+            ),
+            _ => format!(
+                "the last night is number {} ({}); give --start to date it",
+                night + 1,
+                wave.name
+            ),
+        },
+        None => "no wave has a night".to_owned(),
+    }
+}
+
+/// A night with its real begin and end, as clocks on the wall show them.
+pub fn span(night: &Night, time_zone: &str) -> String {
+    let hours = tenths_of_hours(night.length().get() / 1_000);
+    let zone = zone_of(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let local = |moment: crate::base::quantity::Moment| {
+        let at = Timestamp::from_millisecond(moment.unix_ms()).ok()?;
+        Some(at.to_zoned(zone.clone()).strftime("%H:%M %:z").to_string())
+    };
+    let day = night.date.strftime("%a");
+    format!(
+        "{} {day} {} to {} ({hours} h)",
+        night.date,
+        local(night.begin).unwrap_or_default(),
+        local(night.end).unwrap_or_default()
+    )
+}
+
+fn wave_lines(
+    draft: &Draft,
+    inventory: &Inventory,
+    wave: &WaveDraft,
+    cuts: &[&Cut],
+) -> Vec<String> {
+    let mut out = vec![contents(draft, wave), when(draft, wave)];
+    if let Some(first) = wave.members.first() {
+        let (mover, times) = (
+            &draft.estate.movers[*first as usize],
+            draft.times[*first as usize],
+        );
+        out.push(format!(
+            "longest: {} takes {} to {} h ({})",
+            mover.source.reveal(),
+            tenths_of_hours(times.fast),
+            tenths_of_hours(times.slow),
+            times.why
+        ));
+    }
+    let ahead: BTreeSet<u32> = wave
+        .bars
+        .iter()
+        .filter(|bar| bar.stage == Stage::Ahead)
+        .map(|bar| bar.mover)
+        .collect();
+    for place in ahead {
+        let own = wave
+            .bars
+            .iter()
+            .filter(|bar| bar.mover == place && bar.stage == Stage::Ahead);
+        let nights: Vec<String> = own.map(|bar| draft.night_name(bar.night)).collect();
+        out.push(format!(
+            "copied ahead: {} in {} nights from {}; the wave's night carries what changed",
+            draft.estate.movers[place as usize].source.reveal(),
+            nights.len(),
+            nights.first().map_or("", String::as_str)
+        ));
+    }
+    for cut in cuts.iter().take(CUTS_SHOWN) {
+        out.push(format!("cut: {}", cut_words(draft, inventory, cut)));
+    }
+    if let Some(more) = cuts.len().checked_sub(CUTS_SHOWN).filter(|more| *more > 0) {
+        out.push(format!(
+            "cut: {} more, all in `mailferry plan --json`",
+            Count::new(more as u64)
+        ));
+    }
+    out
+}
+
+fn contents(draft: &Draft, wave: &WaveDraft) -> String {
+    let movers = wave
+        .members
+        .iter()
+        .map(|place| &draft.estate.movers[*place as usize]);
+    let mut kinds: BTreeMap<Use, u64> = BTreeMap::new();
+    let (mut bytes, mut items) = (Bytes::ZERO, Count::ZERO);
+    for mover in movers {
+        *kinds.entry(mover.purpose).or_default() += 1;
+        bytes += mover.load.bytes;
+        items += mover.load.items;
+    }
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(purpose, count)| format!("{} {}", Count::new(*count), purpose.word()))
+        .collect();
+    format!(
+        "{}: {} mailboxes ({}), {bytes}, {items} items",
+        wave.name,
+        wave.members.len(),
+        kinds.join(", ")
+    )
+}
+
+fn when(draft: &Draft, wave: &WaveDraft) -> String {
+    let (low, high) = wave.secs;
+    let work = format!(
+        "{} to {} h of work",
+        tenths_of_hours(low),
+        tenths_of_hours(high)
+    );
+    match wave
+        .night
+        .and_then(|night| Some((night, draft.nights.get(night)?)))
+    {
+        Some((_, night)) if draft.dated => {
+            format!("night: {}; {work}", span(night, &draft.time_zone))
+        }
+        Some((at, _)) => format!("night: number {}; {work}", at + 1),
+        None => format!("night: none has room; {work}"),
+    }
+}
+
+/// One cut right, with both people and what they notice.
+pub fn cut_words(draft: &Draft, inventory: &Inventory, cut: &Cut) -> String {
+    let wave = |wave: Option<usize>| match wave.and_then(|at| draft.waves.get(at)) {
+        Some(wave) => wave.name.as_str(),
+        None => "stays",
+    };
+    format!(
+        "{} of {} ({}) in {} ({}): {}",
+        cut_grant(inventory, cut),
+        name(inventory, cut.trustee),
+        wave(cut.trustee_wave),
+        name(inventory, cut.owner),
+        wave(cut.owner_wave),
+        cut_notice(inventory, cut)
+    )
+}
+
+/// The right that is cut, with the group it comes from.
+pub fn cut_grant(inventory: &Inventory, cut: &Cut) -> String {
+    let grant = usize::try_from(cut.grant)
+        .ok()
+        .and_then(|at| inventory.grants.get(at));
+    let word = grant.map_or("right", |grant| grant_word(&grant.kind));
+    match cut.group {
+        Some(group) => {
+            let group = inventory.group(group);
+            let name = group
+                .and_then(|group| group.address.as_ref())
+                .map_or("a group", |address| address.reveal());
+            format!("{word} by way of {name}")
+        }
+        None => word.to_owned(),
+    }
+}
+
+/// What is noticed while it is cut.
+pub fn cut_notice(inventory: &Inventory, cut: &Cut) -> &'static str {
+    let grant = usize::try_from(cut.grant)
+        .ok()
+        .and_then(|at| inventory.grants.get(at));
+    grant.map_or("the right is missing", |grant| notice(&grant.kind))
+}
+
+/// A mailbox as its engineer knows it.
+pub fn name(inventory: &Inventory, mailbox: MailboxNo) -> &str {
+    let record = inventory.mailbox(mailbox);
+    record
+        .and_then(|record| record.address.as_ref())
+        .map_or("(no address)", |address| address.reveal())
+}
