@@ -153,7 +153,7 @@ fn wrong_inputs_are_refused_with_place_reason_and_exit_code() {
         (vec!["run", "plan.toml", "--stop-after", "soon"], 2),
         (vec!["run", "plan.toml", "-v", "-q"], 2),
         (vec!["plan"], 2),
-        (vec!["plan", "list.csv"], 2),
+        (vec!["plan", "list.csv"], 3),
         (plan_of("missing.csv"), 3),
         (plan_of("list.csv"), 3),
         (plan_of("secret.csv"), 3),

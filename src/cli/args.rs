@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
+pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::Color;
 use crate::plan::document::parse_span;
 
@@ -79,7 +80,7 @@ pub enum Command {
     Rehearse(RehearseArgs),
     /// Runs the lab, an Exchange 2016 and a Microsoft 365 on loopback, until Ctrl-C
     Lab(LabArgs),
-    /// Makes a plan out of a list of mailboxes, or checks one
+    /// Makes a plan out of an inventory or a list of mailboxes, checks one, or compares two
     Plan(PlanArgs),
     /// Reads and checks an inventory, prints what it understood and what it refused
     Inventory(InventoryArgs),
@@ -268,69 +269,6 @@ pub struct InventoryArgs {
     /// Exported files, in any order (CSV, CLIXML)
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-}
-
-/// `mailferry plan`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  mailferry plan mailboxes.csv --ews-url https://mail.clinic.example/EWS/Exchange.asmx \\
-      --username 'CLINIC\\svc-migrate' --tenant clinic.onmicrosoft.com --client-id 1f3c... --out plan.toml
-  mailferry plan --check plan.toml
-
-The list is a CSV file with a header: `source,target`, or `EmailAddress` alone where the address stays.
-Passwords and secrets are named by environment variable, never written into the plan.")]
-pub struct PlanArgs {
-    /// The list of mailboxes (CSV)
-    #[arg(
-        value_name = "FILE",
-        required_unless_present = "check",
-        conflicts_with = "check"
-    )]
-    pub pairs: Option<PathBuf>,
-
-    /// Check PLAN and print its hash
-    #[arg(long, value_name = "PLAN")]
-    pub check: Option<PathBuf>,
-
-    /// Write the plan to FILE instead of stdout
-    #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
-    pub out: Option<PathBuf>,
-
-    /// The plan's name
-    #[arg(long, default_value = "migration", value_name = "NAME")]
-    pub name: String,
-
-    /// The EWS endpoint of the source
-    #[arg(long, value_name = "URL", required_unless_present = "check")]
-    pub ews_url: Option<String>,
-
-    /// The service account on the source
-    #[arg(long, value_name = "USER", required_unless_present = "check")]
-    pub username: Option<String>,
-
-    /// How it signs in
-    #[arg(long, value_name = "METHOD", default_value = "basic")]
-    pub auth: String,
-
-    /// The environment variable with its password
-    #[arg(long, value_name = "NAME", default_value = "MAILFERRY_SOURCE_PASSWORD")]
-    pub password_env: String,
-
-    /// The Microsoft 365 tenant
-    #[arg(long, value_name = "DOMAIN", required_unless_present = "check")]
-    pub tenant: Option<String>,
-
-    /// The application that writes
-    #[arg(long, value_name = "ID", required_unless_present = "check")]
-    pub client_id: Option<String>,
-
-    /// The environment variable with its secret
-    #[arg(long, value_name = "NAME", default_value = "MAILFERRY_CLIENT_SECRET")]
-    pub secret_env: String,
-
-    /// Mailboxes per wave (default: all in one)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub wave_size: Option<u32>,
 }
 
 /// `mailferry run`.

@@ -5,6 +5,8 @@ pub mod commands;
 pub mod contact;
 pub mod error;
 pub mod exit;
+pub mod plan_args;
+mod plan_view;
 pub mod plans;
 pub mod secrets;
 pub mod signals;

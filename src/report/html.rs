@@ -308,7 +308,7 @@ fn limits(out: &mut Page, report: &Report<'_>) {
 }
 
 /// Text for HTML. Control characters, which folder names may hold, are shown as symbols.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

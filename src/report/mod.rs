@@ -6,6 +6,8 @@ pub mod fanout;
 pub mod html;
 pub mod journal;
 pub mod narrator;
+pub mod plan_html;
+mod plan_picture;
 pub mod progress;
 #[cfg(test)]
 mod sample;

@@ -1,246 +1,310 @@
-//! `mailferry plan`: from a list of mailboxes to a plan file; `--check` lints one.
+//! `mailferry plan`: from an inventory to a plan file; `--check` lints one, `--diff` compares two.
 
-use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
-use std::path::Path;
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::base::quantity::Count;
-use crate::base::spec::{Realm, RunLimits};
+use crate::base::spec::Realm;
 use crate::cli::args::PlanArgs;
+use crate::cli::commands::inventory;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::plan_view::View;
 use crate::cli::plans;
 use crate::cli::ui::Ui;
+use crate::plan::diff::diff;
 use crate::plan::document::{
-    AuthMethod, Credential, Pair, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd, Wave,
+    AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd,
 };
-use crate::plan::pairs;
+use crate::plan::draft::Draft;
+use crate::plan::explain;
+use crate::plan::inventory::Inventory;
+use crate::plan::lint::{Finding, Severity, lint};
 use crate::plan::problem::nearest;
+use crate::plan::wishes::Wishes;
 
-/// The schema of `plan --json`.
-const SCHEMA: &str = "mailferry.plan-summary/1";
+/// What stands in a plan where a flag was left out. It reaches nobody: the ending is reserved (RFC 2606).
+const NOT_GIVEN_HOST: &str = "not-given.invalid";
 
-/// Something about a plan that is allowed and should be known before a run.
-struct Finding {
-    check: &'static str,
-    evidence: String,
-    remedy: &'static str,
-}
+/// What stands in place of a user name.
+const NOT_GIVEN: &str = "not-given";
+
+/// What stands in place of an application.
+const NOT_GIVEN_ID: &str = NOT_GIVEN;
 
 /// Runs the command.
 pub fn run(args: &PlanArgs, ui: Ui) -> Result<Exit, CommandError> {
     if let Some(path) = &args.check {
-        let plan = plans::read(path)?;
-        conclude(&plan, path, ui);
-        return Ok(Exit::Done);
+        return check(path, ui);
     }
-    let Some(list) = &args.pairs else {
-        return Err(CommandError::new(Exit::Usage, "no list of mailboxes"));
+    if let [old, new] = &*args.diff {
+        return compare(old, new, ui);
+    }
+    let wishes = args.wish.read()?;
+    let inventory = read_inventory(&args.files, args.despite_refusals)?;
+    let draft = Draft::new(&inventory, &wishes);
+    if draft.waves.is_empty() {
+        return Err(nothing_moves(&draft));
+    }
+    let (plan, text, findings) = make(args, &inventory, &wishes, &draft)?;
+    let view = View {
+        plan: &plan,
+        made: Some((&draft, &inventory)),
+        findings: &findings,
     };
-    let plan = make(args, list, ui)?;
-    let text = plan.render();
-    // What was made is read again: flags can hold what a plan may not.
-    let plan = Plan::parse(&text).map_err(|problems| {
-        let reasons: Vec<String> = problems.into_iter().map(|problem| problem.reason).collect();
-        CommandError::new(Exit::Refused, reasons.join("\n")).hint("correct the flags")
-    })?;
-    match &args.out {
-        Some(out) => {
-            if out.exists() {
-                return Err(CommandError::new(
-                    Exit::Refused,
-                    format!("{} is there already", out.display()),
-                )
-                .hint("a plan in use must not change: write to another file, or remove this one"));
-            }
-            std::fs::write(out, &text).map_err(|error| CommandError::file(out, &error))?;
-            conclude(&plan, out, ui);
+    if let Some(out) = &args.out {
+        if out.exists() {
+            return Err(CommandError::new(
+                Exit::Refused,
+                format!("{} is there already", out.display()),
+            )
+            .hint("a plan in use must not change: write to another file, or remove this one"));
         }
-        None if ui.json => conclude(&plan, Path::new("-"), ui),
-        None => ui.data(&text),
+        write(out, &text)?;
+    }
+    if let Some(path) = &args.html {
+        write(
+            path,
+            &crate::report::plan_html::page(&plan, &draft, &inventory, &findings),
+        )?;
+    }
+    if ui.json {
+        ui.data(&view.to_json().to_string());
+    } else if let Some(out) = &args.out {
+        let file = out.display().to_string();
+        ui.data(&format!(
+            "{}next: mailferry rehearse --plan {file}\n",
+            view.to_text(&file)
+        ));
+    } else {
+        ui.data(&text);
+        ui.say(view.findings_text().trim_end());
     }
     Ok(Exit::Done)
 }
 
-fn make(args: &PlanArgs, list: &Path, ui: Ui) -> Result<Plan, CommandError> {
-    let bytes = std::fs::read(list).map_err(|error| {
-        CommandError::file(list, &error).hint("name a CSV file with a header `source,target`")
-    })?;
-    let pairs = pairs::parse(&bytes)
-        .map_err(|problems| CommandError::problems(&list.display().to_string(), &problems))?;
-    if !pairs.ignored.is_empty() {
-        ui.say(&format!("not read: column {}", pairs.ignored.join(", ")));
-    }
-    let words: Vec<&str> = AuthMethod::ALL.iter().map(|(_, word)| *word).collect();
-    let method = AuthMethod::ALL
+fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+    std::fs::write(path, text).map_err(|error| CommandError::file(path, &error))
+}
+
+fn check(path: &Path, ui: Ui) -> Result<Exit, CommandError> {
+    let plan = plans::read(path)?;
+    let findings = findings_of(&plan);
+    let view = View {
+        plan: &plan,
+        made: None,
+        findings: &findings,
+    };
+    let wrong = findings
         .iter()
-        .find(|(_, word)| *word == args.auth)
-        .map(|(method, _)| *method)
-        .ok_or_else(|| {
-            let near = nearest(&args.auth, &words)
-                .map_or_else(String::new, |word| format!("; did you mean {word}?"));
-            CommandError::new(
-                Exit::Usage,
-                format!("--auth is one of {}{near}", words.join(", ")),
-            )
-        })?;
-    let given = |value: &Option<String>| value.clone().unwrap_or_default();
-    Ok(Plan {
+        .any(|finding| finding.severity == Severity::Error);
+    if ui.json {
+        ui.data(&view.to_json().to_string());
+    } else {
+        let file = path.display().to_string();
+        let next = if wrong {
+            format!("next: fill in what is missing in {file}, then check it again\n")
+        } else {
+            format!("next: mailferry run {file}\n")
+        };
+        ui.data(&format!("{}{next}", view.to_text(&file)));
+    }
+    Ok(if wrong { Exit::Refused } else { Exit::Done })
+}
+
+fn compare(old: &Path, new: &Path, ui: Ui) -> Result<Exit, CommandError> {
+    let (before, after) = (plans::read(old)?, plans::read(new)?);
+    let changes: Vec<String> = diff(&before, &after)
+        .iter()
+        .map(|change| change.words())
+        .collect();
+    if ui.json {
+        let document = json!({
+            "schema": "mailferry.plan-diff/1",
+            "old": before.hash().as_str(),
+            "new": after.hash().as_str(),
+            "same": changes.is_empty(),
+            "changes": changes,
+        });
+        ui.data(&document.to_string());
+    } else if changes.is_empty() {
+        ui.data("the plans say the same");
+    } else {
+        ui.data(&changes.join("\n"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads the files, or says what of them was refused: a plan without what a refused file holds would look whole.
+fn read_inventory(files: &[PathBuf], despite: bool) -> Result<Inventory, CommandError> {
+    /// A thousand broken rows have a handful of causes.
+    const SHOWN: usize = 50;
+    let inventory = inventory::read(files)?;
+    if inventory.refused.is_empty() || despite {
+        return Ok(inventory);
+    }
+    let refused = inventory.refused.iter().take(SHOWN).map(|note| {
+        let file = inventory.file(note.place).unwrap_or_default();
+        let (line, column) = (note.place.line, note.column);
+        format!("{file}:{line}:{column}: {}", note.reason)
+    });
+    let mut lines: Vec<String> = refused.collect();
+    if inventory.refused.len() > SHOWN {
+        lines.push(format!("and {} more", inventory.refused.len() - SHOWN));
+    }
+    Err(CommandError::new(Exit::Refused, lines.join("\n"))
+        .hint("`mailferry inventory` on the same files says how to export each right; --despite-refusals plans without them"))
+}
+
+fn nothing_moves(draft: &Draft) -> CommandError {
+    let mut rules: Vec<&str> = draft
+        .estate
+        .excluded
+        .iter()
+        .map(|excluded| excluded.rule)
+        .collect();
+    rules.sort_unstable();
+    rules.dedup();
+    CommandError::new(Exit::Refused, "the inventory names no mailbox that moves").hint(
+        if rules.is_empty() {
+            "name files that list mailboxes; `mailferry inventory FILE...` says what each file is"
+                .to_owned()
+        } else {
+            format!("mailboxes stay by these rules: {}", rules.join(", "))
+        },
+    )
+}
+
+/// The plan, its file's text, and everything found.
+fn make(
+    args: &PlanArgs,
+    inventory: &Inventory,
+    wishes: &Wishes,
+    draft: &Draft,
+) -> Result<(Plan, String, Vec<Finding>), CommandError> {
+    let given =
+        |value: &Option<String>, other: &str| value.clone().unwrap_or_else(|| other.to_owned());
+    let url = || format!("https://{NOT_GIVEN_HOST}/EWS/Exchange.asmx");
+    let plan = Plan {
         name: args.name.clone(),
         realm: Realm::Live,
         source: SourceEnd {
-            ews_url: given(&args.ews_url),
+            ews_url: args.ews_url.clone().unwrap_or_else(url),
             auth: SourceAuth {
-                method,
-                username: given(&args.username),
+                method: method(&args.auth)?,
+                username: given(&args.username, NOT_GIVEN),
                 password_env: args.password_env.clone(),
             },
             impersonate: true,
         },
         target: TargetEnd {
-            tenant: given(&args.tenant),
-            client_id: given(&args.client_id),
+            tenant: given(&args.tenant, NOT_GIVEN_HOST),
+            client_id: given(&args.client_id, NOT_GIVEN_ID),
             credential: Credential::SecretEnv(args.secret_env.clone()),
             service: Service::Global,
         },
-        limits: RunLimits::default(),
-        schedule: None,
+        limits: wishes.limits.clone(),
+        schedule: wishes.schedule.clone(),
         select: SelectPlan::default(),
-        waves: waves(&pairs.pairs, args.wave_size),
+        waves: draft.to_waves(),
+    };
+    let mut findings = lint(inventory, wishes, draft);
+    findings.extend(findings_of(&plan));
+    findings.sort();
+    let text = plan.render_explained(&explain::comments(draft, inventory, &findings));
+    // What was made is read again: flags can hold what a plan may not.
+    let plan = Plan::parse(&text).map_err(|problems| {
+        let reasons: Vec<String> = problems.into_iter().map(|problem| problem.reason).collect();
+        CommandError::new(Exit::Refused, reasons.join("\n")).hint("correct the flags")
+    })?;
+    Ok((plan, text, findings))
+}
+
+fn method(word: &str) -> Result<AuthMethod, CommandError> {
+    let words: Vec<&str> = AuthMethod::ALL.iter().map(|(_, word)| *word).collect();
+    let found = AuthMethod::ALL.iter().find(|(_, known)| *known == word);
+    found.map(|(method, _)| *method).ok_or_else(|| {
+        let near = nearest(word, &words)
+            .map_or_else(String::new, |word| format!("; did you mean {word}?"));
+        CommandError::new(
+            Exit::Usage,
+            format!("--auth is one of {}{near}", words.join(", ")),
+        )
     })
 }
 
-fn waves(pairs: &[Pair], size: Option<u32>) -> Vec<Wave> {
-    let size = size
-        .and_then(|size| usize::try_from(size).ok())
-        .unwrap_or(pairs.len())
-        .max(1);
-    let one = pairs.len() <= size;
-    pairs
-        .chunks(size)
-        .enumerate()
-        .map(|(at, chunk)| Wave {
-            name: if one {
-                "all".to_owned()
-            } else {
-                format!("wave-{}", at + 1)
-            },
-            not_before: None,
-            mailboxes: chunk.to_vec(),
-        })
-        .collect()
-}
-
-/// Says what the plan is.
-fn conclude(plan: &Plan, path: &Path, ui: Ui) {
-    let findings = findings(plan);
-    if ui.json {
-        ui.data(&to_json(plan, &findings).to_string());
-        return;
-    }
-    let mailboxes = Count::new(plan.jobs().len() as u64);
-    let waves = Count::new(plan.waves.len() as u64);
-    let realm = match plan.realm {
-        Realm::Live => "live",
-        Realm::Rehearsal => "rehearsal",
-    };
-    let mut text = format!(
-        "{}: plan {} ({realm}), {mailboxes} mailboxes in {waves} waves\nhash {}\n",
-        path.display(),
-        plan.name,
-        plan.hash()
-    );
-    for finding in &findings {
-        writeln!(
-            text,
-            "note ({}): {}; {}",
-            finding.check, finding.evidence, finding.remedy
-        )
-        .expect("a string grows");
-    }
-    writeln!(text, "next: mailferry run {}", path.display()).expect("a string grows");
-    ui.data(&text);
-}
-
-fn findings(plan: &Plan) -> Vec<Finding> {
+/// What a plan file says about itself.
+fn findings_of(plan: &Plan) -> Vec<Finding> {
     let mut out = Vec::new();
-    if plan.source.auth.method != AuthMethod::Basic {
+    let mut say = |severity, check, evidence: String, remedy| {
         out.push(Finding {
-            check: "source.auth",
-            evidence: format!("method {}", plan.source.auth.method.word()),
-            remedy: "this version signs in by basic authentication only",
+            severity,
+            check,
+            mailbox: None,
+            evidence,
+            remedy,
         });
+    };
+    let missing = [
+        (
+            plan.source.ews_url.contains(NOT_GIVEN_HOST),
+            "source.ews_url",
+        ),
+        (
+            plan.source.auth.username == NOT_GIVEN,
+            "source.auth.username",
+        ),
+        (plan.target.tenant == NOT_GIVEN_HOST, "target.tenant"),
+        (
+            plan.target.client_id == NOT_GIVEN_ID && plan.realm == Realm::Live,
+            "target.client_id",
+        ),
+    ];
+    for (is_missing, key) in missing {
+        if is_missing {
+            say(
+                Severity::Error,
+                "plan.not_given",
+                format!("{key} was not given"),
+                "write it into the plan, or give the flag; a rehearsal does not need it",
+            );
+        }
+    }
+    if plan.source.auth.method != AuthMethod::Basic {
+        say(
+            Severity::Note,
+            "source.auth",
+            format!("method {}", plan.source.auth.method.word()),
+            "this version signs in by basic authentication only",
+        );
     }
     if matches!(plan.target.credential, Credential::Certificate(_)) {
-        out.push(Finding {
-            check: "target.credential",
-            evidence: "a certificate".to_owned(),
-            remedy: "this version signs in by client secret only",
-        });
+        say(
+            Severity::Note,
+            "target.credential",
+            "a certificate".to_owned(),
+            "this version signs in by client secret only",
+        );
     }
-    if plan
+    let windows = plan
         .schedule
         .as_ref()
-        .is_some_and(|schedule| !schedule.windows.is_empty())
-    {
-        out.push(Finding {
-            check: "schedule.windows",
-            evidence: "the plan has working windows".to_owned(),
-            remedy: "a run begins inside one only and stops at its end",
-        });
+        .is_some_and(|schedule| !schedule.windows.is_empty());
+    if windows {
+        say(
+            Severity::Note,
+            "schedule.windows",
+            "the plan has working windows".to_owned(),
+            "a run begins inside one only and stops at its end",
+        );
     }
     if let Some(day) = &plan.select.older_than {
-        out.push(Finding {
-            check: "select.older_than",
-            evidence: format!("mail received before {day} stays"),
-            remedy: "each such item is counted as skipped in the balance",
-        });
+        say(
+            Severity::Note,
+            "select.older_than",
+            format!("mail received before {day} stays"),
+            "each such item is counted as skipped in the balance",
+        );
     }
     out
-}
-
-fn to_json(plan: &Plan, findings: &[Finding]) -> Value {
-    let waves: Vec<Value> = plan
-        .waves
-        .iter()
-        .map(|wave| {
-            let mailboxes: Vec<&str> = wave
-                .mailboxes
-                .iter()
-                .map(|pair| pair.source.reveal())
-                .collect();
-            json!({
-                "name": wave.name,
-                "not_before": wave.not_before,
-                "nights": [],
-                "mailboxes": mailboxes,
-                // Without an inventory nobody knows the sizes, and a made-up forecast would be read as a promise.
-                "hours": Value::Null,
-            })
-        })
-        .collect();
-    let findings: Vec<Value> = findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "severity": "note",
-                "check": finding.check,
-                "mailbox": Value::Null,
-                "evidence": finding.evidence,
-                "remedy": finding.remedy,
-            })
-        })
-        .collect();
-    json!({
-        "schema": SCHEMA,
-        "name": plan.name,
-        "hash": plan.hash().as_str(),
-        "mailboxes": plan.jobs().len(),
-        "waves": waves,
-        "cuts": [],
-        "excluded": [],
-        "findings": findings,
-    })
 }
