@@ -1,7 +1,7 @@
 //! What should be known before anything runs: every check that files can answer (reference/inventory.md section 7, reference/cutover.md),
 //! each with severity, evidence and remedy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count};
@@ -161,10 +161,6 @@ fn wished(desk: &mut Desk<'_>) {
 }
 
 fn kinds(desk: &mut Desk<'_>) {
-    let mut shared = BTreeMap::new();
-    for mover in &desk.draft.estate.movers {
-        *shared.entry(mover.purpose).or_insert(0_u64) += 1;
-    }
     for (record, rule) in desk
         .draft
         .estate
@@ -227,10 +223,14 @@ fn kinds(desk: &mut Desk<'_>) {
     for (source, check, evidence, remedy) in out {
         desk.say(Severity::Warning, check, Some(&source), evidence, remedy);
     }
-    let rooms: u64 = [Use::Room, Use::Equipment]
-        .iter()
-        .filter_map(|purpose| shared.get(purpose))
-        .sum();
+    rooms(desk);
+}
+
+fn rooms(desk: &mut Desk<'_>) {
+    let movers = desk.draft.estate.movers.iter();
+    let rooms = movers
+        .filter(|mover| matches!(mover.purpose, Use::Room | Use::Equipment))
+        .count() as u64;
     if rooms > 0 {
         desk.say(
             Severity::Note,
