@@ -87,7 +87,14 @@ fn help_shows_every_command_with_examples() {
     assert_eq!(top.code, 0);
     let mut all = top.out.clone();
     for command in [
-        "rehearse", "lab", "plan", "run", "status", "verify", "report",
+        "inventory",
+        "rehearse",
+        "lab",
+        "plan",
+        "run",
+        "status",
+        "verify",
+        "report",
     ] {
         let help = room.run(&[command, "--help"]);
         assert_eq!(help.code, 0, "{command}");
@@ -370,7 +377,12 @@ impl Lab {
             more,
         ]
         .concat();
-        let mut child = room.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = room.command(&args);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
@@ -564,6 +576,12 @@ fn a_killed_run_is_finished_by_the_next_one_without_loss_or_double() {
     let confirmed =
         |line: &std::io::Result<String>| line.as_ref().is_ok_and(|l| l.contains("copy_confirmed"));
     assert_eq!(lines.by_ref().filter(confirmed).take(3).count(), 3);
+    // While it works, another process may look and may not touch.
+    let status = room.run(&["status", plan, "--json"]);
+    assert_eq!(status.code, 0, "{}", status.err);
+    assert_eq!(status.json()["running"], true);
+    assert_eq!(status.json()["mailboxes"].as_array().unwrap().len(), 2);
+    assert_eq!(room.run(&["run", plan]).code, 9);
     child.kill().unwrap();
     child.wait().unwrap();
     let finished = room.run(&["run", plan, "--json"]);

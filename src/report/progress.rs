@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::base::fact::{Bucket, JobPhase};
 use crate::base::id::{JobId, MailboxId};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::base::spec::JobSpec;
 use crate::evidence::balance::{Balance, Totals};
 use crate::flow::tally::{JobTally, Tally};
 use crate::report::{table, words};
@@ -92,6 +93,31 @@ impl Progress {
             running: false,
             mailboxes,
         }
+    }
+
+    /// Adds the mailboxes of a plan that the ledger does not know yet.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: &[JobSpec]) -> Self {
+        for job in jobs {
+            if self.mailboxes.iter().all(|known| known.job != job.job) {
+                self.mailboxes.push(Standing {
+                    job: job.job,
+                    source: job.source.clone(),
+                    target: job.target.clone(),
+                    phase: JobPhase::Waiting,
+                    items: Count::ZERO,
+                    buckets: BTreeMap::new(),
+                    bytes: Bytes::ZERO,
+                    carried: Bytes::ZERO,
+                    rate: None,
+                    waiting: None,
+                    eta: None,
+                    last_error: None,
+                });
+            }
+        }
+        self.mailboxes.sort_by_key(|mailbox| mailbox.job);
+        self
     }
 
     /// What the counters of a run add to where it began.
@@ -279,6 +305,15 @@ mod tests {
         );
         let now = began.with(&tally, Moment::from_unix_ms(36_000));
         let first = &now.mailboxes[0];
+        let unknown = JobSpec {
+            job: JobId(2),
+            source: MailboxId::new("c@clinic.example"),
+            target: MailboxId::new("c@clinic.example"),
+        };
+        let more = now.clone().with_jobs(&[unknown]);
+        assert_eq!(more.mailboxes.len(), 3);
+        assert_eq!(more.clone().with_jobs(&[]), more);
+        assert_eq!(more.mailboxes[2].phase, JobPhase::Waiting);
         assert!(now.running);
         assert_eq!(first.of(Bucket::Confirmed), Count::new(1_210));
         assert_eq!(first.of(Bucket::InDoubt), Count::new(1));

@@ -198,7 +198,7 @@ pub async fn carry(
         state: open.state.clone(),
         lines,
         bar: ui.bars(),
-        began_at: Progress::of(&before, clock.moment()),
+        began_at: Progress::of(&before, clock.moment()).with_jobs(&spec.jobs),
     };
     let narrator = Narrator::start(Arc::clone(&fanout), events, Arc::clone(&clock), outputs)
         .map_err(|error| CommandError::file(&open.state, &error))?;

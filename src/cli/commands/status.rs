@@ -23,7 +23,7 @@ pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandErro
                 let now = wiring::clock().moment();
                 balance::take(&ledger)
                     .await
-                    .map(|balance| Progress::of(&balance, now))
+                    .map(|balance| Progress::of(&balance, now).with_jobs(&open.plan.jobs()))
             })?;
             if ui.json {
                 ui.data(&progress.to_json().to_string());
