@@ -81,6 +81,12 @@ pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
 /// 32 about 5 minutes. The price: one crash puts up to 32 items of a mailbox in doubt, which is one look at the folder.
 pub const INTENT_GROUP: usize = 32;
 
+/// How long an answer waits for others before it is made durable: 20,000 answers one by one are 20,000 flushes, in groups some hundred.
+pub const ACK_GATHER: Span = Span::new(50);
+
+/// Groups of one mailbox that are exported at the same time: what EWS allows us per mailbox.
+pub const EXPORTS_AT_ONCE: usize = SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX as usize;
+
 /// Mailboxes worked on at once, unless the plan says otherwise.
 pub const MAILBOXES_AT_ONCE: u32 = 20;
 

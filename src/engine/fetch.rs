@@ -6,13 +6,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
 use crate::base::item::ItemKey;
-use crate::base::limits::{INTENT_GROUP, LEDGER_PAGE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS};
+use crate::base::limits::{
+    EXPORTS_AT_ONCE, INTENT_GROUP, LEDGER_PAGE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS,
+};
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::cx::{Break, JobCx};
@@ -62,12 +65,17 @@ pub async fn fetch(
         };
         after = Some(last.key);
         let mut wanted: VecDeque<Wanted> = rows.iter().filter_map(wanted).collect();
-        while !wanted.is_empty() {
-            if cx.run.control.draining() {
-                return Err(Break::Draining);
-            }
-            let group = next_group(&mut wanted);
-            let group = fetch_group(cx, folder, &group).await?;
+        let groups = std::iter::from_fn(|| Some(next_group(&mut wanted)).filter(|g| !g.is_empty()));
+        let mut fetched = stream::iter(groups)
+            .map(|group| async move {
+                if cx.run.control.draining() {
+                    return Err(Break::Draining);
+                }
+                fetch_group(cx, folder, &group).await
+            })
+            .buffered(EXPORTS_AT_ONCE);
+        while let Some(group) = fetched.next().await {
+            let group = group?;
             if !group.is_empty() && ready.send(group).await.is_err() {
                 // The sender stopped; its reason is the one that counts.
                 return Err(Break::Draining);

@@ -118,10 +118,10 @@ impl FolderBalance {
         Self {
             path: row.path.clone(),
             left_out,
-            source: if left_out.is_some() {
-                row.items
-            } else {
-                Count::ZERO
+            // A search folder holds nothing: what it shows lives, and is counted, elsewhere.
+            source: match left_out {
+                None | Some(LeaveRule::SearchFolder) => Count::ZERO,
+                Some(_) => row.items,
             },
             buckets: BTreeMap::new(),
             bytes: Bytes::ZERO,

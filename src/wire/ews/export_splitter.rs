@@ -159,7 +159,7 @@ impl ExportSplitter {
             self.decode(&[0], out);
         }
         let rest = &chunk[at..];
-        let special = rest.iter().position(|b| matches!(b, b'<' | b'&'));
+        let special = memchr::memchr2(b'<', b'&', rest);
         self.decode(&rest[..special.unwrap_or(rest.len())], out);
         match special {
             Some(length) if rest[length] == b'&' => {
