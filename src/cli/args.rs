@@ -262,9 +262,9 @@ pub struct SecretsFile {
   mailferry inventory export/*.csv
   mailferry inventory mailboxes.csv statistics.xml --json
 
-Reads what scripts/Export-MailboxInventory.ps1 writes, Export-Csv and Export-Clixml output of the usual cmdlets, and lists of
-addresses (Microsoft batches, MigrationWiz, `source,target`). Nothing is guessed: what cannot be read is named with its place and
-the command that exports it right.")]
+Reads what scripts/Export-MailboxInventory.ps1 writes, Export-Csv and Export-Clixml output of the
+usual cmdlets, and lists of addresses (Microsoft batches, MigrationWiz, `source,target`). Nothing is
+guessed: what cannot be read is named with its place and the command that exports it right.")]
 pub struct InventoryArgs {
     /// Exported files, in any order (CSV, CLIXML)
     #[arg(value_name = "FILE", required = true)]

@@ -369,8 +369,11 @@ impl Page<'_> {
             note.rows = rows;
             note.ignored = ignored;
         }
-        for (oddity, at) in decoder.oddities() {
-            self.oddity(*oddity, *at);
+        // What is no text at all has odd bytes, too; that adds nothing.
+        if self.kind != FileKind::Unknown {
+            for (oddity, at) in decoder.oddities() {
+                self.oddity(*oddity, *at);
+            }
         }
         if let Encoding::Utf16 { mark: false, .. } = encoding {
             let spot = self.spot(Position::START);
@@ -379,6 +382,25 @@ impl Page<'_> {
             self.draft
                 .notes
                 .counted(Weight::Warning, spot, reason, &remedy);
+        }
+        let never_empty = [
+            FileKind::Mailboxes,
+            FileKind::Statistics,
+            FileKind::MailboxList,
+            FileKind::Servers,
+        ];
+        if self.rows == 0
+            && never_empty.contains(&self.kind)
+            && !self.draft.rejected.contains(&self.file)
+        {
+            let spot = self.spot(Position::START);
+            let remedy = remedy::again(self.kind, "with an account that sees the mailboxes");
+            self.draft.notes.counted(
+                Weight::Warning,
+                spot,
+                "the file has a header and no rows",
+                &remedy,
+            );
         }
         if self.rows == 1_000 && self.kind != FileKind::Servers {
             let spot = self.spot(Position::START);
