@@ -32,7 +32,4 @@ else
   echo "skipped: cargo deny is not installed, licences and advisories were not checked"
 fi
 
-begin "conformance"
-if [ -x scripts/conformance.sh ]; then scripts/conformance.sh; else echo "skipped: scripts/conformance.sh is not here"; fi
-
 echo "check: passed"

@@ -293,7 +293,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub stop_after: Option<Span>,
 
-    /// Begin nothing new after HH:MM in the plan's time zone
+    /// Begin nothing new after HH:MM in the time zone of the plan's schedule (UTC without one)
     #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
     pub until: Option<u16>,
 }

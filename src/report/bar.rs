@@ -29,7 +29,8 @@ impl Bar {
     /// Draws what the counters say.
     pub fn draw(&self, progress: &Progress) {
         let (done, all) = done(progress);
-        self.bar.set_length(all.get());
+        // Nothing listed yet is nothing done, and not all of nothing.
+        self.bar.set_length(all.get().max(1));
         self.bar.set_position(done.get());
         self.bar.set_message(message(progress));
     }

@@ -372,3 +372,95 @@ fn judge_balance(balance: &Balance) -> Exit {
     }
     Exit::Done
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::base::id::{JobId, MailboxId};
+    use crate::base::mailbox::FolderPath;
+    use crate::base::outcome::StopCause;
+    use crate::base::quantity::Bytes;
+    use crate::evidence::balance::{FolderBalance, MailboxBalance};
+
+    fn balance(phase: JobPhase, source: u64, buckets: &[(Bucket, u64)]) -> Balance {
+        let folder = FolderBalance {
+            path: FolderPath::of(["Inbox"]),
+            left_out: None,
+            source: Count::new(source),
+            buckets: buckets
+                .iter()
+                .map(|(bucket, n)| (*bucket, Count::new(*n)))
+                .collect::<BTreeMap<_, _>>(),
+            bytes: Bytes::ZERO,
+            carried: Bytes::ZERO,
+        };
+        Balance {
+            mailboxes: vec![MailboxBalance {
+                job: JobId(0),
+                source: MailboxId::new("a@x.example"),
+                target: MailboxId::new("a@x.example"),
+                phase,
+                folders: vec![folder],
+                exceptions: Vec::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_open_decides_the_exit_code() {
+        use Bucket::{ChangedSince, Confirmed, InDoubt, Parked, Refused, Remaining, Skipped};
+        let (up, seeding) = (JobPhase::CaughtUp, JobPhase::Seeding);
+        for (phase, source, buckets, want) in [
+            (up, 3, &[(Confirmed, 2), (Skipped, 1)][..], Exit::Done),
+            (up, 3, &[(Confirmed, 2), (Refused, 1)], Exit::Decision),
+            (up, 3, &[(Confirmed, 2), (Parked, 1)], Exit::Decision),
+            (up, 3, &[(Confirmed, 2), (ChangedSince, 1)], Exit::Decision),
+            (up, 3, &[(Refused, 2), (Remaining, 1)], Exit::Stopped),
+            (up, 3, &[(Confirmed, 2), (InDoubt, 1)], Exit::Stopped),
+            (seeding, 3, &[(Confirmed, 3)], Exit::Stopped),
+            (up, 3, &[(Confirmed, 2)], Exit::Unexplained),
+            (seeding, 3, &[(Confirmed, 2)], Exit::Unexplained),
+            (
+                JobPhase::Halted(HaltCause::NoTargetMailbox),
+                3,
+                &[(Remaining, 3)],
+                Exit::Unreached,
+            ),
+            (
+                JobPhase::Halted(HaltCause::QuotaFull),
+                3,
+                &[(Remaining, 3)],
+                Exit::Stopped,
+            ),
+            (
+                JobPhase::Halted(HaltCause::OurRequest),
+                3,
+                &[(Remaining, 3)],
+                Exit::Internal,
+            ),
+        ] {
+            let found = judge(&balance(phase, source, buckets), None).0;
+            assert_eq!(found, want, "{phase:?} {buckets:?}");
+        }
+    }
+
+    #[test]
+    fn why_a_run_stopped_outweighs_what_is_open_except_for_being_asked() {
+        let done = balance(JobPhase::CaughtUp, 1, &[(Bucket::Confirmed, 1)]);
+        let open = balance(JobPhase::Seeding, 1, &[(Bucket::Remaining, 1)]);
+        let exit = |balance: &Balance, stop| judge(balance, Some(stop)).0;
+        assert_eq!(exit(&done, RunStop::Asked), Exit::Done);
+        assert_eq!(exit(&open, RunStop::Asked), Exit::Stopped);
+        let side = || RunStop::Side(StopCause::SourceCredentials);
+        assert_eq!(exit(&open, side()), Exit::Unreached);
+        assert_eq!(exit(&done, RunStop::Bug(JobId(0))), Exit::Internal);
+        let full = RunStop::Ledger(LedgerError::DiskFull);
+        assert_eq!(exit(&open, full), Exit::Stopped);
+        let fenced = RunStop::Ledger(LedgerError::Fenced(JobId(0)));
+        assert_eq!(exit(&open, fenced), Exit::Held);
+        let local = RunStop::Local(LocalCause::DiskFull);
+        assert_eq!(exit(&open, local), Exit::Stopped);
+    }
+}
