@@ -115,6 +115,10 @@ pub struct WorldArgs {
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
     pub items: u64,
 
+    /// Of the items that a plan or an inventory counts, make one in N (default: as many as make --items on average)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub one_in: Option<u64>,
+
     /// Decides everything that is drawn
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
@@ -196,6 +200,10 @@ pub struct LabArgs {
     /// The world
     #[command(flatten)]
     pub world: WorldArgs,
+
+    /// Make mailboxes in the shape of this inventory (files of `mailferry inventory`); may be given again
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub inventory: Vec<PathBuf>,
 
     /// Port of the EWS face (0: any)
     #[arg(long, default_value_t = 0, value_name = "P")]

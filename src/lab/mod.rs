@@ -21,6 +21,7 @@ mod graph_pages;
 mod graph_token;
 pub mod papers;
 pub mod populate;
+pub mod populate_inventory;
 mod populate_items;
 mod populate_names;
 pub mod record;

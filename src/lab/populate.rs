@@ -19,6 +19,8 @@ pub struct Population {
     pub mailboxes: u32,
     /// Addresses of source and target, for a world in the shape of a plan.
     pub pairs: Vec<(MailboxId, MailboxId)>,
+    /// Items of each of `pairs`, in order; where it ends, `items` each.
+    pub counts: Vec<u64>,
     /// Items a right migration carries, per mailbox.
     pub items: u64,
     /// Decides everything.
@@ -40,6 +42,7 @@ impl Default for Population {
         Self {
             mailboxes: 12,
             pairs: Vec::new(),
+            counts: Vec::new(),
             items: 200,
             seed: 1,
             newest: Moment::from_unix_ms(1_793_577_600_000),
@@ -104,6 +107,10 @@ pub fn fill(world: &mut World, population: &Population) -> Result<(), Refused> {
             mail: &mut mail,
             single: Vec::new(),
             number: n,
+            items: usize::try_from(n)
+                .ok()
+                .and_then(|n| population.counts.get(n).copied())
+                .unwrap_or(population.items),
         };
         filler.mailbox()?;
     }
@@ -122,6 +129,8 @@ struct Filler<'a> {
     /// Carried items whose search key no other item has.
     single: Vec<String>,
     number: u32,
+    /// How many items a right migration carries.
+    items: u64,
 }
 
 /// A carried folder with its share of the items, in hundredths.
@@ -244,7 +253,7 @@ impl Filler<'_> {
 
     /// Exactly `items` of them: what rounding leaves over goes to the first folder.
     fn share_out(&mut self, shares: &[Share]) -> Result<(), Refused> {
-        let items = self.population.items;
+        let items = self.items;
         let count = |share: &Share| items * share.percent / 100;
         let rest: u64 = items - shares.iter().map(count).sum::<u64>();
         let mut n = 0;
@@ -298,7 +307,7 @@ impl Filler<'_> {
 
     fn bench(&mut self, folder: &str, body: u64) -> Result<(), Refused> {
         let first = Dice::new(self.population.seed ^ (u64::from(self.number) << 32)).next();
-        for i in 0..self.population.items {
+        for i in 0..self.items {
             let content = Content::Plain {
                 seed: first.wrapping_add(i),
                 body,

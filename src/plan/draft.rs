@@ -120,18 +120,18 @@ impl Draft {
         let graph = graph(&estate);
         let together = groups(&graph, &demands, &bounds);
         let days: Vec<Option<Date>> = estate.movers.iter().map(|mover| mover.not_before).collect();
-        let packs = pack(together, &demands, &days, &bounds);
+        let packed = pack(together, &demands, &days, &bounds);
         let start = wishes.start.unwrap_or(date(2001, 1, 1));
-        let at_most = (packs.len() * 4 + 64).min(limits::NIGHTS_MAX);
+        let at_most = (packed.len() * 4 + 64).min(limits::NIGHTS_MAX);
         let mut calendar = nights(&schedule, start, &wishes.blackout, at_most);
         // A wave may wait for a day far ahead.
-        if packs.iter().any(|pack| pack.not_before.is_some()) {
+        if packed.iter().any(|pack| pack.not_before.is_some()) {
             calendar = nights(&schedule, start, &wishes.blackout, limits::NIGHTS_MAX);
         }
-        let placed = Board::new(&calendar, &works, bounds.lanes, paces.slow).place(&packs);
+        let placed = Board::new(&calendar, &works, bounds.lanes, paces.slow).place(&packed);
         let last = placed.iter().filter_map(|placed| placed.night).max();
         calendar.truncate(last.map_or(0, |last| last + 1));
-        let waves = waves(packs, placed, &estate.movers, &paces, bounds.lanes);
+        let waves = waves(packed, placed, &estate.movers, &paces, bounds.lanes);
         let cuts = cuts(&estate, &waves, inventory);
         Self {
             times,
@@ -313,13 +313,13 @@ fn graph(estate: &Estate) -> Graph {
 }
 
 fn waves(
-    packs: Vec<Pack>,
+    packed: Vec<Pack>,
     placed: Vec<Placed>,
     movers: &[Mover],
     paces: &Paces,
     lanes: u32,
 ) -> Vec<WaveDraft> {
-    let mut both: Vec<(Pack, Placed)> = packs.into_iter().zip(placed).collect();
+    let mut both: Vec<(Pack, Placed)> = packed.into_iter().zip(placed).collect();
     both.sort_by_key(|(_, placed)| placed.night.unwrap_or(usize::MAX));
     let many = |class| both.iter().filter(|(pack, _)| pack.class == class).count();
     let totals = BTreeMap::from([

@@ -60,9 +60,9 @@ fn head(draft: &Draft, inventory: &Inventory, findings: &[Finding]) -> Vec<Strin
     let (low, high) = draft.secs();
     let mut out = vec![
         format!(
-            "{} mailboxes in {} waves: {bytes}, {items} items, {} to {} h of work",
-            Count::new(draft.estate.movers.len() as u64),
-            Count::new(draft.waves.len() as u64),
+            "{} in {}: {bytes}, {items} items, {} to {} h of work",
+            many(draft.estate.movers.len(), "mailbox", "mailboxes"),
+            many(draft.waves.len(), "wave", "waves"),
             tenths_of_hours(low),
             tenths_of_hours(high)
         ),
@@ -87,10 +87,10 @@ fn head(draft: &Draft, inventory: &Inventory, findings: &[Finding]) -> Vec<Strin
             .count()
     };
     out.push(format!(
-        "findings: {} errors, {} warnings, {} notes; cut rights: {}",
-        count(Severity::Error),
-        count(Severity::Warning),
-        count(Severity::Note),
+        "findings: {}, {}, {}; cut rights: {}",
+        many(count(Severity::Error), "error", "errors"),
+        many(count(Severity::Warning), "warning", "warnings"),
+        many(count(Severity::Note), "note", "notes"),
         Count::new(draft.cuts.len() as u64)
     ));
     for excluded in draft.estate.excluded.iter().take(EXCLUDED_SHOWN) {
@@ -160,10 +160,14 @@ fn wave_lines(
     cuts: &[&Cut],
 ) -> Vec<String> {
     let mut out = vec![contents(draft, wave), when(draft, wave)];
-    if let Some(first) = wave.members.first() {
+    let longest = wave.members.iter().max_by_key(|place| {
+        let slow = draft.times[**place as usize].slow;
+        (slow, std::cmp::Reverse(**place))
+    });
+    if let Some(longest) = longest {
         let (mover, times) = (
-            &draft.estate.movers[*first as usize],
-            draft.times[*first as usize],
+            &draft.estate.movers[*longest as usize],
+            draft.times[*longest as usize],
         );
         out.push(format!(
             "longest: {} takes {} to {} h ({})",
@@ -186,9 +190,9 @@ fn wave_lines(
             .filter(|bar| bar.mover == place && bar.stage == Stage::Ahead);
         let nights: Vec<String> = own.map(|bar| draft.night_name(bar.night)).collect();
         out.push(format!(
-            "copied ahead: {} in {} nights from {}; the wave's night carries what changed",
+            "copied ahead: {} in {} from {}; the wave's night carries what changed",
             draft.estate.movers[place as usize].source.reveal(),
-            nights.len(),
+            many(nights.len(), "night", "nights"),
             nights.first().map_or("", String::as_str)
         ));
     }
@@ -221,11 +225,17 @@ fn contents(draft: &Draft, wave: &WaveDraft) -> String {
         .map(|(purpose, count)| format!("{} {}", Count::new(*count), purpose.word()))
         .collect();
     format!(
-        "{}: {} mailboxes ({}), {bytes}, {items} items",
+        "{}: {} ({}), {bytes}, {items} items",
         wave.name,
-        wave.members.len(),
+        many(wave.members.len(), "mailbox", "mailboxes"),
         kinds.join(", ")
     )
+}
+
+/// A number with its noun.
+pub fn many(count: usize, one: &str, more: &str) -> String {
+    let noun = if count == 1 { one } else { more };
+    format!("{} {noun}", Count::new(count as u64))
 }
 
 fn when(draft: &Draft, wave: &WaveDraft) -> String {

@@ -152,9 +152,9 @@ fn duplicates(desk: &mut Desk<'_>) {
 /// Forwards of mailboxes and Inbox rules that lead outside the organisation.
 fn forwards(desk: &mut Desk<'_>) {
     let outside = |party: &Party| match party {
-        Party::Outside(address) => domain_of(address.reveal())
-            .filter(|domain| !desk.own_domains.contains(domain))
-            .map_or(false, |_| true),
+        Party::Outside(address) => {
+            domain_of(address.reveal()).is_some_and(|domain| !desk.own_domains.contains(&domain))
+        }
         _ => false,
     };
     let mut found = Vec::new();

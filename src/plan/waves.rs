@@ -32,6 +32,9 @@ pub struct Pack {
     pub members: Vec<u32>,
 }
 
+/// A group with what it asks of a night.
+type Weighed = (Sum, Vec<u32>);
+
 /// Packs groups, each of which fits a wave, into waves: largest group first, into the first wave with room. A group waits for the latest of
 /// its mailboxes and shares a wave only with groups of the same class and day.
 pub fn pack(
@@ -40,7 +43,7 @@ pub fn pack(
     days: &[Option<Date>],
     bounds: &Bounds,
 ) -> Vec<Pack> {
-    let mut kinds: BTreeMap<(Class, Option<Date>), Vec<(Sum, Vec<u32>)>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(Class, Option<Date>), Vec<Weighed>> = BTreeMap::new();
     for group in groups {
         let own = group.iter().map(|node| Sum::of(&demands[*node as usize]));
         let sum = own.fold(Sum::default(), Sum::and);
@@ -72,7 +75,7 @@ pub fn pack(
     out
 }
 
-fn fill(groups: Vec<(Sum, Vec<u32>)>, demands: &[Demand], bounds: &Bounds) -> Vec<Vec<u32>> {
+fn fill(groups: Vec<Weighed>, demands: &[Demand], bounds: &Bounds) -> Vec<Vec<u32>> {
     let secs = |nodes: &[u32]| -> Vec<u64> {
         nodes
             .iter()
@@ -80,7 +83,7 @@ fn fill(groups: Vec<(Sum, Vec<u32>)>, demands: &[Demand], bounds: &Bounds) -> Ve
             .collect()
     };
     let mut full: Vec<Vec<u32>> = Vec::new();
-    let mut open: Vec<(Sum, Vec<u32>)> = Vec::new();
+    let mut open: Vec<Weighed> = Vec::new();
     for (sum, group) in groups {
         let room = open.iter().position(|(used, members)| {
             bounds.fit(used.and(sum), || {

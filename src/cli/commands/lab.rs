@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::cli::args::{LabArgs, LabLimits, LabWeather, WorldArgs};
+use crate::cli::commands::inventory;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::signals;
@@ -15,6 +15,7 @@ use crate::lab::direct::SharedWorld;
 use crate::lab::eml;
 use crate::lab::fault::Weather;
 use crate::lab::populate::{Population, fill};
+use crate::lab::populate_inventory::{self, Model};
 use crate::lab::server::{LabConfig, LabError, RunningLab, start};
 use crate::lab::world::{Limits, World, WorldOptions};
 use crate::port::clock::Clock;
@@ -30,7 +31,12 @@ const SECRETS_FILE: &str = "secrets.env";
 
 /// Runs the command.
 pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
-    let world = build(&args.world, Vec::new(), ui)?;
+    let models = if args.inventory.is_empty() {
+        Vec::new()
+    } else {
+        populate_inventory::of_inventory(&inventory::read(&args.inventory)?)
+    };
+    let world = build(&args.world, &models, ui)?;
     let config = LabConfig {
         dir: args.dir.clone(),
         ews_port: args.ews_port,
@@ -67,12 +73,8 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
     })
 }
 
-/// Makes the world the flags ask for, with these mailboxes where there are any.
-pub fn build(
-    args: &WorldArgs,
-    pairs: Vec<(MailboxId, MailboxId)>,
-    ui: Ui,
-) -> Result<SharedWorld, CommandError> {
+/// Makes the world the flags ask for, with mailboxes in this shape where there are any.
+pub fn build(args: &WorldArgs, models: &[Model], ui: Ui) -> Result<SharedWorld, CommandError> {
     let mut mail = Vec::new();
     for dir in &args.eml {
         let mut read = eml::read_tree(dir).map_err(|error| CommandError::file(dir, &error))?;
@@ -100,7 +102,11 @@ pub fn build(
     });
     let population = Population {
         mailboxes: args.mailboxes.unwrap_or(MAILBOXES),
-        pairs,
+        counts: populate_inventory::counts(models, args.one_in, args.items),
+        pairs: models
+            .iter()
+            .map(|model| (model.source.clone(), model.target.clone()))
+            .collect(),
         items: args.items,
         seed: args.seed,
         mail,

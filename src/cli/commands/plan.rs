@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::plan_view::View;
 use crate::cli::plans;
 use crate::cli::ui::Ui;
-use crate::plan::diff::diff;
+use crate::plan::diff::{Change, diff};
 use crate::plan::document::{
     AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd,
 };
@@ -114,10 +114,7 @@ fn check(path: &Path, ui: Ui) -> Result<Exit, CommandError> {
 
 fn compare(old: &Path, new: &Path, ui: Ui) -> Result<Exit, CommandError> {
     let (before, after) = (plans::read(old)?, plans::read(new)?);
-    let changes: Vec<String> = diff(&before, &after)
-        .iter()
-        .map(|change| change.words())
-        .collect();
+    let changes: Vec<String> = diff(&before, &after).iter().map(Change::words).collect();
     if ui.json {
         let document = json!({
             "schema": "mailferry.plan-diff/1",

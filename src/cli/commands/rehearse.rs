@@ -19,6 +19,7 @@ use crate::cli::secrets::Secrets;
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::lab::direct::lock;
+use crate::lab::populate_inventory::of_plan;
 use crate::lab::server::{LabConfig, RunningLab};
 use crate::lab::truth::truth;
 use crate::plan::document::Plan;
@@ -32,9 +33,8 @@ const RUNS_MAX: u32 = 4;
 /// Runs the command.
 pub fn run(args: &RehearseArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
     let shape = args.plan.as_deref().map(plans::read).transpose()?;
-    let jobs = shape.iter().flat_map(Plan::jobs);
-    let pairs = jobs.map(|job| (job.source, job.target)).collect();
-    let world = lab::build(&args.world, pairs, ui)?;
+    let models: Vec<_> = shape.iter().flat_map(of_plan).collect();
+    let world = lab::build(&args.world, &models, ui)?;
     let room = Room::open(args)?;
     let config = LabConfig {
         dir: room.dir.clone(),
@@ -92,13 +92,21 @@ impl Room {
     }
 }
 
-/// Gives the lab's plan the limits and the selection of another plan. The wait for new items stays the lab's.
+/// Gives the lab's plan the limits, the selection and the waves of another plan. The wait for new items stays the lab's, and no day is
+/// waited for.
 fn reshape(path: &Path, shape: &Plan) -> Result<(), CommandError> {
     let mut plan = plans::read(path)?;
     let settle = plan.limits.settle;
     plan.limits = shape.limits.clone();
     plan.limits.settle = settle;
     plan.select = shape.select.clone();
+    plan.waves.clone_from(&shape.waves);
+    for wave in &mut plan.waves {
+        wave.not_before = None;
+        for pair in &mut wave.mailboxes {
+            pair.not_before = None;
+        }
+    }
     replace(path, plan.render().as_bytes()).map_err(|error| CommandError::file(path, &error))
 }
 
