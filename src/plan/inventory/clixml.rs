@@ -515,6 +515,8 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn read(text: &str) -> Answer<Vec<String>> {
@@ -531,7 +533,14 @@ mod tests {
                     Some(list) => format!("{list:?}"),
                     None => record.text(field).to_owned(),
                 };
-                line += &format!("{}={value}@{}:{} ", header.name(field), at.line, at.column);
+                write!(
+                    line,
+                    "{}={value}@{}:{} ",
+                    header.name(field),
+                    at.line,
+                    at.column
+                )
+                .expect("a string grows");
             }
             out.push(line.trim_end().to_owned());
         }

@@ -1,6 +1,6 @@
 //! The columns that are read, and what a file is by its header.
 
-use super::model::FileKind;
+use super::records::FileKind;
 
 macro_rules! columns {
     ($($name:ident = $($alias:literal)|+;)+) => {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::date_text::{DateOrder, RawWhen};
 use super::model::{
-    Device, FileNote, FolderNote, FolderRights, Group, Guid, Hold, MailboxRecord, Place, Private,
-    RuleAction, Server, Size, StoreSize,
+    FolderNote, FolderRights, Guid, Hold, Place, Private, RuleAction, Size, StoreSize,
 };
 use super::notes::Notes;
+use super::records::{Device, FileNote, Group, MailboxRecord, Server};
 use crate::base::id::MailboxId;
 use crate::base::quantity::Count;
 

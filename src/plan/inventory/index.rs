@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::{DraftMailbox, Key, Owner, Somebody};
-use super::model::{Group, GroupNo, Guid, MailboxNo, Party, Private, ProxyKind};
+use super::model::{GroupNo, Guid, MailboxNo, Party, Private, ProxyKind};
+use super::records::Group;
 use super::text;
 use crate::base::id::MailboxId;
 use crate::plan::address::fault_of_address;
@@ -101,7 +102,7 @@ impl Index {
             self.name(Sort::Address, address.reveal(), entity, 0);
         }
         for proxy in &record.proxies {
-            let rank = if proxy.primary { 0 } else { 1 };
+            let rank = u8::from(!proxy.primary);
             match proxy.kind {
                 ProxyKind::Smtp => self.name(Sort::Address, proxy.address.reveal(), entity, rank),
                 ProxyKind::X500 => self.name(Sort::Legacy, proxy.address.reveal(), entity, 1),

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::date_text::{DateOrder, RawWhen};
-use super::draft::{Draft, DraftGrant, DraftRight, DraftStore, Owner};
+use super::draft::{Draft, DraftStore, Owner};
 use super::index::{Index, Names, Resolved, Whose};
-use super::model::{
-    FileKind, FileNote, FolderCensus, FolderRights, Forward, Grant, GrantKind, Group, InboxRule,
-    Inventory, MailboxNo, MailboxRecord, Orphan, OrphanKind, Party, Place, Private, Stated, When,
-};
+use super::model::{FolderCensus, Forward, MailboxNo, Party, Place, Private, Stated, When};
 use super::notes::{Notes, Spot, Weight};
+use super::records::{FileKind, FileNote, Group, Inventory, MailboxRecord, Orphan, OrphanKind};
 use super::remedy;
 
 /// Joins everything that was read.
@@ -46,13 +44,14 @@ fn settle(orders: &[DateOrder], place: Place, when: RawWhen) -> Option<When> {
     orders.get(at)?.settle(when)
 }
 
-struct Join<'a> {
-    names: Names<'a>,
+/// The records while rows find their way to them.
+pub(super) struct Join<'a> {
+    pub(super) names: Names<'a>,
     texts: &'a [Arc<str>],
     orders: Vec<DateOrder>,
     files: Vec<FileNote>,
     notes: Notes,
-    out: Inventory,
+    pub(super) out: Inventory,
     /// Whose row it was last: rows of one mailbox stand together.
     last: Option<(Owner, Whose)>,
 }
@@ -99,7 +98,7 @@ impl<'a> Join<'a> {
         self.notes.counted(Weight::Warning, spot, reason, remedy);
     }
 
-    fn orphan(&mut self, place: Place, kind: OrphanKind, key: Private) {
+    pub(super) fn orphan(&mut self, place: Place, kind: OrphanKind, key: Private) {
         self.out.orphans.push(Orphan { place, kind, key });
     }
 
@@ -108,7 +107,7 @@ impl<'a> Join<'a> {
     }
 
     /// The mailbox of a row, or an orphan.
-    fn owner(
+    pub(super) fn owner(
         &mut self,
         place: Place,
         owner: &Owner,
@@ -153,7 +152,7 @@ impl<'a> Join<'a> {
     }
 
     /// Says how somebody was found, and returns who it is.
-    fn person(&mut self, place: Place, resolved: Resolved) -> Party {
+    pub(super) fn person(&mut self, place: Place, resolved: Resolved) -> Party {
         let kind = self.kind(place);
         match &resolved.party {
             Party::Ambiguous(_) => self.warn(
@@ -290,84 +289,6 @@ impl<'a> Join<'a> {
         }
     }
 
-    fn grants(&mut self, grants: Vec<DraftGrant>) {
-        let mut out = Vec::with_capacity(grants.len());
-        for grant in grants {
-            let place = grant.place;
-            let Some((mailbox, _)) = self.owner(place, &grant.owner, OrphanKind::GrantMailbox)
-            else {
-                continue;
-            };
-            let name = self.names.text(grant.trustee.name);
-            let kind = match grant.right {
-                DraftRight::FullAccess => GrantKind::FullAccess,
-                DraftRight::SendAs => GrantKind::SendAs,
-                DraftRight::SendOnBehalf => GrantKind::SendOnBehalf,
-                DraftRight::Folder(folder) => GrantKind::Folder {
-                    folder: Private::new(self.names.text(folder)),
-                    rights: grant.rights.unwrap_or(FolderRights::None),
-                },
-            };
-            let in_folder = matches!(kind, GrantKind::Folder { .. });
-            let trustee = if in_folder && name.eq_ignore_ascii_case("default") {
-                Party::Everybody
-            } else if in_folder && name.eq_ignore_ascii_case("anonymous") {
-                Party::Anonymous
-            } else {
-                let resolved = self.names.somebody(grant.trustee);
-                self.person(place, resolved)
-            };
-            if let Party::OrphanSid(sid) = &trustee {
-                let sid = sid.clone();
-                self.orphan(place, OrphanKind::GrantSid, sid);
-            }
-            out.push(Grant {
-                place,
-                mailbox,
-                trustee,
-                kind,
-                deny: grant.deny,
-            });
-        }
-        let what = |g: &Grant| (g.mailbox, g.deny);
-        out.sort_by(|a, b| {
-            what(a)
-                .cmp(&what(b))
-                .then_with(|| a.kind.cmp(&b.kind))
-                .then_with(|| a.trustee.cmp(&b.trustee))
-                .then_with(|| a.place.cmp(&b.place))
-        });
-        out.dedup_by(|b, a| what(a) == what(b) && a.kind == b.kind && a.trustee == b.trustee);
-        self.out.grants = out;
-    }
-
-    fn rules(&mut self, draft: &mut Draft) {
-        for rule in std::mem::take(&mut draft.rules) {
-            let place = rule.place;
-            let Some((mailbox, _)) = self.owner(place, &rule.owner, OrphanKind::Rule) else {
-                continue;
-            };
-            let mut targets = Vec::with_capacity(rule.targets.len());
-            for (action, key) in rule.targets {
-                let resolved = self.names.resolve(key);
-                targets.push((action, self.person(place, resolved)));
-            }
-            self.out.rules.push(InboxRule {
-                place,
-                mailbox,
-                name: rule.name,
-                identity: rule.identity,
-                enabled: rule.enabled,
-                targets,
-                deletes: rule.deletes,
-                in_error: rule.in_error,
-            });
-        }
-        self.out
-            .rules
-            .sort_by_key(|rule| (rule.mailbox, rule.place));
-    }
-
     fn devices(&mut self, draft: &mut Draft) {
         for row in std::mem::take(&mut draft.devices) {
             let place = row.device.place;
@@ -383,31 +304,6 @@ impl<'a> Join<'a> {
         self.out
             .devices
             .sort_by_key(|device| (device.mailbox, device.place));
-    }
-
-    fn members(&mut self, draft: &mut Draft) {
-        for row in std::mem::take(&mut draft.members) {
-            let group = self.names.group(&row.group);
-            let Some(group) = group.and_then(|no| usize::try_from(no.0).ok()) else {
-                self.orphan(row.place, OrphanKind::Members, self.names.call(&row.group));
-                continue;
-            };
-            let resolved = self.names.somebody(row.member);
-            let value = self.person(row.place, resolved);
-            if let Some(group) = self.out.groups.get_mut(group) {
-                group.members_known = true;
-                group.members.push(Stated {
-                    value,
-                    place: row.place,
-                });
-            }
-        }
-        for group in &mut self.out.groups {
-            group
-                .members
-                .sort_by(|a, b| (&a.value, a.place).cmp(&(&b.value, b.place)));
-            group.members.dedup_by(|b, a| a.value == b.value);
-        }
     }
 
     /// Lists choose mailboxes and say where they go. Without an inventory beside them they are all there is.
@@ -484,9 +380,7 @@ impl<'a> Join<'a> {
         });
         debug_assert_eq!(self.texts.len(), draft.pool.texts().len());
         self.out.servers = servers;
-        self.out
-            .orphans
-            .sort_by(|a, b| (a.place, a.kind).cmp(&(b.place, b.kind)));
+        self.out.orphans.sort_by_key(|row| (row.place, row.kind));
         self.out.files = self.files;
         (self.out.refused, self.out.warnings) = self.notes.into_lists();
         self.out

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::draft::{Draft, DraftMailbox};
-use super::model::{Group, Guid, MailboxRecord, Place, Private};
+use super::model::{Guid, Place, Private};
 use super::notes::{Spot, Weight};
+use super::records::{Group, MailboxRecord};
 
 /// Fills in what is missing; what is there stays.
 macro_rules! fill {

@@ -7,11 +7,13 @@ mod decode;
 mod draft;
 mod index;
 mod join;
+mod join_rights;
 mod merge;
 mod model;
 mod notes;
 mod page;
 mod reader;
+mod records;
 mod remedy;
 mod rows_people;
 mod rows_rights;
@@ -23,11 +25,14 @@ mod text;
 mod version;
 
 pub use model::{
-    Ceiling, Device, FileKind, FileNote, FolderCensus, FolderNote, FolderRights, Forward, Grant,
-    GrantKind, Group, GroupNo, Guid, Hold, InboxRule, Inventory, MailboxNo, MailboxRecord, Note,
-    Orphan, OrphanKind, Party, Place, Private, Proxy, ProxyKind, Quotas, RecipientKind, RuleAction,
-    Server, Size, Stated, StoreSize, When,
+    Ceiling, FolderCensus, FolderNote, FolderRights, Forward, GrantKind, GroupNo, Guid, Hold,
+    MailboxNo, Party, Place, Private, Proxy, ProxyKind, Quotas, RecipientKind, RuleAction, Size,
+    Stated, StoreSize, When,
 };
 pub use reader::Reader;
+pub use records::{
+    Device, FileKind, FileNote, Grant, Group, InboxRule, Inventory, MailboxRecord, Note, Orphan,
+    OrphanKind, Server,
+};
 pub use size_text::{SizeFault, SizeText, parse_size};
 pub use version::Build;

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Note, Place};
+use super::model::Place;
+use super::records::Note;
 use crate::base::limits::{NOTE_REASONS_MAX, NOTES_PER_REASON_MAX};
 
 /// How bad it is.
@@ -35,7 +36,7 @@ struct Bucket {
 /// The notes of all files.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    buckets: BTreeMap<(u32, Weight, String), Bucket>,
+    known: BTreeMap<(u32, Weight, String), Bucket>,
 }
 
 impl Notes {
@@ -51,7 +52,7 @@ impl Notes {
 
     fn add(&mut self, weight: Weight, spot: Spot, reason: &str, remedy: &str, counted: bool) {
         let key = (spot.place.file, weight, reason.to_owned());
-        if let Some(bucket) = self.buckets.get_mut(&key) {
+        if let Some(bucket) = self.known.get_mut(&key) {
             if counted || bucket.spots.len() >= NOTES_PER_REASON_MAX {
                 bucket.more += 1;
             } else {
@@ -60,22 +61,22 @@ impl Notes {
             return;
         }
         // Reasons name columns, and a file of rubbish can have a thousand of them; beyond this they add nothing.
-        if self.buckets.len() < NOTE_REASONS_MAX {
+        if self.known.len() < NOTE_REASONS_MAX {
             let bucket = Bucket {
                 spots: vec![spot],
                 more: 0,
                 remedy: remedy.to_owned(),
                 counted,
             };
-            self.buckets.insert(key, bucket);
+            self.known.insert(key, bucket);
         }
     }
 
     /// The refusals and the warnings, each in file order.
     pub(super) fn into_lists(self) -> (Vec<Note>, Vec<Note>) {
         let (mut refused, mut warnings) = (Vec::new(), Vec::new());
-        for ((_, weight, reason), bucket) in self.buckets {
-            let list = match weight {
+        for ((_, weight, reason), bucket) in self.known {
+            let into = match weight {
                 Weight::Refused => &mut refused,
                 Weight::Warning => &mut warnings,
             };
@@ -87,7 +88,7 @@ impl Notes {
                 } else if at == last && bucket.more > 0 {
                     reason = format!("{reason} (and {} more like this)", bucket.more);
                 }
-                list.push(Note {
+                into.push(Note {
                     place: spot.place,
                     column: spot.column,
                     reason,

@@ -3,8 +3,9 @@
 use super::columns::{Col, Header};
 use super::date_text::{self, DateOrder, RawWhen};
 use super::draft::{Draft, Key, Owner, Somebody};
-use super::model::{Ceiling, FileKind, Guid, Place, Private, Size};
+use super::model::{Ceiling, Guid, Place, Private, Size};
 use super::notes::{Notes, Spot, Weight};
+use super::records::FileKind;
 use super::remedy;
 use super::sheet::Record;
 use super::size_text::{SizeFault, parse_size};
@@ -215,24 +216,21 @@ impl Draft {
     pub(super) fn when(&mut self, row: &Row<'_>, col: Col) -> Option<RawWhen> {
         let value = self.text(row, col)?;
         let when = date_text::parse(value);
-        match when {
-            Some(when) => {
-                if let Some(order) = self.order(row) {
-                    order.see(when);
-                }
-            }
-            None => {
-                let field = row.header.field(col)?;
-                let reason = format!(
-                    "{}: the text is no date, or of a culture that is not known",
-                    row.header.name(field)
-                );
-                let again = remedy::again(row.kind, "with dates as '{0:o}' -f $_");
-                self.notes
-                    .counted(Weight::Warning, row.spot(field), &reason, &again);
-            }
+        let Some(when) = when else {
+            let field = row.header.field(col)?;
+            let reason = format!(
+                "{}: the text is no date, or of a culture that is not known",
+                row.header.name(field)
+            );
+            let again = remedy::again(row.kind, "with dates as '{0:o}' -f $_");
+            self.notes
+                .counted(Weight::Warning, row.spot(field), &reason, &again);
+            return None;
+        };
+        if let Some(order) = self.order(row) {
+            order.see(when);
         }
-        when
+        Some(when)
     }
 
     /// The key of a column's text.

@@ -1,6 +1,6 @@
 //! What to type so that an export comes out right.
 
-use super::model::FileKind;
+use super::records::FileKind;
 
 /// The script that writes everything right.
 const COLLECTOR: &str = "scripts/Export-MailboxInventory.ps1";

@@ -5,11 +5,13 @@ use super::draft::DraftGrant;
 use super::draft::{
     Draft, DraftForward, DraftListed, DraftMailbox, DraftMember, DraftRight, Owner, Somebody,
 };
-use super::model::{Group, Hold, MailboxRecord, Private, Proxy, Quotas, RecipientKind};
+use super::model::{Hold, Private, Proxy, Quotas, RecipientKind};
 use super::notes::Weight;
 use super::page::{Row, lost};
+use super::records::{Group, MailboxRecord};
 use super::{remedy, text};
 use crate::base::id::MailboxId;
+use crate::base::quantity::Count;
 use crate::plan::address::fault_of_address;
 
 impl Draft {
@@ -264,7 +266,7 @@ impl Draft {
             );
             return;
         }
-        let members = self.count(row, Col::MemberCount).map(|count| count.get());
+        let members = self.count(row, Col::MemberCount).map(Count::get);
         self.groups.push((group, name, members));
     }
 
@@ -285,21 +287,22 @@ impl Draft {
         ]
         .into_iter()
         .find_map(|col| self.key(row, col));
-        match (group == Owner::default(), name) {
-            (false, Some(name)) => self.members.push(DraftMember {
+        if group != Owner::default()
+            && let Some(name) = name
+        {
+            self.members.push(DraftMember {
                 place: row.place(),
                 group,
                 member: Somebody { guid, name },
-            }),
-            _ => {
-                let again = remedy::again(row.kind, "with the group beside every member");
-                self.notes.row(
-                    Weight::Refused,
-                    row.spot(0),
-                    "the row names no group or no member",
-                    &again,
-                );
-            }
+            });
+        } else {
+            let again = remedy::again(row.kind, "with the group beside every member");
+            self.notes.row(
+                Weight::Refused,
+                row.spot(0),
+                "the row names no group or no member",
+                &again,
+            );
         }
     }
 

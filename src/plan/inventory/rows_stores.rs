@@ -2,9 +2,10 @@
 
 use super::columns::Col;
 use super::draft::{Draft, DraftDevice, DraftFolders, DraftStore};
-use super::model::{Device, FolderNote, MailboxNo, Private, Server, Stated, StoreSize};
+use super::model::{FolderNote, MailboxNo, Private, Stated, StoreSize};
 use super::notes::Weight;
 use super::page::Row;
+use super::records::{Device, Server};
 use super::remedy;
 use super::version::Build;
 use crate::base::limits::FOLDER_CROWDED;

@@ -309,7 +309,10 @@ fn delimiter_of(text: &str) -> u8 {
 mod tests {
     use super::*;
 
-    fn all(bytes: &[u8]) -> Result<Vec<Vec<(String, u32, u32)>>, SheetFault> {
+    /// Text, line, column.
+    type Cell = (String, u32, u32);
+
+    fn all(bytes: &[u8]) -> Result<Vec<Vec<Cell>>, SheetFault> {
         let mut input = bytes;
         let mut decoder = Decoder::new(&mut input)?;
         let mut sheet = Sheet::new(&mut decoder)?;
