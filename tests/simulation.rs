@@ -55,6 +55,8 @@ fn draw(seed: u64) -> Knobs {
         body,
         latency,
         settle: Span::from_secs(30),
+        // Every third world has all the variety of the lab.
+        variety: (seed % 3 == 0).then(|| 60 + u64::from(upto(60))),
     }
 }
 

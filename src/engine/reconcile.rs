@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact, FolderRow};
 use crate::base::id::{TargetFolderId, TargetItemId};
-use crate::base::item::{Stamp, TargetHeader};
+use crate::base::item::{SearchKey, Stamp, TargetHeader};
 use crate::base::limits::{ADOPT_BATCH, LEDGER_PAGE};
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::copy::{CopyState, replay};
-use crate::flow::doubt::{Open, settle};
+use crate::flow::doubt::{Explained, Open, settle};
 use crate::port::target::TargetPage;
 
 /// Which rows a look is about.
@@ -94,7 +94,7 @@ async fn look_at(
 ) -> Result<usize, Break> {
     let stamps: BTreeSet<&Stamp> = open.iter().map(|row| &row.stamp).collect();
     let shown = shown(ferry, to, &stamps).await?;
-    let explained = explained(ferry.cx, folder, &stamps).await?;
+    let explained = explained(ferry.cx, folder, &shown).await?;
     let found = settle(open, &shown, &explained, look == Look::Late);
     let doubts = open.iter().filter(|row| row.in_doubt).count();
     let facts: Vec<Fact> = found
@@ -151,13 +151,19 @@ async fn shown(
     }
 }
 
-/// Target items that other rows with one of `stamps` account for.
+/// What the rows of the folder account for among the items shown. Every row is asked, not only those with the marks in question: an item may bear
+/// a mark by its fallback that another row knows by its key.
 async fn explained(
     cx: &JobCx,
     folder: &FolderRow,
-    stamps: &BTreeSet<&Stamp>,
-) -> Result<BTreeSet<TargetItemId>, Break> {
-    let mut explained = BTreeSet::new();
+    shown: &[TargetHeader],
+) -> Result<Explained, Break> {
+    let items: BTreeSet<&TargetItemId> = shown.iter().map(|header| &header.placed.item).collect();
+    let keys: BTreeSet<&SearchKey> = shown
+        .iter()
+        .filter_map(|header| header.key.as_ref())
+        .collect();
+    let mut explained = Explained::default();
     let mut after = None;
     loop {
         let rows = cx
@@ -170,9 +176,16 @@ async fn explained(
             return Ok(explained);
         };
         after = Some(last.key);
-        for row in rows.iter().filter(|row| stamps.contains(&row.header.stamp)) {
-            if let Some(placed) = replay(row).ok().as_ref().and_then(CopyState::placed) {
-                explained.insert(placed.item.clone());
+        for row in &rows {
+            if let Stamp::Key(key) = &row.header.stamp
+                && keys.contains(key)
+            {
+                explained.keys.insert(key.clone());
+            }
+            if let Some(placed) = replay(row).ok().as_ref().and_then(CopyState::placed)
+                && items.contains(&placed.item)
+            {
+                explained.items.insert(placed.item.clone());
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::fact::CopyFact;
 use crate::base::id::TargetItemId;
-use crate::base::item::{ItemKey, Placed, Stamp, TargetHeader};
+use crate::base::item::{ItemKey, Placed, SearchKey, Stamp, TargetHeader};
 
 /// A row that has no known copy yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +22,24 @@ pub struct Open {
     pub in_doubt: bool,
 }
 
+/// What the other rows of the folder account for, among the items shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explained {
+    /// Items that some row knows as its copy.
+    pub items: BTreeSet<TargetItemId>,
+    /// Search keys that some row bears, whatever its state. An item with such a key is never the copy of a row without key: the fallback mark
+    /// of an item without message id and submit time is that of every other such item of its class.
+    pub keys: BTreeSet<SearchKey>,
+}
+
 /// Says what a look at the folder proves about the open rows.
 ///
-/// `shown` is the whole listing, `explained` the ids that other rows account for. `absence_counts` is true when the look came late
-/// enough after the last create that a missing item may count as missing.
+/// `shown` is the whole listing, `explained` what other rows account for. `absence_counts` is true when the look came late enough after the
+/// last create that a missing item may count as missing.
 pub fn settle(
     open: &[Open],
     shown: &[TargetHeader],
-    explained: &BTreeSet<TargetItemId>,
+    explained: &Explained,
     absence_counts: bool,
 ) -> Vec<(ItemKey, CopyFact)> {
     let mut by_stamp: BTreeMap<&Stamp, Vec<&Open>> = BTreeMap::new();
@@ -37,17 +47,26 @@ pub fn settle(
         by_stamp.entry(&row.stamp).or_default().push(row);
     }
     let mut by_mark: BTreeMap<Stamp, Vec<&TargetHeader>> = BTreeMap::new();
-    for header in shown.iter().filter(|h| !explained.contains(&h.placed.item)) {
+    for header in shown
+        .iter()
+        .filter(|h| !explained.items.contains(&h.placed.item))
+    {
         if let Some(key) = &header.key {
             by_mark
                 .entry(Stamp::Key(key.clone()))
                 .or_default()
                 .push(header);
         }
-        by_mark
-            .entry(header.fallback.clone())
-            .or_default()
-            .push(header);
+        if header
+            .key
+            .as_ref()
+            .is_none_or(|key| !explained.keys.contains(key))
+        {
+            by_mark
+                .entry(header.fallback.clone())
+                .or_default()
+                .push(header);
+        }
     }
     let mut taken = BTreeSet::new();
     let mut facts = Vec::new();
@@ -141,7 +160,12 @@ mod tests {
             open(2, 7, 1, true),
             open(3, 7, 1, true),
         ];
-        let facts = settle(&rows, &[shown(1, 7), shown(2, 7)], &BTreeSet::new(), true);
+        let facts = settle(
+            &rows,
+            &[shown(1, 7), shown(2, 7)],
+            &Explained::default(),
+            true,
+        );
         let seen = facts
             .iter()
             .filter(|(_, f)| matches!(f, CopyFact::SeenOnce(_)))
@@ -155,14 +179,18 @@ mod tests {
 
     #[test]
     fn a_copy_that_another_row_explains_settles_nothing() {
-        let explained = BTreeSet::from([TargetItemId::new("t1")]);
+        let items = BTreeSet::from([TargetItemId::new("t1")]);
+        let explained = Explained {
+            items,
+            ..Explained::default()
+        };
         let facts = settle(&[open(1, 7, 1, true)], &[shown(1, 7)], &explained, true);
         assert_eq!(facts[0].1, CopyFact::NotSeen);
     }
 
     #[test]
     fn absence_counts_only_after_the_visibility_lag() {
-        assert!(settle(&[open(1, 7, 1, true)], &[], &BTreeSet::new(), false).is_empty());
+        assert!(settle(&[open(1, 7, 1, true)], &[], &Explained::default(), false).is_empty());
     }
 
     #[test]
@@ -170,7 +198,7 @@ mod tests {
         let facts = settle(
             &[open(1, 7, 2, true)],
             &[shown(1, 7), shown(2, 7)],
-            &BTreeSet::new(),
+            &Explained::default(),
             true,
         );
         assert_eq!(facts, vec![(open(1, 7, 2, true).key, CopyFact::SeenTwice)]);
@@ -181,7 +209,7 @@ mod tests {
         let facts = settle(
             &[open(1, 7, 0, false)],
             &[shown(4, 7)],
-            &BTreeSet::new(),
+            &Explained::default(),
             false,
         );
         assert!(matches!(&facts[0].1, CopyFact::Adopted(p) if p.item.as_str() == "t4"));
@@ -193,8 +221,25 @@ mod tests {
         row.stamp = Stamp::fallback(Some("<9@x>"), &ItemClass::new("ipm.note"), None);
         let mut header = shown(9, 3);
         header.key = None;
-        let facts = settle(&[row], &[header], &BTreeSet::new(), true);
+        let facts = settle(&[row], &[header], &Explained::default(), true);
         assert!(matches!(facts[0].1, CopyFact::SeenOnce(_)));
+    }
+
+    #[test]
+    fn a_row_without_a_key_never_takes_what_a_row_with_a_key_will_send() {
+        // Contacts have neither message id nor submit time: their fallback marks are all the same.
+        let weak = Stamp::fallback(None, &ItemClass::new("IPM.Contact"), None);
+        let mut row = open(1, 0, 1, true);
+        row.stamp = weak.clone();
+        let mut other = shown(9, 3);
+        other.fallback = weak;
+        let keys = other.key.clone().into_iter().collect();
+        let explained = Explained {
+            keys,
+            ..Explained::default()
+        };
+        let facts = settle(&[row], &[other], &explained, true);
+        assert_eq!(facts[0].1, CopyFact::NotSeen);
     }
 
     proptest! {
@@ -210,14 +255,15 @@ mod tests {
                 .collect();
             let items: Vec<TargetHeader> =
                 (0u32..).zip(items).map(|(n, key)| shown(n, key)).collect();
-            let explained = hidden.iter().map(|n| TargetItemId::new(format!("t{n}"))).collect();
+            let items = hidden.iter().map(|n| TargetItemId::new(format!("t{n}"))).collect();
+            let explained = Explained { items, ..Explained::default() };
             let facts = settle(&rows, &items, &explained, true);
             let keys: BTreeSet<_> = facts.iter().map(|(key, _)| *key).collect();
             prop_assert_eq!(keys.len(), facts.len());
             let mut given = BTreeSet::new();
             for (_, fact) in &facts {
                 if let CopyFact::SeenOnce(placed) | CopyFact::Adopted(placed) = fact {
-                    prop_assert!(!explained.contains(&placed.item));
+                    prop_assert!(!explained.items.contains(&placed.item));
                     prop_assert!(given.insert(placed.item.clone()));
                 }
             }

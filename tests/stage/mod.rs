@@ -28,7 +28,7 @@ use mailferry::base::id::{
 use mailferry::base::item::{ItemKey, Placed};
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::Setback;
-use mailferry::base::quantity::{Count, Moment, Span, Tick};
+use mailferry::base::quantity::{Count, Moment, Span};
 use mailferry::base::spec::{JobSpec, RunLimits, RunSpec, Selection};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
@@ -36,16 +36,16 @@ use mailferry::engine::ports::Ports;
 use mailferry::engine::run::{RunEnd, RunOrder, run};
 use mailferry::lab::direct::{DirectSource, DirectTarget, SharedWorld, lock};
 use mailferry::lab::fault::Weather;
+use mailferry::lab::populate::Population;
 use mailferry::lab::world::Content;
 use mailferry::lab::world::NewFolder;
-use mailferry::lab::world::{Now, World, WorldOptions};
+use mailferry::lab::world::{World, WorldOptions};
 use mailferry::port::body::{Body, BodyStream};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
 use mailferry::port::sink::EventSink;
 use mailferry::port::source::{Changes, ExportSink, Source, SourcePage};
 use mailferry::port::target::{Cursor, Target, TargetPage};
-use mailferry::wire::item_stream::digest_of;
 
 /// Civil time 0 of every stage.
 pub const ANCHOR: Moment = Moment::from_unix_ms(1_780_000_000_000);
@@ -72,6 +72,9 @@ pub struct Knobs {
     pub body: u64,
     pub latency: Span,
     pub settle: Span,
+    /// Mailboxes with all the variety of the lab instead of plain ones: items without search key or message id, same-key copies, odd
+    /// classes, folders that stay. The numbers of items then are these per mailbox.
+    pub variety: Option<u64>,
 }
 
 impl Default for Knobs {
@@ -89,6 +92,7 @@ impl Default for Knobs {
             body: 300,
             latency: Span::new(20),
             settle: Span::from_secs(30),
+            variety: None,
         }
     }
 }
@@ -116,6 +120,20 @@ fn fill(
 /// Builds the world of these knobs.
 pub fn build(knobs: &Knobs) -> SharedWorld {
     let mut world = World::new(knobs.world.clone());
+    if let Some(items) = knobs.variety {
+        let pairs = (0..knobs.mailboxes)
+            .map(|n| (address(n), address(n)))
+            .collect();
+        let seed = knobs.world.seed;
+        let population = Population {
+            pairs,
+            items,
+            seed,
+            ..Population::default()
+        };
+        mailferry::lab::populate::fill(&mut world, &population).unwrap();
+        return Arc::new(Mutex::new(world));
+    }
     for n in 0..knobs.mailboxes {
         let address = address(n);
         let name = address.reveal();
@@ -155,6 +173,7 @@ pub fn build(knobs: &Knobs) -> SharedWorld {
         ));
         let hidden = NewFolder {
             hidden: true,
+            stays: Some("hidden folder"),
             ..folder(Some(&top), "Quick Steps", "IPF.Note", None)
         };
         let hidden = add(hidden);
@@ -419,61 +438,29 @@ pub fn clock() -> Arc<dyn Clock> {
 /// What one side holds: (folder, digest) -> how often.
 pub type Holdings = BTreeMap<(String, String), u32>;
 
-const FAR: Now = Now {
-    tick: Tick::new(u64::MAX),
-    moment: ANCHOR,
-};
-
-/// What should be carried, straight from the world.
-pub fn source_truth(world: &SharedWorld, mailbox: &MailboxId) -> Holdings {
-    let world = lock(world);
-    let name = mailbox.reveal();
-    let mut out = Holdings::new();
-    for folder in world.source_folders(name).unwrap() {
-        if folder.hidden || folder.parent.is_none() {
-            continue;
-        }
-        let path = folder
-            .role
-            .map_or(folder.name.clone(), |role| role.english().to_owned());
-        for item in world.find(name, &folder.id, 0, 1_000).unwrap().items {
-            let stream = world.source_export(name, &item.id).unwrap().stream;
-            let digest = digest_of(&stream).digest.unwrap().to_string();
-            *out.entry((path.clone(), digest)).or_default() += 1;
-        }
-    }
-    out
-}
-
-/// What is on the target, seen or not yet seen, straight from the world.
-pub fn target_truth(world: &SharedWorld, mailbox: &MailboxId) -> Holdings {
-    let world = lock(world);
-    let id = world.resolve(mailbox.reveal()).unwrap();
-    let mut out = Holdings::new();
-    for folder in world.target_folders(FAR, &id).unwrap() {
-        let path = folder
-            .role
-            .map_or(folder.name.clone(), |role| role.english().to_owned());
-        for item in world
-            .target_items(FAR, &id, &folder.id, None, 999)
-            .unwrap()
-            .items
+/// What should be carried, and what is on the target, seen or not yet seen: straight from the world.
+fn truths(world: &SharedWorld, mailbox: &MailboxId) -> (Holdings, Holdings) {
+    let truth = mailferry::lab::truth::truth(&lock(world));
+    let side = |side: &str| {
+        let mut out = Holdings::new();
+        for folder in truth[side][mailbox.reveal()]["folders"]
+            .as_array()
+            .expect("folders")
         {
-            let (_, stream) = world.target_export(&id, &item.id).unwrap();
-            let digest = digest_of(&stream).digest.unwrap().to_string();
-            *out.entry((path.clone(), digest)).or_default() += 1;
+            for item in folder["items"].as_array().expect("items") {
+                let what = (folder["path"].to_string(), item["sha256"].to_string());
+                *out.entry(what).or_default() += 1;
+            }
         }
-    }
-    out
+        out
+    };
+    (side("source"), side("target"))
 }
 
 /// Safety: nothing is there more often than at the source, nothing that is not of the source, the source untouched, nobody invited.
 pub fn assert_never_twice(world: &SharedWorld, knobs: &Knobs, seed: &str) {
     for n in 0..knobs.mailboxes {
-        let (source, target) = (
-            source_truth(world, &address(n)),
-            target_truth(world, &address(n)),
-        );
+        let (source, target) = truths(world, &address(n));
         for (what, times) in &target {
             let allowed = source.get(what).copied().unwrap_or(0);
             assert!(
@@ -491,10 +478,7 @@ pub fn assert_never_twice(world: &SharedWorld, knobs: &Knobs, seed: &str) {
 /// Liveness: everything is there exactly as often as at the source.
 pub fn assert_everything_once(world: &SharedWorld, knobs: &Knobs, seed: &str) {
     for n in 0..knobs.mailboxes {
-        let (source, target) = (
-            source_truth(world, &address(n)),
-            target_truth(world, &address(n)),
-        );
+        let (source, target) = truths(world, &address(n));
         assert!(!source.is_empty());
         assert!(
             source == target,
@@ -511,7 +495,8 @@ pub async fn assert_all_confirmed(ledger: &Arc<dyn Ledger>, knobs: &Knobs, seed:
         .await
         .unwrap();
     let totals = balance.totals();
-    let want = u64::from(knobs.mailboxes) * u64::from(knobs.inbox + knobs.lab + knobs.calendar);
+    let plain = u64::from(knobs.inbox + knobs.lab + knobs.calendar);
+    let want = u64::from(knobs.mailboxes) * knobs.variety.unwrap_or(plain);
     assert_eq!(totals.source.get(), want, "{seed}: {totals:?}");
     assert_eq!(
         totals.of(Bucket::Confirmed),
