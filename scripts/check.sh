@@ -15,12 +15,15 @@ cargo clippy --quiet --all-targets -- -D warnings
 
 begin "tests"
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --all-targets
+  cargo nextest run
   cargo test --doc --quiet
 else
   # The runner's own closing lines, and every failure in full.
   cargo test --no-fail-fast 2>&1 | grep -vE '^(test .* \.\.\. ok|running [0-9]+ tests?|)$'
 fi
+
+begin "conformance"
+scripts/conformance.sh
 
 begin "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items

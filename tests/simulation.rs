@@ -56,7 +56,7 @@ fn draw(seed: u64) -> Knobs {
         latency,
         settle: Span::from_secs(30),
         // Every third world has all the variety of the lab.
-        variety: (seed % 3 == 0).then(|| 60 + u64::from(upto(60))),
+        variety: seed.is_multiple_of(3).then(|| 60 + u64::from(upto(60))),
     }
 }
 

@@ -74,6 +74,7 @@ pub struct Common {
 }
 
 /// The verbs.
+#[expect(clippy::large_enum_variant, reason = "one value a process")]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Rehearses the whole journey against a built-in lab; needs nothing

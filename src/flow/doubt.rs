@@ -255,8 +255,8 @@ mod tests {
                 .collect();
             let items: Vec<TargetHeader> =
                 (0u32..).zip(items).map(|(n, key)| shown(n, key)).collect();
-            let items = hidden.iter().map(|n| TargetItemId::new(format!("t{n}"))).collect();
-            let explained = Explained { items, ..Explained::default() };
+            let known: BTreeSet<TargetItemId> = hidden.iter().map(|n| TargetItemId::new(format!("t{n}"))).collect();
+            let explained = Explained { items: known, ..Explained::default() };
             let facts = settle(&rows, &items, &explained, true);
             let keys: BTreeSet<_> = facts.iter().map(|(key, _)| *key).collect();
             prop_assert_eq!(keys.len(), facts.len());

@@ -72,7 +72,9 @@ impl Decoder {
                 let (line, after) = rest.split_at(plain.unwrap_or(rest.len()) & !3);
                 if !line.is_empty() {
                     if !groups(line, out) {
-                        line.iter().for_each(|byte| self.one(*byte, out));
+                        for byte in line {
+                            self.one(*byte, out);
+                        }
                     }
                     rest = after;
                     continue;
