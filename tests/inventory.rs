@@ -512,6 +512,35 @@ fn a_guid_counts_before_an_address_and_a_stranger_is_never_taken_for_a_namesake(
     );
     let orphans: Vec<_> = inventory.orphans.iter().map(|row| row.kind).collect();
     assert_eq!(orphans, [OrphanKind::GrantMailbox]);
+    let reasons: Vec<&str> = inventory
+        .warnings
+        .iter()
+        .map(|note| note.reason.as_str())
+        .collect();
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.contains("those of two mailboxes")),
+        "{reasons:?}"
+    );
+    let stale = texts(&[
+        (
+            "mailboxes.csv",
+            "ExchangeGuid,PrimarySmtpAddress,DisplayName\n\
+             d5a0bd9b-4e95-49b5-9736-000000000001,a@x.example,Same\n",
+        ),
+        (
+            "statistics.csv",
+            "MailboxGuid,PrimarySmtpAddress,ItemCount\n\
+             d5a0bd9b-4e95-49b5-9736-0000000000aa,a@x.example,7\n",
+        ),
+    ]);
+    assert_eq!(
+        stale.items().get(),
+        0,
+        "an earlier mailbox of the address is another mailbox"
+    );
+    assert_eq!(stale.orphans[0].kind, OrphanKind::Statistics);
 }
 
 /// A reader that makes its bytes up: `pattern`, again and again.

@@ -1,5 +1,7 @@
 //! The columns that are read, and what a file is by its header.
 
+use std::collections::BTreeMap;
+
 use super::records::FileKind;
 
 macro_rules! columns {
@@ -12,9 +14,12 @@ macro_rules! columns {
             /// All of them with their headers, squeezed.
             pub(super) const ALL: &[(Self, &[&str])] = &[$((Self::$name, &[$($alias),+])),+];
 
-            /// The column of a squeezed header.
-            pub(super) fn of(header: &str) -> Option<Self> {
-                Self::ALL.iter().find(|(_, names)| names.contains(&header)).map(|(col, _)| *col)
+            /// The column of a squeezed header, and the place of the header among its names: the first name is the one meant.
+            pub(super) fn of(header: &str) -> Option<(Self, usize)> {
+                Self::ALL.iter().find_map(|(col, names)| {
+                    let rank = names.iter().position(|name| *name == header)?;
+                    Some((*col, rank))
+                })
             }
         }
     };
@@ -121,27 +126,38 @@ pub(super) const COLUMNS: usize = Col::ALL.len();
 #[derive(Clone, Debug)]
 pub(super) struct Header {
     names: Vec<String>,
-    fields: [Option<u16>; COLUMNS],
+    places: BTreeMap<String, usize>,
+    /// Field and rank of its name.
+    fields: [Option<(u16, usize)>; COLUMNS],
+    unread: Vec<usize>,
 }
 
 impl Default for Header {
     fn default() -> Self {
         Self {
             names: Vec::new(),
+            places: BTreeMap::new(),
             fields: [None; COLUMNS],
+            unread: Vec::new(),
         }
     }
 }
 
 impl Header {
-    /// Appends a column. The first of two with one name counts.
+    /// Appends a column. Of two for one fact the better name counts, of two with one name the first.
     pub(super) fn push(&mut self, name: &str) {
-        let at = u16::try_from(self.names.len()).ok();
-        if let Some(col) = Col::of(&squeeze(name)) {
+        let name = name.trim();
+        let at = self.names.len();
+        let mut unread = Some(at);
+        if let (Some((col, rank)), Ok(at)) = (Col::of(&squeeze(name)), u16::try_from(at)) {
             let field = &mut self.fields[col as usize];
-            *field = field.or(at);
+            if field.is_none_or(|(_, known)| rank < known) {
+                unread = field.replace((at, rank)).map(|(old, _)| usize::from(old));
+            }
         }
-        self.names.push(name.trim().to_owned());
+        self.unread.extend(unread);
+        self.places.entry(name.to_owned()).or_insert(at);
+        self.names.push(name.to_owned());
     }
 
     /// How many columns it has.
@@ -151,7 +167,7 @@ impl Header {
 
     /// The field of a column.
     pub(super) fn field(&self, col: Col) -> Option<usize> {
-        self.fields[col as usize].map(usize::from)
+        self.fields[col as usize].map(|(at, _)| usize::from(at))
     }
 
     /// True where the column is there.
@@ -161,8 +177,7 @@ impl Header {
 
     /// The field of a header as it is written.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        let name = name.trim();
-        self.names.iter().position(|known| known == name)
+        self.places.get(name.trim()).copied()
     }
 
     /// The header of a field, where it looks like one: a file without a header begins with data, and data is not printed.
@@ -174,14 +189,8 @@ impl Header {
     }
 
     /// The fields nobody asks for.
-    pub(super) fn unread(&self) -> impl Iterator<Item = usize> {
-        let read: Vec<usize> = self
-            .fields
-            .iter()
-            .flatten()
-            .map(|f| usize::from(*f))
-            .collect();
-        (0..self.names.len()).filter(move |field| !read.contains(field))
+    pub(super) fn unread(&self) -> &[usize] {
+        &self.unread
     }
 
     /// Fields whose header speaks of passwords.
@@ -293,6 +302,8 @@ const HARMLESS: &[&str] = &[
     "ispasswordexpired",
     "cannotchangepassword",
     "pwdlastset",
+    // Get-MobileDeviceStatistics prints asterisks unless asked for the real one; it is never read.
+    "recoverypassword",
 ];
 
 fn holds_secret(squeezed: &str) -> bool {
@@ -396,6 +407,19 @@ mod tests {
         assert_eq!(head.name(0), "DisplayName");
         assert_eq!(head.name(1), "column 2");
         assert_eq!(head.name(2), "column 3");
-        assert_eq!(head.unread().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(head.unread(), [1, 2]);
+    }
+
+    #[test]
+    fn of_two_columns_for_one_fact_the_better_name_counts() {
+        for text in [
+            "WindowsEmailAddress,Alias,PrimarySmtpAddress",
+            "PrimarySmtpAddress,Alias,WindowsEmailAddress",
+        ] {
+            let head = header(text);
+            let at = head.field(Col::Address).expect("there");
+            assert_eq!(head.name(at), "PrimarySmtpAddress");
+            assert_eq!(head.unread(), [2 - at]);
+        }
     }
 }

@@ -115,7 +115,7 @@ impl<'a> Join<'a> {
     ) -> Option<(MailboxNo, bool)> {
         let whose = match self.last {
             Some((known, whose)) if known == *owner => whose,
-            _ => self.names.owner(owner),
+            _ => self.whose(place, owner),
         };
         self.last = Some((*owner, whose));
         match whose {
@@ -145,6 +145,36 @@ impl<'a> Join<'a> {
                 None
             }
         }
+    }
+
+    /// Whose row it is, where its GUID and its address do not speak of two mailboxes.
+    fn whose(&mut self, place: Place, owner: &Owner) -> Whose {
+        let whose = self.names.owner(owner);
+        let Whose::Mailbox { no, .. } = whose else {
+            return whose;
+        };
+        let Some(guid) = owner.guid else { return whose };
+        let record = self.out.mailbox(no);
+        let own = record.is_some_and(|record| {
+            let guids = [
+                record.exchange_guid,
+                record.directory_guid,
+                record.archive_guid,
+            ];
+            guids.contains(&Some(guid)) || record.exchange_guid.is_none()
+        });
+        let again = "export all files again on one day";
+        if !own {
+            let reason = "the GUID in this row is not that of the mailbox with its address; the row is not used";
+            self.warn(place, reason, again);
+            return Whose::Nobody;
+        }
+        let by_address = owner.address.map(|key| self.names.resolve(key).party);
+        if matches!(by_address, Some(Party::Mailbox(other)) if other != no) {
+            let reason = "GUID and address in this row are those of two mailboxes; the GUID counts";
+            self.warn(place, reason, again);
+        }
+        whose
     }
 
     fn record(&mut self, no: MailboxNo) -> Option<&mut MailboxRecord> {

@@ -353,8 +353,8 @@ impl Page<'_> {
             FileKind::Unknown => {}
         }
         for field in header.unread() {
-            if text::is_type_name(record.text(field)) {
-                lost(&mut draft.notes, &row, field, Weight::Warning);
+            if text::is_type_name(record.text(*field)) {
+                lost(&mut draft.notes, &row, *field, Weight::Warning);
             }
         }
         self.header = header;
@@ -363,7 +363,12 @@ impl Page<'_> {
     /// Says what is to be said about the file as a whole.
     fn close(&mut self, decoder: &Decoder<'_>) {
         let rows = Count::new(self.rows);
-        let ignored: Vec<String> = self.header.unread().map(|f| self.header.name(f)).collect();
+        let ignored: Vec<String> = self
+            .header
+            .unread()
+            .iter()
+            .map(|f| self.header.name(*f))
+            .collect();
         let encoding = decoder.encoding();
         if let Some(note) = self.note() {
             note.encoding = encoding.name();
