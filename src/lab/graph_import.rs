@@ -1,8 +1,6 @@
 //! Import sessions, and the import itself on its pre-authenticated URL (reference/graph.md 1.6).
 
 use axum::http::Method;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
@@ -100,7 +98,9 @@ fn order(body: &[u8]) -> Result<(ImportRequest, Vec<u8>), &'static str> {
         return Err("FolderId is empty");
     }
     let data = std::mem::take(&mut request.data);
-    let stream = STANDARD.decode(data).map_err(|_| "Data is not base64")?;
+    let stream = base64_simd::STANDARD
+        .decode_to_vec(data)
+        .map_err(|_| "Data is not base64")?;
     if stream.is_empty() {
         return Err("Data is empty");
     }

@@ -1,7 +1,6 @@
 //! Import sessions and the import body, which is never built whole in memory (reference/graph.md 1.6).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::base::id::TargetFolderId;
@@ -66,18 +65,18 @@ impl Encoder {
     /// The letters of `piece` and what was left of earlier ones.
     pub fn push(&mut self, piece: &[u8]) -> String {
         if self.carry.is_empty() && piece.len().is_multiple_of(3) {
-            return STANDARD.encode(piece);
+            return STANDARD.encode_to_string(piece);
         }
         self.carry.extend_from_slice(piece);
         let rest = self.carry.split_off(self.carry.len() / 3 * 3);
-        let letters = STANDARD.encode(&self.carry);
+        let letters = STANDARD.encode_to_string(&self.carry);
         self.carry = rest;
         letters
     }
 
     /// The letters of the last one or two bytes, with padding.
     pub fn finish(self) -> String {
-        STANDARD.encode(&self.carry)
+        STANDARD.encode_to_string(&self.carry)
     }
 }
 
@@ -178,7 +177,7 @@ mod tests {
             let request: ImportRequest = serde_json::from_slice(&body).unwrap();
             prop_assert_eq!(request.folder_id, folder);
             prop_assert_eq!(request.mode, "create");
-            prop_assert_eq!(STANDARD.decode(request.data).unwrap(), stream);
+            prop_assert_eq!(STANDARD.decode_to_vec(request.data).unwrap(), stream);
         }
     }
 }
