@@ -236,11 +236,11 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
 
-    /// Work in DIR and keep it (default: a temporary directory that is removed)
+    /// Work in DIR and keep it (default: a temporary directory, of which only the report is kept)
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 
-    /// Keep the directory with its report
+    /// Keep the whole directory: lab, plan, state
     #[arg(long)]
     pub keep: bool,
 

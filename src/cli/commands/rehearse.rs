@@ -84,9 +84,19 @@ impl Room {
         Ok(Self { dir, keep })
     }
 
+    /// Where the reports are once the rehearsal is over: a temporary room is removed, its reports are not.
+    fn reports(&self) -> PathBuf {
+        if self.keep {
+            self.dir.join("state").join("reports")
+        } else {
+            self.dir.with_extension("report")
+        }
+    }
+
     fn close(&self) {
         if !self.keep {
             // What is left of a temporary directory troubles nobody.
+            let _ = std::fs::rename(self.dir.join("state").join("reports"), self.reports());
             let _ = std::fs::remove_dir_all(&self.dir);
         }
     }
@@ -235,11 +245,10 @@ impl Journey {
         let exit = self.exit(oracle);
         let mut closing = self.ended.closing.clone();
         closing.exit = exit.code();
-        closing.next = if room.keep {
-            format!("open {}", self.written.html.display())
-        } else {
-            "mailferry plan --help    (or rehearse again with --keep to read the report)".to_owned()
-        };
+        let html = room
+            .reports()
+            .join(self.written.html.file_name().unwrap_or_default());
+        closing.next = format!("open {}", html.display());
         if ui.json {
             let mut document = summary::to_json(&self.ended.balance, &closing);
             document["event"] = json!("rehearsal");
@@ -250,11 +259,7 @@ impl Journey {
                 "extra": oracle.extra.get(),
                 "stats": oracle.stats,
             });
-            document["report"] = if room.keep {
-                json!(self.written.html.display().to_string())
-            } else {
-                Value::Null
-            };
+            document["report"] = json!(html.display().to_string());
             ui.data(&document.to_string());
             return exit;
         }
