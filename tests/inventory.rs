@@ -543,6 +543,68 @@ fn a_guid_counts_before_an_address_and_a_stranger_is_never_taken_for_a_namesake(
     assert_eq!(stale.orphans[0].kind, OrphanKind::Statistics);
 }
 
+#[test]
+fn a_list_alone_is_an_inventory_and_what_stands_beside_it_joins() {
+    let list = "source,target,ItemCount,TotalItemSize\n\
+        a@x.example,a@y.example,109,\"1.454 MB (1,524,428 bytes)\"\n\
+        b@x.example,b@y.example,7,\"1 KB (1,024 bytes)\"\n";
+    let inventory = texts(&[
+        (
+            "grants.csv",
+            "PrimarySmtpAddress,User,AccessRights,IsInherited,Deny\na@x.example,b@x.example,FullAccess,False,False\n",
+        ),
+        ("list.csv", list),
+    ]);
+    assert_eq!(
+        (&inventory.refused, &inventory.warnings),
+        (&vec![], &vec![])
+    );
+    assert_eq!(
+        (inventory.items().get(), inventory.bytes().get()),
+        (116, 1_525_452)
+    );
+    assert_eq!(inventory.grants[0].trustee, Party::Mailbox(MailboxNo(1)));
+    let target = inventory.mailboxes[0].target.as_ref().unwrap();
+    assert_eq!(target.value.reveal(), "a@y.example");
+    // Beside an inventory, a list chooses.
+    let inventory = texts(&[
+        ("list.csv", "EmailAddress\nb@x.example\nc@x.example\n"),
+        (
+            "mailboxes.csv",
+            "PrimarySmtpAddress,DisplayName\na@x.example,A\nb@x.example,B\n",
+        ),
+    ]);
+    let listed: Vec<bool> = inventory
+        .mailboxes
+        .iter()
+        .map(|m| m.listed.is_some())
+        .collect();
+    assert_eq!(listed, [false, true]);
+    assert_eq!(inventory.orphans[0].kind, OrphanKind::Listed);
+}
+
+proptest::proptest! {
+    /// Any bytes, as CSV and as CLIXML: answered, and the same in whatever order of files.
+    #[test]
+    fn any_bytes_are_answered(
+        head in "(ExchangeGuid,PrimarySmtpAddress,DisplayName,EmailAddresses,TotalItemSize|MailboxGuid,ItemCount,TotalItemSize,LastLogonTime|Identity,User,AccessRights|<Objs><Obj RefId=\"1\"><MS>|EmailAddress|)\n",
+        body in "([a-c@.x,;\"\n]|System\\.Object\\[\\]|a@x\\.example|\\{a, b|S-1-5-21-1|<S N=\"User\">|</S>|\\PC){0,60}",
+        tail in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..20),
+    ) {
+        let bytes = [head.as_bytes(), body.as_bytes(), &tail].concat();
+        let mut reader = Reader::new();
+        for name in ["a", "b"] {
+            reader.read(name, &mut bytes.as_slice()).expect("memory is readable");
+        }
+        let inventory = reader.finish();
+        proptest::prop_assert_eq!(inventory.files.len(), 2);
+        for note in inventory.refused.iter().chain(&inventory.warnings) {
+            proptest::prop_assert!(note.place.line >= 1 && note.column >= 1);
+            proptest::prop_assert!(!note.reason.contains("a@x"), "{}", note.reason);
+        }
+    }
+}
+
 /// A reader that makes its bytes up: `pattern`, again and again.
 struct Endless<'a> {
     pattern: &'a [u8],

@@ -168,14 +168,40 @@ fn inventory(world: &World) -> String {
         let size: Bytes = rows.iter().map(|row| row.size).sum();
         let _ = writeln!(
             out,
-            "{},{},{},\"{size} ({} bytes)\"",
+            "{},{},{},\"{}\"",
             source.reveal(),
             target.reveal(),
             items.get(),
-            Count::new(size.get())
+            as_exchange_prints(size)
         );
     }
     out
+}
+
+/// A size as Exchange prints it: four digits in binary units, then the exact bytes (reference/inventory.md section 3).
+fn as_exchange_prints(size: Bytes) -> String {
+    let mut unit: u64 = 1;
+    let mut name = "B";
+    for next in ["KB", "MB", "GB", "TB"] {
+        if size.get() / unit < 1024 {
+            break;
+        }
+        (unit, name) = (unit * 1024, next);
+    }
+    let scale: u128 = match size.get() / unit {
+        0..10 => 1000,
+        10..100 => 100,
+        100..1000 => 10,
+        _ => 1,
+    };
+    let unit = u128::from(unit);
+    let rounded = (u128::from(size.get()) * scale + unit / 2) / unit;
+    let (whole, rest) = (rounded / scale, 1000 / scale * (rounded % scale));
+    let rest = format!("{rest:03}");
+    let rest = rest.trim_end_matches('0');
+    let dot = if rest.is_empty() { "" } else { "." };
+    let exact = Count::new(size.get());
+    format!("{whole}{dot}{rest} {name} ({exact} bytes)")
 }
 
 /// Writes everything, lab.json last and in one move.
@@ -208,4 +234,25 @@ async fn owner_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = options.open(path).await?;
     file.write_all(bytes).await?;
     file.sync_all().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::inventory::parse_size;
+
+    #[test]
+    fn sizes_print_as_exchange_does_and_read_back_exactly() {
+        for (bytes, want) in [
+            (0, "0 B (0 bytes)"),
+            (262_144, "256 KB (262,144 bytes)"),
+            (236_732_045, "225.8 MB (236,732,045 bytes)"),
+            (1_325_400_064, "1.234 GB (1,325,400,064 bytes)"),
+            (53_150_220_288, "49.5 GB (53,150,220,288 bytes)"),
+        ] {
+            assert_eq!(as_exchange_prints(Bytes::new(bytes)), want);
+            let size = parse_size(want).expect("a size");
+            assert!(!size.disagrees, "{want}");
+        }
+    }
 }

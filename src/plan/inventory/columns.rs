@@ -204,7 +204,10 @@ impl Header {
     pub(super) fn kind(&self) -> FileKind {
         let has = |col| self.has(col);
         let any = |cols: &[Col]| cols.iter().any(|col| self.has(*col));
-        if any(&[
+        // Nothing of Exchange has both; a list may carry sizes beside its pairs.
+        if has(Col::Source) && has(Col::Target) {
+            FileKind::MailboxList
+        } else if any(&[
             Col::ForwardTo,
             Col::RedirectTo,
             Col::ForwardAsAttachment,
@@ -343,6 +346,10 @@ mod tests {
                 FileKind::MailboxList,
             ),
             ("source,target", FileKind::MailboxList),
+            (
+                "source,target,ItemCount,TotalItemSize",
+                FileKind::MailboxList,
+            ),
             (
                 "DisplayName,ItemCount,TotalItemSize,MailboxGuid",
                 FileKind::Statistics,

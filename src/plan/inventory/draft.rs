@@ -152,6 +152,8 @@ pub(super) struct DraftListed {
     pub(super) place: Place,
     pub(super) source: MailboxId,
     pub(super) target: Option<MailboxId>,
+    /// What the list says of the mailbox's size.
+    pub(super) size: Option<StoreSize>,
 }
 
 /// A member before it is resolved.

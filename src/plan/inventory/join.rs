@@ -1,6 +1,5 @@
 //! Rows to records: every row finds its mailbox by GUID, then by address, then by another name, or becomes an orphan.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::date_text::{DateOrder, RawWhen};
@@ -14,6 +13,7 @@ use super::remedy;
 /// Joins everything that was read.
 pub(super) fn join(mut draft: Draft) -> Inventory {
     draft.drop_rejected();
+    draft.check_lists();
     draft.merge_mailboxes();
     draft.merge_groups();
     let index = Index::new(&draft.mailboxes, &draft.groups, &draft.contacts);
@@ -336,60 +336,22 @@ impl<'a> Join<'a> {
             .sort_by_key(|device| (device.mailbox, device.place));
     }
 
-    /// Lists choose mailboxes and say where they go. Without an inventory beside them they are all there is.
+    /// Lists choose mailboxes and say where they go.
     fn listed(&mut self, draft: &mut Draft) {
-        let alone = self.out.mailboxes.is_empty();
-        let (mut seen, mut taken) = (BTreeSet::new(), BTreeSet::new());
         for row in std::mem::take(&mut draft.listed) {
             let place = row.place;
-            if !seen.insert(row.source.reveal().to_lowercase()) {
-                let spot = Spot { place, column: 1 };
-                self.notes.row(
-                    Weight::Refused,
-                    spot,
-                    "the mailbox stands in a list already",
-                    "delete the row: a mailbox goes to one place, once",
-                );
+            let Party::Mailbox(no) = self.names.address(&row.source) else {
+                let key = Private::new(row.source.reveal());
+                self.orphan(place, OrphanKind::Listed, key);
                 continue;
-            }
-            if let Some(target) = &row.target
-                && !taken.insert(target.reveal().to_lowercase())
-            {
-                let spot = Spot { place, column: 1 };
-                self.notes.row(
-                    Weight::Refused,
-                    spot,
-                    "another row goes to the same target mailbox",
-                    "correct one of the two rows: two mailboxes into one cannot be told apart later",
-                );
+            };
+            let Some(record) = self.record(no) else {
                 continue;
-            }
-            let target = row.target.map(|value| Stated { value, place });
-            if alone {
-                self.out.mailboxes.push(MailboxRecord {
-                    place,
-                    listed_only: true,
-                    listed: Some(place),
-                    address: Some(row.source),
-                    target,
-                    ..MailboxRecord::default()
-                });
-                continue;
-            }
-            match self.names.address(&row.source) {
-                Party::Mailbox(no) => {
-                    if let Some(record) = self.record(no) {
-                        record.listed = Some(place);
-                        record.target = target;
-                    }
-                }
-                _ => self.orphan(place, OrphanKind::Listed, Private::new(row.source.reveal())),
-            }
-        }
-        if alone {
-            self.out
-                .mailboxes
-                .sort_by_cached_key(|m| m.address.as_ref().map(|a| a.reveal().to_lowercase()));
+            };
+            record.listed = Some(place);
+            record.target = row.target.map(|value| Stated { value, place });
+            let size = row.size.map(|value| Stated { value, place });
+            record.primary = record.primary.or(size);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One record per mailbox and per group, however many files describe it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, DraftMailbox};
 use super::model::{Guid, Place, Private};
@@ -67,6 +67,44 @@ fn spot(place: Place) -> Spot {
 }
 
 impl Draft {
+    /// Refuses rows of lists that send one mailbox to two places, or two to one. Without an inventory beside them the lists are all there is,
+    /// and their rows become the mailboxes.
+    pub(super) fn check_lists(&mut self) {
+        let (mut sources, mut targets) = (BTreeSet::new(), BTreeSet::new());
+        let notes = &mut self.notes;
+        self.listed.retain(|row| {
+            let (reason, remedy) = if !sources.insert(row.source.reveal().to_lowercase()) {
+                (
+                    "the mailbox stands in a list already",
+                    "delete the row: a mailbox goes to one place, once",
+                )
+            } else if let Some(target) = &row.target
+                && !targets.insert(target.reveal().to_lowercase())
+            {
+                (
+                    "another row goes to the same target mailbox",
+                    "correct one of the two rows: two mailboxes into one cannot be told apart later",
+                )
+            } else {
+                return true;
+            };
+            notes.row(Weight::Refused, spot(row.place), reason, remedy);
+            false
+        });
+        if self.mailboxes.is_empty() {
+            let people = self.listed.iter().map(|row| DraftMailbox {
+                record: MailboxRecord {
+                    place: row.place,
+                    listed_only: true,
+                    address: Some(row.source.clone()),
+                    ..MailboxRecord::default()
+                },
+                ..DraftMailbox::default()
+            });
+            self.mailboxes = people.collect();
+        }
+    }
+
     /// Makes one record of all rows of a mailbox and sorts the records.
     pub(super) fn merge_mailboxes(&mut self) {
         let mut out: Vec<DraftMailbox> = Vec::with_capacity(self.mailboxes.len());

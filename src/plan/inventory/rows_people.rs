@@ -5,7 +5,7 @@ use super::draft::DraftGrant;
 use super::draft::{
     Draft, DraftForward, DraftListed, DraftMailbox, DraftMember, DraftRight, Owner, Somebody,
 };
-use super::model::{Hold, Private, Proxy, Quotas, RecipientKind};
+use super::model::{Hold, Private, Proxy, Quotas, RecipientKind, StoreSize};
 use super::notes::Weight;
 use super::page::{Row, lost};
 use super::records::{Group, MailboxRecord};
@@ -332,10 +332,19 @@ impl Draft {
         if row.bare(Col::Target).is_some() && target.is_none() {
             return;
         }
+        let size = StoreSize {
+            items: self.count(row, Col::ItemCount),
+            associated: self.count(row, Col::AssociatedCount),
+            bytes: self.size(row, Col::TotalSize),
+            dumpster_items: self.count(row, Col::DeletedCount),
+            dumpster_bytes: self.size(row, Col::DeletedSize),
+            ..StoreSize::default()
+        };
         self.listed.push(DraftListed {
             place: row.place(),
             source,
             target,
+            size: (size != StoreSize::default()).then_some(size),
         });
     }
 }
