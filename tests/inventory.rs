@@ -583,6 +583,73 @@ fn a_list_alone_is_an_inventory_and_what_stands_beside_it_joins() {
     assert_eq!(inventory.orphans[0].kind, OrphanKind::Listed);
 }
 
+fn command(files: &[PathBuf], flags: &[&str]) -> (i32, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mailferry"))
+        .arg("inventory")
+        .args(flags)
+        .args(files)
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+#[test]
+fn the_command_keeps_the_contract_and_its_exit_codes() {
+    let (code, text) = command(&files("plans/clinic"), &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(json["schema"], "mailferry.inventory/1");
+    for (field, want) in [
+        ("mailboxes", 12_u64),
+        ("items", 621_945),
+        ("bytes", 115_211_331_593),
+        ("servers", 1),
+        ("grants", 31),
+        ("orphans", 1),
+    ] {
+        assert_eq!(json[field], want, "{field}");
+    }
+    let file = &json["files"][0];
+    assert!(
+        file["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("folder-permissions.csv")
+    );
+    assert_eq!(file["encoding"], "UTF-8 with BOM");
+    assert_eq!(
+        (&file["delimiter"], &file["rows"]),
+        (&",".into(), &17.into())
+    );
+    assert_eq!(file["kind"], "folder-permissions");
+    let list = root().join("plans/awkward/broken-list.csv");
+    let (code, text) = command(std::slice::from_ref(&list), &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 3);
+    let refused = &json["refused"][0];
+    assert!(
+        refused["file"]
+            .as_str()
+            .unwrap()
+            .ends_with("broken-list.csv")
+    );
+    assert_eq!(
+        (&refused["line"], &refused["column"]),
+        (&3.into(), &1.into())
+    );
+    assert!(!refused["remedy"].as_str().unwrap().is_empty());
+    let (code, text) = command(&[list], &[]);
+    assert_eq!(code, 3);
+    assert!(
+        text.contains("broken-list.csv:3:1: source: the address has no @"),
+        "{text}"
+    );
+    assert_eq!(command(&[root().join("plans/nothing.csv")], &[]).0, 3);
+    assert_eq!(command(&[], &[]).0, 2);
+}
+
 proptest::proptest! {
     /// Any bytes, as CSV and as CLIXML: answered, and the same in whatever order of files.
     #[test]
