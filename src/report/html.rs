@@ -139,40 +139,39 @@ fn verification(out: &mut Page, report: &Report<'_>) {
     ));
 }
 
-fn numbers(totals: &Totals) -> Vec<String> {
+fn numbers(totals: &Totals, shown: &[Bucket]) -> Vec<String> {
     let mut cells = vec![totals.source.to_string()];
-    cells.extend(
-        words::BUCKETS
-            .into_iter()
-            .map(|bucket| totals.of(bucket).to_string()),
-    );
+    cells.extend(shown.iter().map(|bucket| totals.of(*bucket).to_string()));
     cells.push(totals.unexplained().to_string());
     cells
 }
 
-fn headers(first: &'static str) -> Vec<&'static str> {
+fn headers(first: &'static str, shown: &[Bucket]) -> Vec<&'static str> {
     let mut headers = vec![first, "source"];
-    headers.extend(words::BUCKETS.map(words::bucket));
+    headers.extend(shown.iter().map(|bucket| words::bucket(*bucket)));
     headers.push("difference");
     headers
 }
 
 fn overview(out: &mut Page, report: &Report<'_>, totals: &Totals) {
     out.line("<h2>Balance</h2>");
-    out.line("<p>Every source item is in exactly one column; source minus all columns is the difference, which must be 0.</p>");
-    out.open("", &headers("mailbox"));
+    out.line(
+        "<p>Every source item is in exactly one column; source minus all columns is the difference, which must be 0. Columns nobody is in are \
+         left out.</p>",
+    );
+    let shown = words::shown(totals);
+    out.open("", &headers("mailbox", &shown));
     for mailbox in &report.balance.mailboxes {
         let mut cells = vec![mailbox.source.reveal().to_owned()];
-        cells.extend(numbers(&mailbox.totals()));
+        cells.extend(numbers(&mailbox.totals(), &shown));
         out.row("", &cells);
     }
     let mut cells = vec!["all".to_owned()];
-    cells.extend(numbers(totals));
+    cells.extend(numbers(totals, &shown));
     out.row("sum", &cells);
     out.close();
     out.line(&format!(
-        "<p>{} of {} listed bytes arrived as {} of item streams. {} in folders that stay by rule were not carried.</p>",
-        totals.of(Bucket::Confirmed),
+        "<p>The source lists {} for these items; {} of item streams arrived. {} items in folders that stay by rule were not carried.</p>",
         totals.bytes,
         totals.carried,
         totals.left_out
@@ -196,7 +195,8 @@ fn one_mailbox(out: &mut Page, mailbox: &MailboxBalance) {
         escape(target),
         escape(&phase)
     ));
-    out.open("", &headers("folder"));
+    let shown = words::shown(&mailbox.totals());
+    out.open("", &headers("folder", &shown));
     for folder in mailbox.folders.iter().filter(|f| f.left_out.is_none()) {
         let totals = Totals {
             source: folder.source,
@@ -204,11 +204,11 @@ fn one_mailbox(out: &mut Page, mailbox: &MailboxBalance) {
             ..Totals::default()
         };
         let mut cells = vec![path(folder)];
-        cells.extend(numbers(&totals));
+        cells.extend(numbers(&totals, &shown));
         out.row("", &cells);
     }
     let mut cells = vec!["all".to_owned()];
-    cells.extend(numbers(&mailbox.totals()));
+    cells.extend(numbers(&mailbox.totals(), &shown));
     out.row("sum", &cells);
     out.close();
     left_out(out, mailbox);

@@ -171,10 +171,7 @@ fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
 /// One line per mailbox, and a line of sums. Columns nobody is in are left out, except confirmed.
 pub fn mailbox_table(balance: &Balance) -> String {
     let all = balance.totals();
-    let shown: Vec<Bucket> = words::BUCKETS
-        .into_iter()
-        .filter(|bucket| *bucket == Bucket::Confirmed || all.of(*bucket) > Count::ZERO)
-        .collect();
+    let shown = words::shown(&all);
     let row = |name: String, phase: &str, totals: &Totals| {
         let mut cells = vec![name, phase.to_owned(), totals.source.to_string()];
         cells.extend(shown.iter().map(|bucket| totals.of(*bucket).to_string()));

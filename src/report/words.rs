@@ -2,6 +2,8 @@
 
 use crate::base::fact::{Bucket, JobPhase};
 use crate::base::outcome::{HaltCause, Scope};
+use crate::base::quantity::Count;
+use crate::evidence::balance::Totals;
 
 /// Every bucket, in the order reports show them.
 pub const BUCKETS: [Bucket; 8] = [
@@ -14,6 +16,14 @@ pub const BUCKETS: [Bucket; 8] = [
     Bucket::Remaining,
     Bucket::ChangedSince,
 ];
+
+/// The columns worth showing: those somebody is in, and confirmed always.
+pub fn shown(totals: &Totals) -> Vec<Bucket> {
+    BUCKETS
+        .into_iter()
+        .filter(|bucket| *bucket == Bucket::Confirmed || totals.of(*bucket) > Count::ZERO)
+        .collect()
+}
 
 /// The name of a bucket in a table.
 pub const fn bucket(bucket: Bucket) -> &'static str {
