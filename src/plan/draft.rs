@@ -122,12 +122,7 @@ impl Draft {
         let days: Vec<Option<Date>> = estate.movers.iter().map(|mover| mover.not_before).collect();
         let packed = pack(together, &demands, &days, &bounds);
         let start = wishes.start.unwrap_or(date(2001, 1, 1));
-        let at_most = (packed.len() * 4 + 64).min(limits::NIGHTS_MAX);
-        let mut calendar = nights(&schedule, start, &wishes.blackout, at_most);
-        // A wave may wait for a day far ahead.
-        if packed.iter().any(|pack| pack.not_before.is_some()) {
-            calendar = nights(&schedule, start, &wishes.blackout, limits::NIGHTS_MAX);
-        }
+        let mut calendar = nights(&schedule, start, &wishes.blackout, limits::NIGHTS_MAX);
         let placed = Board::new(&calendar, &works, bounds.lanes, paces.slow).place(&packed);
         let last = placed.iter().filter_map(|placed| placed.night).max();
         calendar.truncate(last.map_or(0, |last| last + 1));

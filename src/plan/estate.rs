@@ -10,9 +10,13 @@ use crate::base::quantity::{Bytes, Count};
 use crate::plan::address::fault_of_address;
 use crate::plan::forecast::Load;
 use crate::plan::inventory::{
-    FolderRights, GrantKind, GroupNo, Inventory, MailboxNo, MailboxRecord, Party, RecipientKind,
+    FileKind, FolderRights, GrantKind, GroupNo, Inventory, MailboxNo, MailboxRecord, Party,
+    RecipientKind,
 };
 use crate::plan::wishes::Wishes;
+
+/// The rule for mailboxes that a given list does not name.
+const UNLISTED: &str = "not in the mailbox list";
 
 /// What a mailbox is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,13 +114,22 @@ impl Estate {
         let mut out = Self::default();
         let mut targets: BTreeMap<String, u32> = BTreeMap::new();
         for record in &inventory.mailboxes {
-            if let Some(target) = target_of(record) {
+            // What a system or a list keeps at home takes nobody's place.
+            if let Some(target) = target_of(record)
+                && record.kind.as_ref().and_then(rule_of_kind).is_none()
+            {
                 *targets.entry(target.reveal().to_lowercase()).or_default() += 1;
             }
         }
+        let chosen = inventory
+            .files
+            .iter()
+            .any(|file| file.kind == FileKind::MailboxList);
         for (no, record) in (0..).zip(&inventory.mailboxes) {
             let no = MailboxNo(no);
-            match sort(record, wishes, &targets) {
+            let unlisted = chosen && record.listed.is_none();
+            let sorted = sort(record, wishes, &targets);
+            match sorted.and_then(|pair| if unlisted { Err(UNLISTED) } else { Ok(pair) }) {
                 Err(rule) => out.excluded.push(Excluded { record: no, rule }),
                 Ok((source, target)) => {
                     let place = u32::try_from(out.movers.len()).unwrap_or(u32::MAX);
@@ -376,7 +389,7 @@ impl Expansion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::inventory::{Grant, Group, Place, Stated};
+    use crate::plan::inventory::{FileNote, Grant, Group, Place, Stated};
 
     fn mailbox(address: &str, kind: RecipientKind) -> MailboxRecord {
         MailboxRecord {
@@ -436,6 +449,32 @@ mod tests {
                 (7, "in the cloud already"),
             ]
         );
+    }
+
+    #[test]
+    fn a_list_beside_an_inventory_chooses_what_moves() {
+        let mut inventory = Inventory {
+            mailboxes: vec![
+                mailbox("a@x.example", RecipientKind::UserMailbox),
+                mailbox("b@x.example", RecipientKind::UserMailbox),
+            ],
+            ..Inventory::default()
+        };
+        inventory.mailboxes[1].listed = Some(Place::default());
+        assert_eq!(Estate::new(&inventory, &Wishes::default()).movers.len(), 2);
+        inventory.files = vec![FileNote {
+            path: "list.csv".into(),
+            encoding: "UTF-8",
+            delimiter: Some(','),
+            rows: Count::new(1),
+            kind: FileKind::MailboxList,
+            provenance: None,
+            ignored: Vec::new(),
+            passed_over: Vec::new(),
+        }];
+        let estate = Estate::new(&inventory, &Wishes::default());
+        assert_eq!(estate.movers.len(), 1);
+        assert_eq!(estate.excluded[0].rule, UNLISTED);
     }
 
     #[test]
