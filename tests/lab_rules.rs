@@ -276,8 +276,16 @@ async fn the_papers_are_complete_private_and_make_a_plan_that_reads_back() {
     assert_eq!(fields, want);
     let plan = mailferry::plan::document::Plan::parse(&read("plan.toml")).unwrap();
     assert_eq!(plan.jobs().len(), 1);
-    let pairs = mailferry::plan::pairs::parse(read("inventory.csv").as_bytes()).unwrap();
-    assert_eq!(pairs.pairs.len(), 1);
+    let mut reader = mailferry::plan::inventory::Reader::new();
+    reader
+        .read("inventory.csv", &mut read("inventory.csv").as_bytes())
+        .unwrap();
+    let inventory = reader.finish();
+    assert_eq!(inventory.mailboxes.len(), 1);
+    assert_eq!(
+        (&inventory.refused, &inventory.warnings),
+        (&vec![], &vec![])
+    );
     assert!(read("secrets.env").contains(info["client_secret"].as_str().unwrap()));
     #[cfg(unix)]
     {

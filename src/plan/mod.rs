@@ -16,7 +16,6 @@ mod lint_address;
 mod lint_content;
 mod lint_rights;
 pub mod nights;
-pub mod pairs;
 pub mod problem;
 mod read;
 mod read_bounds;
