@@ -283,7 +283,7 @@ fn a_state_of_another_plan_or_of_a_running_one_is_left_alone() {
 }
 
 #[test]
-fn a_rehearsal_moves_everything_once_and_leaves_nothing_behind() {
+fn a_rehearsal_moves_everything_once_and_leaves_only_its_report() {
     let room = Room::new();
     let args = [
         "rehearse",
@@ -314,7 +314,14 @@ fn a_rehearsal_moves_everything_once_and_leaves_nothing_behind() {
     assert_eq!(told["lab"]["extra"], 0);
     assert_eq!(told["lab"]["stats"]["source_writes"], 0);
     assert_eq!(told["lab"]["stats"]["invitations"], 0);
-    assert_eq!(std::fs::read_dir(room.dir.path()).unwrap().count(), 0);
+    let left: Vec<_> = std::fs::read_dir(room.dir.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let report = std::path::Path::new(told["report"].as_str().unwrap());
+    assert!(
+        std::fs::read_to_string(report)
+            .unwrap()
+            .contains("24 of 24 source items")
+    );
 }
 
 #[test]
