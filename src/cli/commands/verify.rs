@@ -60,6 +60,7 @@ pub fn run(args: &VerifyArgs, common: &Common, ui: Ui) -> Result<Exit, CommandEr
 /// What verification found out.
 #[derive(Debug)]
 pub struct Verified {
+    plan: std::path::PathBuf,
     level: VerifyLevel,
     mailboxes: Vec<(JobSpec, Outcome)>,
     /// The exit code.
@@ -122,6 +123,7 @@ pub async fn verify(
         .collect::<Result<Vec<_>, CommandError>>()?;
     let exit = judge(&mailboxes);
     let verified = Verified {
+        plan: open.path.clone(),
         level,
         mailboxes,
         exit,
@@ -324,11 +326,16 @@ impl Verified {
             &rows,
         ));
         out.push_str(&self.findings());
+        let plan = self.plan.display();
         let next = match self.exit {
-            Exit::Done => "mailferry report PLAN",
-            Exit::Stopped => "mailferry run PLAN, then verify again",
-            Exit::Decision => "mailferry report PLAN    (lists every open item with its reason)",
-            _ => "look at each finding above; a run does not repair what it did not make",
+            Exit::Done => format!("mailferry report {plan}"),
+            Exit::Stopped => format!("mailferry run {plan}, then verify again"),
+            Exit::Decision => {
+                format!("mailferry report {plan}    (lists every open item with its reason)")
+            }
+            _ => {
+                "look at each finding above; a run does not repair what it did not make".to_owned()
+            }
         };
         write!(out, "\nnext: {next}\n").expect("a string grows");
         out
