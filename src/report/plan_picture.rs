@@ -51,11 +51,16 @@ pub(super) fn night(draft: &Draft, at: usize, bars: &[Bar]) -> String {
     let step = (hours / 12).max(1);
     for hour in (0..=hours).step_by(usize::try_from(step).unwrap_or(1)) {
         let x = gutter + scale(hour * 3_600);
+        // The last label would hang over the edge.
+        let (at, anchor) = if x + 40 > WIDTH {
+            (x - 2, "end")
+        } else {
+            (x + 2, "start")
+        };
         let _ = writeln!(
             out,
-            "<path class=\"hour\" d=\"M{x} 0V{}\"/><text x=\"{}\" y=\"{}\">{hour} h</text>",
+            "<path class=\"hour\" d=\"M{x} 0V{}\"/><text x=\"{at}\" y=\"{}\" text-anchor=\"{anchor}\">{hour} h</text>",
             rows * row,
-            x + 2,
             height - 4
         );
     }
