@@ -84,8 +84,12 @@ pub const INTENT_GROUP: usize = 32;
 /// How long an answer waits for others before it is made durable: 20,000 answers one by one are 20,000 flushes, in groups some hundred.
 pub const ACK_GATHER: Span = Span::new(50);
 
-/// Groups of one mailbox that are exported at the same time: what EWS allows us per mailbox.
-pub const EXPORTS_AT_ONCE: usize = SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX as usize;
+/// Groups of one mailbox that are being made ready at the same time: as many as may be exported at once, and as many whose intents are being
+/// written. A crash then puts up to 6 x 32 items of a mailbox in doubt (these, one waiting, one being sent), which one look settles.
+pub const GROUPS_AHEAD: usize = 2 * SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX as usize;
+
+/// Answers of one mailbox waiting for the recorder.
+pub const NOTES_WAITING: usize = 4 * INTENT_GROUP;
 
 /// Mailboxes worked on at once, unless the plan says otherwise.
 pub const MAILBOXES_AT_ONCE: u32 = 20;

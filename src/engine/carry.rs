@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::base::limits::INTENT_GROUP;
+use crate::base::limits::NOTES_WAITING;
 use crate::engine::cx::Break;
 use crate::engine::fetch::fetch;
 use crate::engine::record::record;
@@ -10,11 +10,11 @@ use crate::engine::send::{Lane, send};
 
 /// Carries a folder once through. What came back as "not sent" or in doubt stays for the caller to see in the ledger.
 ///
-/// Queues: one group between fetch and send, so that the next export runs while the last group is sent; one group of notes.
+/// Queues: one group between fetch and send, besides those that fetch makes ready; `limits::NOTES_WAITING` notes.
 pub async fn carry(lane: Lane<'_>) -> Result<(), Break> {
     let cx = lane.ferry.cx;
     let (ready_in, ready_out) = mpsc::channel(1);
-    let (notes_in, notes_out) = mpsc::channel(INTENT_GROUP);
+    let (notes_in, notes_out) = mpsc::channel(NOTES_WAITING);
     let (fetched, sent, recorded) = tokio::join!(
         fetch(cx, lane.folder, ready_in),
         send(lane, ready_out, notes_in),

@@ -14,7 +14,7 @@ use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
 use crate::base::item::ItemKey;
 use crate::base::limits::{
-    EXPORTS_AT_ONCE, INTENT_GROUP, LEDGER_PAGE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS,
+    GROUPS_AHEAD, INTENT_GROUP, LEDGER_PAGE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS,
 };
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
 use crate::base::quantity::Bytes;
@@ -73,7 +73,7 @@ pub async fn fetch(
                 }
                 fetch_group(cx, folder, &group).await
             })
-            .buffered(EXPORTS_AT_ONCE);
+            .buffered(GROUPS_AHEAD);
         while let Some(group) = fetched.next().await {
             let group = group?;
             if !group.is_empty() && ready.send(group).await.is_err() {
