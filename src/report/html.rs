@@ -21,8 +21,8 @@ p{margin:.5rem 0}.dim{color:var(--dim);overflow-wrap:anywhere}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
-th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere;min-width:9rem}
-.words th,.words td{text-align:left;overflow-wrap:anywhere}
+th:first-child,td:first-child{text-align:left;overflow-wrap:break-word;min-width:6rem}
+.words th,.words td{text-align:left;overflow-wrap:break-word}
 th{color:var(--dim);font-weight:600}tr.sum td{font-weight:600}
 @media print{@page{size:A4;margin:15mm}body{max-width:none;padding:0;font-size:10pt;color:#000;background:#fff}.wide{overflow:visible}
 tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}}

@@ -27,7 +27,7 @@ p{margin:.5rem 0}.dim{color:var(--dim);overflow-wrap:anywhere}
 .verdict.open{border-color:var(--cut)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:break-word}
 th{color:var(--dim);font-weight:600}.n{text-align:right;white-space:nowrap}
 .error{color:var(--cut);font-weight:600}.meter{min-width:6rem}.meter div{background:var(--bar);height:.6rem;margin-top:.4rem}
 svg{display:block;width:100%;min-width:38rem;height:auto;font:12px system-ui,sans-serif}
