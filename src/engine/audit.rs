@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use crate::base::fact::{Bucket, FolderFate, FolderRow};
 use crate::base::id::{TargetFolderId, TargetItemId};
 use crate::base::item::{ItemKey, SourceHeader, TargetHeader};
-use crate::base::limits::{LEDGER_PAGE, SOURCE_FIND_PAGE};
+use crate::base::limits::SOURCE_FIND_PAGE;
 use crate::base::mailbox::FolderPath;
 use crate::base::quantity::Count;
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::engine::worker::resolve;
 use crate::evidence::grade::{Grade, Marks, grade};
-use crate::flow::copy::{CopyState, replay};
+use crate::flow::copy::CopyState;
 use crate::verify::compare::compare;
 
 /// What is compared.
@@ -157,22 +157,16 @@ async fn books(cx: &JobCx, row: &FolderRow) -> Result<Books, Break> {
     let mut books = Books::default();
     let mut after = None;
     loop {
-        let rows = cx
-            .run
-            .ports
-            .ledger
-            .copies(cx.job.job, row.no, after, LEDGER_PAGE)
-            .await?;
-        let Some(last) = rows.last() else {
+        let rows = cx.page(row.no, after).await?;
+        let Some((last, _)) = rows.last() else {
             return Ok(books);
         };
         after = Some(last.key);
-        for copy in &rows {
-            let Ok(state) = replay(copy) else { continue };
+        for (copy, state) in &rows {
             if let Some(bucket) = state.bucket() {
                 books.buckets.insert(copy.key, bucket);
             }
-            if let CopyState::Departed { placed } | CopyState::ChangedSince { placed } = &state {
+            if let CopyState::Departed { placed } | CopyState::ChangedSince { placed } = state {
                 books.stale.insert(placed.item.clone(), copy.key);
             }
         }

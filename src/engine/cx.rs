@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::dice::Dice;
 use crate::base::event::{Event, EventKind};
-use crate::base::fact::Fact;
-use crate::base::id::{RunId, TargetMailboxId};
+use crate::base::fact::{CopyRow, Fact};
+use crate::base::id::{FolderNo, RunId, TargetMailboxId};
+use crate::base::item::ItemKey;
+use crate::base::limits::LEDGER_PAGE;
 use crate::base::outcome::{HaltCause, LocalCause, Refusal, Setback, StopCause};
 use crate::base::quantity::{Span, Tick};
 use crate::base::spec::{JobSpec, RunSpec};
@@ -13,6 +15,7 @@ use crate::engine::control::{Control, Wish};
 use crate::engine::pacer::Pacer;
 use crate::engine::ports::Ports;
 use crate::engine::spool::Spool;
+use crate::flow::copy::{CopyState, replay};
 use crate::pace::backoff;
 use crate::port::ledger::{Lease, LedgerError};
 
@@ -121,6 +124,22 @@ impl JobCx {
         Ok(self.run.ports.ledger.append(&self.lease, facts).await?)
     }
 
+    /// The next page of a folder's rows after `after`, each with its state; empty at the end. A row whose facts contradict each other fails the
+    /// page: an item that cannot be judged must not look settled.
+    pub async fn page(
+        &self,
+        folder: FolderNo,
+        after: Option<ItemKey>,
+    ) -> Result<Vec<(CopyRow, CopyState)>, Break> {
+        replayed(
+            self.run
+                .ports
+                .ledger
+                .copies(self.job.job, folder, after, LEDGER_PAGE)
+                .await?,
+        )
+    }
+
     /// Waits, unless the run is winding up.
     pub async fn wait(&self, span: Span) -> Result<(), Break> {
         let until: Tick = self.run.ports.clock.tick() + span;
@@ -138,6 +157,15 @@ impl JobCx {
     }
 }
 
+/// Rows with their states.
+pub fn replayed(rows: Vec<CopyRow>) -> Result<Vec<(CopyRow, CopyState)>, Break> {
+    let state = |row: CopyRow| match replay(&row) {
+        Ok(state) => Ok((row, state)),
+        Err(error) => Err(Break::Ledger(LedgerError::Unusable(error.to_string()))),
+    };
+    rows.into_iter().map(state).collect()
+}
+
 /// A resolved target mailbox beside the job, for the drivers that write.
 #[derive(Clone, Copy, Debug)]
 pub struct Ferry<'a> {
@@ -145,4 +173,39 @@ pub struct Ferry<'a> {
     pub cx: &'a JobCx,
     /// Where its items go.
     pub to: &'a TargetMailboxId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::fact::CopyFact;
+    use crate::base::id::ItemId;
+    use crate::base::item::{ItemClass, SourceHeader, Stamp};
+    use crate::base::quantity::Bytes;
+
+    #[test]
+    fn a_row_that_contradicts_itself_is_never_passed_over() {
+        let (id, class) = (ItemId::new("s1"), ItemClass::new("IPM.Note"));
+        let header = SourceHeader {
+            stamp: Stamp::fallback(None, &class, None),
+            id: id.clone(),
+            class,
+            size: Bytes::ZERO,
+            read: None,
+            received: None,
+        };
+        let key = ItemKey::of(&id);
+        let row = |facts| CopyRow {
+            folder: FolderNo(1),
+            key,
+            header: header.clone(),
+            facts,
+        };
+        assert_eq!(replayed(vec![row(vec![])]).unwrap().len(), 1);
+        let broken = replayed(vec![row(vec![]), row(vec![CopyFact::SeenTwice])]);
+        assert!(matches!(
+            broken,
+            Err(Break::Ledger(LedgerError::Unusable(_)))
+        ));
+    }
 }

@@ -13,14 +13,12 @@ use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
 use crate::base::item::ItemKey;
-use crate::base::limits::{
-    GROUPS_AHEAD, INTENT_GROUP, LEDGER_PAGE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS,
-};
+use crate::base::limits::{GROUPS_AHEAD, INTENT_GROUP, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS};
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::cx::{Break, JobCx};
 use crate::engine::spool::{Room, Spooling};
-use crate::flow::copy::{CopyState, CopyStep, replay};
+use crate::flow::copy::{CopyState, CopyStep};
 use crate::flow::judge::{Repeat, judge};
 use crate::port::body::Body;
 use crate::port::source::ExportSink;
@@ -54,13 +52,8 @@ pub async fn fetch(
 ) -> Result<(), Break> {
     let mut after = None;
     loop {
-        let rows = cx
-            .run
-            .ports
-            .ledger
-            .copies(cx.job.job, folder, after, LEDGER_PAGE)
-            .await?;
-        let Some(last) = rows.last() else {
+        let rows = cx.page(folder, after).await?;
+        let Some((last, _)) = rows.last() else {
             return Ok(());
         };
         after = Some(last.key);
@@ -84,9 +77,8 @@ pub async fn fetch(
     }
 }
 
-fn wanted(row: &CopyRow) -> Option<Wanted> {
-    let state = replay(row).ok()?;
-    (state.due() == CopyStep::Create && matches!(state, CopyState::Wanted { .. })).then(|| Wanted {
+fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
+    (state.due() == CopyStep::Create).then(|| Wanted {
         key: row.key,
         id: row.header.id.clone(),
         size: row.header.size,

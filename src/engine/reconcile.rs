@@ -9,9 +9,9 @@ use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact, FolderRow};
 use crate::base::id::{TargetFolderId, TargetItemId};
 use crate::base::item::{SearchKey, Stamp, TargetHeader};
-use crate::base::limits::{ADOPT_BATCH, LEDGER_PAGE};
+use crate::base::limits::ADOPT_BATCH;
 use crate::engine::cx::{Break, Ferry, JobCx};
-use crate::flow::copy::{CopyState, replay};
+use crate::flow::copy::CopyState;
 use crate::flow::doubt::{Explained, Open, settle};
 use crate::port::target::TargetPage;
 
@@ -54,27 +54,25 @@ async fn open_rows(
 ) -> Result<(Vec<Open>, Option<crate::base::item::ItemKey>), Break> {
     let mut open = Vec::new();
     loop {
-        let rows = cx
-            .run
-            .ports
-            .ledger
-            .copies(cx.job.job, folder.no, after, LEDGER_PAGE)
-            .await?;
-        let Some(last) = rows.last() else {
+        let rows = cx.page(folder.no, after).await?;
+        let Some((last, _)) = rows.last() else {
             return Ok((open, None));
         };
         after = Some(last.key);
-        open.extend(rows.iter().filter_map(|row| as_open(row, look)));
+        open.extend(
+            rows.iter()
+                .filter_map(|(row, state)| as_open(row, state, look)),
+        );
         if open.len() >= ADOPT_BATCH {
             return Ok((open, after));
         }
     }
 }
 
-fn as_open(row: &CopyRow, look: Look) -> Option<Open> {
-    let (attempts, in_doubt) = match replay(row).ok()? {
-        CopyState::InDoubt { attempts, .. } => (attempts, true),
-        CopyState::Wanted { attempts } if look == Look::Adopt => (attempts, false),
+fn as_open(row: &CopyRow, state: &CopyState, look: Look) -> Option<Open> {
+    let (attempts, in_doubt) = match state {
+        CopyState::InDoubt { attempts, .. } => (*attempts, true),
+        CopyState::Wanted { attempts } if look == Look::Adopt => (*attempts, false),
         _ => return None,
     };
     Some(Open {
@@ -166,23 +164,18 @@ async fn explained(
     let mut explained = Explained::default();
     let mut after = None;
     loop {
-        let rows = cx
-            .run
-            .ports
-            .ledger
-            .copies(cx.job.job, folder.no, after, LEDGER_PAGE)
-            .await?;
-        let Some(last) = rows.last() else {
+        let rows = cx.page(folder.no, after).await?;
+        let Some((last, _)) = rows.last() else {
             return Ok(explained);
         };
         after = Some(last.key);
-        for row in &rows {
+        for (row, state) in &rows {
             if let Stamp::Key(key) = &row.header.stamp
                 && keys.contains(key)
             {
                 explained.keys.insert(key.clone());
             }
-            if let Some(placed) = replay(row).ok().as_ref().and_then(CopyState::placed)
+            if let Some(placed) = state.placed()
                 && items.contains(&placed.item)
             {
                 explained.items.insert(placed.item.clone());

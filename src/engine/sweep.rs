@@ -6,8 +6,8 @@ use crate::base::event::EventKind;
 use crate::base::fact::{Fact, FolderRow};
 use crate::base::item::{ItemKey, SourceHeader};
 use crate::base::limits::SOURCE_SYNC_PAGE;
-use crate::engine::cx::{Break, JobCx};
-use crate::flow::copy::{CopyState, replay};
+use crate::engine::cx::{Break, JobCx, replayed};
+use crate::flow::copy::CopyState;
 use crate::flow::pass::{Listed, read_page};
 use crate::plan::rules;
 use crate::port::source::Change;
@@ -98,8 +98,8 @@ async fn known(
         .ledger
         .copies_of(cx.job.job, folder.no, &keys)
         .await?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| Some((row.key, replay(row).ok()?)))
+    Ok(replayed(rows)?
+        .into_iter()
+        .map(|(row, state)| (row.key, state))
         .collect())
 }

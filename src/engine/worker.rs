@@ -3,7 +3,7 @@
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, Fact, FolderFate, FolderRow, JobPhase};
 use crate::base::id::{FolderNo, TargetMailboxId};
-use crate::base::limits::{LEDGER_PAGE, ROUNDS_MAX};
+use crate::base::limits::ROUNDS_MAX;
 use crate::base::outcome::{DoubtCause, HaltCause};
 use crate::base::quantity::Count;
 use crate::engine::carry::carry;
@@ -12,7 +12,7 @@ use crate::engine::reconcile::{Look, look};
 use crate::engine::send::Lane;
 use crate::engine::survey::{Survey, survey};
 use crate::engine::sweep::sweep;
-use crate::flow::copy::{CopyState, replay};
+use crate::flow::copy::CopyState;
 
 /// How a job ended.
 #[derive(Debug)]
@@ -76,7 +76,11 @@ async fn journey(cx: &JobCx) -> Result<(), Break> {
         let mut found = survey(ferry).await?;
         match folders(ferry, &mut found).await {
             // Somebody deleted or moved a folder under us: list again, a bounded number of times.
-            Err(Break::FolderGone) if surveys < ROUNDS_MAX => surveys += 1,
+            Err(Break::FolderGone) if surveys < ROUNDS_MAX => {
+                surveys += 1;
+                // Groups that were made ready and not sent have intents nobody will answer for.
+                recover(cx).await?;
+            }
             other => return other,
         }
     }
@@ -87,18 +91,13 @@ async fn recover(cx: &JobCx) -> Result<(), Break> {
     for folder in cx.run.ports.ledger.folders(cx.job.job).await? {
         let mut after = None;
         loop {
-            let rows = cx
-                .run
-                .ports
-                .ledger
-                .copies(cx.job.job, folder.no, after, LEDGER_PAGE)
-                .await?;
-            let Some(last) = rows.last() else { break };
+            let rows = cx.page(folder.no, after).await?;
+            let Some((last, _)) = rows.last() else { break };
             after = Some(last.key);
             let facts: Vec<Fact> = rows
                 .iter()
-                .filter(|row| matches!(replay(row), Ok(CopyState::Intended { .. })))
-                .map(|row| Fact::Copy {
+                .filter(|(_, state)| matches!(state, CopyState::Intended { .. }))
+                .map(|(row, _)| Fact::Copy {
                     folder: folder.no,
                     key: row.key,
                     fact: CopyFact::Lost(DoubtCause::Crash),
@@ -219,18 +218,13 @@ async fn books(cx: &JobCx, folder: FolderNo) -> Result<Books, Break> {
     let mut books = Books::default();
     let mut after = None;
     loop {
-        let rows = cx
-            .run
-            .ports
-            .ledger
-            .copies(cx.job.job, folder, after, LEDGER_PAGE)
-            .await?;
-        let Some(last) = rows.last() else {
+        let rows = cx.page(folder, after).await?;
+        let Some((last, _)) = rows.last() else {
             return Ok(books);
         };
         after = Some(last.key);
-        for state in rows.iter().filter_map(|row| replay(row).ok()) {
-            match &state {
+        for (_, state) in &rows {
+            match state {
                 CopyState::Wanted { .. } => books.open += 1,
                 CopyState::Intended { .. } | CopyState::InDoubt { .. } => {
                     books.open += 1;
