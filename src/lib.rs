@@ -60,6 +60,9 @@
 //!
 //! - **The ledger stores facts, never states.** A row is a listing header and the facts that happened to it; `flow::copy::replay` makes the
 //!   state. A claim has no time limit: one process holds a state directory, and a later claim fences an earlier one.
+//! - **The ledger knows what is due.** Beside the rows it keeps an index by what is to be done and the sums of each folder, changed in the same
+//!   step, so that a run over a million items begins within seconds and a pass costs what changed. What a fact does to a row is asked of
+//!   [`flow::copy`], so `store` may use `flow`; a fact that cannot follow its row is refused before it is written.
 //! - **Doubt is settled by multisets.** The target is asked for pages, not for stamps; `flow::doubt` compares what a folder shows with what
 //!   the rows explain. The same look adopts what an earlier plan or a lost ledger made, so that a new state directory sends nothing twice.
 //! - **No retrying or pacing decorators.** Reads go through one loop (`engine::ask`), creates through another (`engine::send`), both driven by

@@ -9,8 +9,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mailferry::base::books::Due;
 use mailferry::base::fact::{
-    CopyFact, CopyRow, Fact, FolderFate, FolderRow, JobPhase, JobRow, SkipRule,
+    Bucket, CopyFact, CopyRow, Fact, FolderFate, FolderRow, JobPhase, JobRow, SkipRule,
 };
 use mailferry::base::id::{
     ChangeKey, FolderId, FolderNo, ItemId, JobId, MailboxId, PlanHash, SyncToken, TargetItemId,
@@ -19,6 +20,7 @@ use mailferry::base::id::{
 use mailferry::base::item::{ItemClass, ItemKey, Placed, SearchKey, SourceHeader, Stamp};
 use mailferry::base::limits;
 use mailferry::base::mailbox::{FolderKind, FolderPath};
+use mailferry::base::outcome::DoubtCause;
 use mailferry::base::quantity::{Bytes, Count, Moment};
 use mailferry::base::spec::Realm;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
@@ -39,6 +41,7 @@ fn job(job: JobId) -> JobRow {
         phase: JobPhase::Waiting,
         epoch: 0,
         since: Moment::from_unix_ms(0),
+        hierarchy: None,
     }
 }
 
@@ -50,6 +53,7 @@ fn header(id: &str) -> SourceHeader {
         size: Bytes::new(1_000),
         read: Some(false),
         received: None,
+        version: None,
     }
 }
 
@@ -87,6 +91,10 @@ fn folder(no: FolderNo, sync: Option<&str>) -> FolderRow {
         target: None,
         sync: sync.map(SyncToken::new),
         swept: false,
+        made: false,
+        named: None,
+        before: Count::ZERO,
+        gone: false,
     }
 }
 
@@ -212,10 +220,10 @@ async fn facts_of_an_item_keep_their_order(ledger: &dyn Ledger) {
     ];
     ledger.append(&lease, &facts).await.unwrap();
     ledger
-        .append(&lease, &[copy(F1, "a", CopyFact::NotSeen)])
+        .append(&lease, &[copy(F1, "a", CopyFact::ChangedSince)])
         .await
         .unwrap();
-    let want = vec![intended, CopyFact::NothingSent, CopyFact::NotSeen];
+    let want = vec![intended, CopyFact::NothingSent, CopyFact::ChangedSince];
     assert_eq!(facts_of(ledger, "a").await, Some(want));
 }
 
@@ -341,7 +349,7 @@ async fn paging_under_writes_misses_no_row_that_was_there(ledger: &dyn Ledger) {
         n += 1;
         // New rows land before and behind the reader, and the rows being read change.
         let mut facts = vec![found(F1, &format!("new {n}"))];
-        facts.push(copy(F1, &format!("old {n}"), CopyFact::NotSeen));
+        facts.push(copy(F1, &format!("old {n}"), CopyFact::Gone));
         ledger.append(&lease, &facts).await.unwrap();
     }
     for n in 0..40 {
@@ -363,16 +371,111 @@ async fn an_empty_append_still_asks_for_the_lease(ledger: &dyn Ledger) {
 async fn a_row_does_not_grow_without_end(ledger: &dyn Ledger) {
     let lease = claimed(ledger).await;
     ledger.append(&lease, &[found(F1, "a")]).await.unwrap();
-    let full = vec![copy(F1, "a", CopyFact::NotSeen); limits::FACTS_PER_ROW_MAX];
-    ledger.append(&lease, &full).await.unwrap();
-    let one_more = ledger
-        .append(&lease, &[copy(F1, "a", CopyFact::NotSeen)])
-        .await;
-    assert!(matches!(one_more, Err(LedgerError::Unusable(_))));
-    // The bound refuses one append; it does not break the ledger for others.
-    ledger.append(&lease, &[found(F1, "b")]).await.unwrap();
-    let facts = facts_of(ledger, "a").await.unwrap();
-    assert_eq!(facts.len(), limits::FACTS_PER_ROW_MAX);
+    let made = [copy(F1, "a", intended()), copy(F1, "a", acknowledged())];
+    ledger.append(&lease, &made).await.unwrap();
+    // Two years of a draft that is edited every day.
+    for _ in 0..700 {
+        let day = [
+            CopyFact::ChangedSince,
+            CopyFact::UpdateIntended {
+                digest: None,
+                stream: Bytes::new(5),
+            },
+            CopyFact::Updated(placed()),
+        ];
+        let day = day.map(|fact| copy(F1, "a", fact));
+        ledger.append(&lease, &day).await.unwrap();
+        let facts = facts_of(ledger, "a").await.unwrap();
+        assert!(facts.len() <= limits::FACTS_PER_ROW_LONG, "{}", facts.len());
+    }
+    let row = ledger.copy(J0, F1, key("a")).await.unwrap().unwrap();
+    let state = mailferry::flow::copy::replay(&row).unwrap();
+    assert_eq!(state.bucket(), Some(Bucket::Confirmed));
+}
+
+async fn a_fact_that_contradicts_its_row_writes_nothing(ledger: &dyn Ledger) {
+    let lease = claimed(ledger).await;
+    ledger.append(&lease, &[found(F1, "a")]).await.unwrap();
+    let facts = [found(F1, "b"), copy(F1, "a", CopyFact::NotSeen)];
+    assert_eq!(
+        ledger.append(&lease, &facts).await,
+        Err(LedgerError::Contradiction(J0))
+    );
+    assert_eq!(facts_of(ledger, "a").await, Some(vec![]));
+    assert_eq!(facts_of(ledger, "b").await, None);
+    ledger.append(&lease, &[found(F1, "c")]).await.unwrap();
+}
+
+async fn the_index_and_the_sums_say_what_the_rows_say(ledger: &dyn Ledger) {
+    let lease = claimed(ledger).await;
+    let listed: Vec<Fact> = (0..12).map(|n| found(F1, &n.to_string())).collect();
+    ledger.append(&lease, &listed).await.unwrap();
+    ledger.append(&lease, &[found(F2, "0")]).await.unwrap();
+    // Several facts of one item in one append, and items in every kind of state.
+    let facts = [
+        ("1", vec![intended()]),
+        ("2", vec![intended(), acknowledged()]),
+        ("3", vec![intended(), CopyFact::Lost(DoubtCause::Reset)]),
+        (
+            "4",
+            vec![intended(), acknowledged(), CopyFact::ChangedSince],
+        ),
+        ("5", vec![intended(), acknowledged(), CopyFact::Gone]),
+        ("6", vec![CopyFact::Skipped(SkipRule::TooOld)]),
+        ("7", vec![CopyFact::Gone]),
+    ];
+    for (id, facts) in facts {
+        let facts: Vec<Fact> = facts.into_iter().map(|fact| copy(F1, id, fact)).collect();
+        ledger.append(&lease, &facts).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for due in Due::ALL {
+        let mut after = None;
+        loop {
+            let rows = ledger.due(J0, F1, due, after, Count::new(2)).await.unwrap();
+            let Some(last) = rows.last() else { break };
+            assert!(rows.len() <= 2 && rows.is_sorted_by_key(|row| row.key));
+            after = Some(last.key);
+            for row in rows {
+                let state = mailferry::flow::copy::replay(&row).unwrap();
+                assert_eq!(state.due(), Some(due));
+                seen.push(row.header.id.as_str().to_owned());
+            }
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, ["0", "1", "10", "11", "3", "4", "5", "8", "9"]);
+    let sums = ledger.sums(J0).await.unwrap();
+    let one = sums[&F1];
+    assert_eq!(one.source(), Count::new(10));
+    assert_eq!(one.of(Bucket::Remaining), Count::new(5));
+    assert_eq!(one.of(Bucket::Confirmed), Count::new(1));
+    assert_eq!(one.of(Bucket::InDoubt), Count::new(2));
+    assert_eq!(one.due(Due::Retract), Count::new(1));
+    assert_eq!(
+        (one.placed(), one.carried()),
+        (Count::new(3), Bytes::new(5))
+    );
+    assert_eq!(sums[&F2].source(), Count::new(1));
+    assert!(ledger.sums(J1).await.unwrap().is_empty());
+}
+
+fn placed() -> Placed {
+    Placed {
+        item: TargetItemId::new("t"),
+        change_key: ChangeKey::new("c"),
+    }
+}
+
+fn intended() -> CopyFact {
+    CopyFact::Intended {
+        digest: None,
+        stream: Bytes::new(5),
+    }
+}
+
+fn acknowledged() -> CopyFact {
+    CopyFact::Acknowledged(placed())
 }
 
 async fn ids_that_differ_in_case_are_two_rows(ledger: &dyn Ledger) {
@@ -402,7 +505,7 @@ async fn many_jobs_append_at_once_and_each_reads_its_own(ledger: Arc<dyn Ledger>
             let lease = ledger.claim(JobId(n), &who()).await.unwrap();
             for round in 0..5 {
                 let id = format!("{n}/{round}");
-                let facts = [found(F1, &id), copy(F1, &id, CopyFact::NothingSent)];
+                let facts = [found(F1, &id), copy(F1, &id, CopyFact::Gone)];
                 ledger.append(&lease, &facts).await.unwrap();
             }
         }
@@ -451,6 +554,8 @@ contract!(
     paging_under_writes_misses_no_row_that_was_there,
     an_empty_append_still_asks_for_the_lease,
     a_row_does_not_grow_without_end,
+    a_fact_that_contradicts_its_row_writes_nothing,
+    the_index_and_the_sums_say_what_the_rows_say,
     ids_that_differ_in_case_are_two_rows,
     an_unknown_row_is_none_and_not_an_error,
 );
@@ -483,7 +588,7 @@ async fn a_forgetful_ledger_forgets_what_was_not_flushed() {
     let lease = claimed(&ledger).await;
     ledger.append(&lease, &[found(F1, "a")]).await.unwrap();
     ledger.flush();
-    let facts = [found(F1, "b"), copy(F1, "a", CopyFact::NotSeen)];
+    let facts = [found(F1, "b"), copy(F1, "a", CopyFact::Gone)];
     ledger.append(&lease, &facts).await.unwrap();
     assert_eq!(
         facts_of(&ledger, "b").await,
@@ -512,14 +617,11 @@ fn reopen(dir: &Path, belongs: &Header) -> Result<EmbeddedLedger, OpenError> {
 async fn with_one_item(dir: &Path) {
     let ledger = open(dir);
     let lease = claimed(&ledger).await;
-    let placed = Placed {
-        item: TargetItemId::new("t"),
-        change_key: ChangeKey::new("c"),
-    };
     let facts = [
         Fact::Folder(folder(F1, Some("s"))),
         found(F1, "a"),
-        copy(F1, "a", CopyFact::Acknowledged(placed)),
+        copy(F1, "a", intended()),
+        copy(F1, "a", acknowledged()),
     ];
     ledger.append(&lease, &facts).await.unwrap();
 }
@@ -533,7 +635,7 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(ledger.folders(J0).await.unwrap(), [folder(F1, Some("s"))]);
     assert!(matches!(
         facts_of(&ledger, "a").await.unwrap()[..],
-        [CopyFact::Acknowledged(_)]
+        [CopyFact::Intended { .. }, CopyFact::Acknowledged(_)]
     ));
 }
 
@@ -560,14 +662,14 @@ async fn an_append_is_in_the_files_when_it_returns() {
     let lease = claimed(&ledger).await;
     for n in 0..20 {
         let id = format!("item {n}");
-        let facts = [found(F1, &id), copy(F1, &id, CopyFact::NothingSent)];
+        let facts = [found(F1, &id), copy(F1, &id, CopyFact::Gone)];
         ledger.append(&lease, &facts).await.unwrap();
         let image = tempfile::tempdir().unwrap();
         copy_tree(&state(dir.path()), &state(image.path()));
         let left = reopen(image.path(), &belongs()).unwrap();
         assert_eq!(
             facts_of(&left, &id).await,
-            Some(vec![CopyFact::NothingSent]),
+            Some(vec![CopyFact::Gone]),
             "{id}"
         );
         assert_eq!(page(&left, F1).await.len(), n + 1);
@@ -651,8 +753,62 @@ async fn a_ledger_of_a_newer_program_is_refused_by_number() {
         db.insert(codec::HEADER_KEY, bytes).unwrap();
     }
     match reopen(dir.path(), &belongs()) {
-        Err(OpenError::Newer { found, newest, .. }) => assert_eq!((found, newest), (2, 1)),
+        Err(OpenError::Newer { found, newest, .. }) => assert_eq!((found, newest), (3, 2)),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Rows as version 0.1 wrote them (pinned in `store::codec_v1`): opened, they are rewritten, indexed and summed.
+#[tokio::test]
+async fn a_ledger_of_format_1_is_brought_up_to_date_and_a_cut_off_attempt_is_repeated() {
+    let hex = |text: &str| -> Vec<u8> {
+        let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(digits).collect()
+    };
+    let job = JobId(1);
+    let no = FolderNo(3);
+    let item = key("AAMk");
+    let copy_row = hex("01 03 c25edb1f5b227227eb64a039607a6ce5 04 41414d6b 00 03 010203 08 49504d2e4e6f7465 f0a204 0101 0109 01 00 00 05".replace(' ', "").as_str());
+    let folder_row = hex(
+        "014601000b4c61622f726573756c747312496e626f782f4c61625c2f726573756c7473084950462e4e6f7465011d010c010901014701015301",
+    );
+    let folder_row = [vec![1, 3], folder_row].concat();
+    let job_row = hex("01010b6140782e6578616d706c650b6240792e6578616d706c650308ac0202");
+    for half_done in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        with_one_item(dir.path()).await;
+        {
+            let db = sled::open(state(dir.path()).join("ledger")).unwrap();
+            let header = db.get(codec::HEADER_KEY).unwrap().unwrap();
+            db.clear().unwrap();
+            let header = [&[1], &header[1..]].concat();
+            db.insert(codec::HEADER_KEY, header).unwrap();
+            db.insert(codec::job_key(job), job_row.clone()).unwrap();
+            db.insert(codec::folder_key(job, no), folder_row.clone())
+                .unwrap();
+            db.insert(codec::copy_key(job, no, item), copy_row.clone())
+                .unwrap();
+            if half_done {
+                // Some rows are of format 2 already, some index entries are there, the header is not yet written.
+                let new = mailferry::store::codec_v1::job(&job_row).unwrap();
+                db.insert(codec::job_key(job), codec::encode(&new)).unwrap();
+                let due = codec::due_key(job, no, Due::InFlight, item);
+                db.insert(due, &[]).unwrap();
+            }
+        }
+        let ledger = reopen(dir.path(), &belongs()).unwrap();
+        assert_eq!(ledger.jobs().await.unwrap()[0].epoch, 300);
+        assert_eq!(ledger.folders(job).await.unwrap()[0].items, Count::new(12));
+        let open = ledger
+            .due(job, no, Due::InFlight, None, Count::new(9))
+            .await
+            .unwrap();
+        assert_eq!(open.len(), 1, "half done: {half_done}");
+        assert_eq!(open[0].key, item);
+        let sums = ledger.sums(job).await.unwrap();
+        assert_eq!(sums[&no].of(Bucket::InDoubt), Count::new(1));
+        drop(ledger);
+        reopen(dir.path(), &belongs()).unwrap();
     }
 }
 
@@ -662,7 +818,7 @@ async fn a_damaged_row_is_an_error_and_not_a_missing_row() {
     with_one_item(dir.path()).await;
     {
         let db = sled::open(state(dir.path()).join("ledger")).unwrap();
-        db.insert(codec::copy_key(J0, F1, key("a")), &b"\x01\xFF\xFF"[..])
+        db.insert(codec::copy_key(J0, F1, key("a")), &b"\x02\xFF\xFF"[..])
             .unwrap();
     }
     let ledger = reopen(dir.path(), &belongs()).unwrap();

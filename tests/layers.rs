@@ -19,7 +19,7 @@ const NARROWER: &[(&str, &[&str])] = &[
     ("lab", &["base", "plan", "wire", "port"]),
     ("exchange", &["base", "wire", "port", "transport"]),
     ("graph", &["base", "wire", "port", "transport"]),
-    ("store", &["base", "port"]),
+    ("store", &["base", "flow", "port"]),
     ("transport", &["base", "port"]),
     (
         "report",

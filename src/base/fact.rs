@@ -1,5 +1,7 @@
 //! What the ledger stores. Facts are appended; what follows from them is the business of `flow`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::id::{FolderId, FolderNo, JobId, MailboxId, SyncToken, TargetFolderId};
@@ -38,8 +40,78 @@ pub enum CopyFact {
     Skipped(SkipRule),
     /// It left the source before we carried it.
     Gone,
-    /// The source changed or deleted it after it was settled.
+    /// The source changed it after it was settled.
     ChangedSince,
+    /// We are about to replace the copy by the newer version of its source item. Durable before the first byte leaves.
+    UpdateIntended {
+        /// Canonical digest of the newer stream; `None` where the reader could not read it whole.
+        digest: Option<Digest>,
+        /// Length of the newer stream.
+        stream: Bytes,
+    },
+    /// The target took the newer version.
+    Updated(Placed),
+    /// Looked: the copy is still the version we knew, so nothing of the update took effect.
+    NotUpdated,
+    /// The source item, exported anew, has the content that the copy was made from.
+    SameContent,
+    /// Looked: the copy bears another version mark, and its content is one that we sent.
+    Relearned(Placed),
+    /// Looked: somebody else changed or removed the copy. It is theirs now.
+    Estranged(Estrangement),
+    /// The copy of an item that left the source was taken off the target.
+    Retracted,
+    /// A person had a refused item tried again.
+    Retried(Decision),
+    /// A person decided about a parked, refused or outdated item.
+    Resolved(Resolution, Decision),
+}
+
+/// How a copy stopped being ours to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Estrangement {
+    /// Its content is none that we sent, or cannot be compared with what we sent.
+    Edited,
+    /// It is no longer where we put it.
+    Missing,
+}
+
+impl Estrangement {
+    /// What happened, in words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edited => "changed on the target by somebody else",
+            Self::Missing => "deleted or moved on the target by somebody else",
+        }
+    }
+}
+
+/// What a person wants with an item that waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Resolution {
+    /// Look at the target once more, and carry the item where it is not there.
+    Again,
+    /// What the target holds is right as it is.
+    Accept,
+    /// The item stays behind.
+    Leave,
+}
+
+/// Who decided, why, when. `Debug` shows nothing of it: names and reasons belong into ledger and report, not into a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The person's name, as given.
+    pub by: String,
+    /// The reason, as given.
+    pub why: String,
+    /// When.
+    pub at: Moment,
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decision(…)")
+    }
 }
 
 /// Why a single item stays behind by rule.
@@ -51,6 +123,10 @@ pub enum SkipRule {
     TooLarge,
     /// Older than `select.older_than`.
     TooOld,
+    /// A person accepted what the target holds.
+    Accepted,
+    /// A person left it behind.
+    LeftBehind,
 }
 
 impl SkipRule {
@@ -60,6 +136,8 @@ impl SkipRule {
             Self::SystemClass => "system item class",
             Self::TooLarge => "over select.max_item_size",
             Self::TooOld => "older than select.older_than",
+            Self::Accepted => "accepted by a person as the target has it",
+            Self::LeftBehind => "left behind by a person",
         }
     }
 }
@@ -97,6 +175,20 @@ pub enum Bucket {
     Remaining,
     /// Carried, and changed at the source since.
     ChangedSince,
+}
+
+impl Bucket {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Confirmed,
+        Self::Skipped,
+        Self::Quarantined,
+        Self::Refused,
+        Self::Parked,
+        Self::InDoubt,
+        Self::Remaining,
+        Self::ChangedSince,
+    ];
 }
 
 /// Whether a folder is carried.
@@ -180,6 +272,14 @@ pub struct FolderRow {
     pub sync: Option<SyncToken>,
     /// True when the listing reached its end at least once.
     pub swept: bool,
+    /// True when we made the counterpart; only then may we rename or remove it.
+    pub made: bool,
+    /// The name we gave the counterpart, or found it under.
+    pub named: Option<String>,
+    /// Items the counterpart held before our first create, where it was there.
+    pub before: Count,
+    /// True once the source folder went, or went elsewhere: its rows are kept as tombstones.
+    pub gone: bool,
 }
 
 /// Where a job stands.
@@ -194,6 +294,19 @@ pub enum JobPhase {
     CaughtUp,
     /// Stopped until somebody acts.
     Halted(HaltCause),
+    /// Follows what changed at the source since it was caught up.
+    CatchingUp,
+    /// The final pass: both a delta and a full enumeration.
+    Finishing,
+    /// The final pass is through: everything a full enumeration shows is settled.
+    Finished,
+}
+
+impl JobPhase {
+    /// True when everything that was listed is settled.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::CaughtUp | Self::Finished)
+    }
 }
 
 /// One job in the ledger.
@@ -211,6 +324,8 @@ pub struct JobRow {
     pub epoch: u64,
     /// When the phase last changed.
     pub since: Moment,
+    /// How far the changes of its folder hierarchy were read; stored only after the folders' rows.
+    pub hierarchy: Option<SyncToken>,
 }
 
 /// One entry to append to a job.
@@ -236,4 +351,6 @@ pub enum Fact {
     },
     /// The job entered a phase.
     Phase(JobPhase, Moment),
+    /// The hierarchy was read up to here; every folder row it stands for is in this append or an earlier one.
+    Hierarchy(Option<SyncToken>),
 }

@@ -199,6 +199,23 @@ pub struct SourceHeader {
     pub read: Option<bool>,
     /// When it was received, where the listing says so.
     pub received: Option<Moment>,
+    /// Its version, where the listing says so.
+    pub version: Option<Version>,
+}
+
+/// The version of a source item: the first 8 bytes of SHA-256 over its EWS ChangeKey, which changes with every modification
+/// (reference/ews.md section 6). Compared for equality only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version(pub [u8; 8]);
+
+impl Version {
+    /// The version this change key stands for.
+    pub fn of(change_key: &str) -> Self {
+        let digest = Sha256::digest(change_key.as_bytes());
+        let mut out = [0; 8];
+        out.copy_from_slice(&digest[..8]);
+        Self(out)
+    }
 }
 
 /// One target item as a listing shows it.

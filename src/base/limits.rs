@@ -117,8 +117,16 @@ pub const EMPTY_LOOKS_MIN: u32 = 2;
 /// are advised (reference/graph.md section 10); the delay itself is not documented.
 pub const VISIBILITY_SETTLE: Span = Span::from_secs(30);
 
-/// Facts in one row: each attempt leaves at most intent, loss and the looks; with room for skips, adoption and change.
-pub const FACTS_PER_ROW_MAX: usize = (ATTEMPTS_MAX as usize) * (2 + EMPTY_LOOKS_MIN as usize) + 44;
+/// Facts in one row: each attempt leaves at most intent, loss and the looks; with room for skips, adoption,
+/// change, updates and decisions.
+pub const FACTS_PER_ROW_MAX: usize = (ATTEMPTS_MAX as usize) * (2 + EMPTY_LOOKS_MIN as usize) + 108;
+
+/// Facts from which a row at rest is given a short history that leads to the same state: an item that changes every night for a year must not
+/// fill its row.
+pub const FACTS_PER_ROW_LONG: usize = FACTS_PER_ROW_MAX / 2;
+
+/// Newer contents of one copy that are remembered as ours while updates fail: an attempt each, twice over.
+pub const TRIED_MAX: usize = 2 * ATTEMPTS_MAX as usize;
 
 /// First back-off after a setback; doubles.
 pub const BACKOFF_FIRST: Span = Span::from_secs(1);

@@ -1,5 +1,6 @@
 //! Layer 0: the words and numbers everybody shares. Data and arithmetic only.
 
+pub mod books;
 pub mod dice;
 pub mod event;
 pub mod fact;

@@ -122,6 +122,8 @@ pub enum DoubtCause {
     Answered(Said),
     /// An answer came that could not be read.
     Unreadable(MisreadCause),
+    /// A person asked to look again.
+    Asked,
 }
 
 /// Why a reply was not understood.

@@ -109,6 +109,10 @@ impl From<LedgerError> for CommandError {
             LedgerError::UnknownJob(_) | LedgerError::UnknownItem(_) => {
                 (Exit::Internal, "please report this")
             }
+            LedgerError::Contradiction(_) => (
+                Exit::Internal,
+                "please report this; `mailferry ledger check PLAN` looks at every row",
+            ),
             LedgerError::Unusable(_) => (
                 Exit::Refused,
                 "check the disk; restore the state directory from a copy, or begin anew with --state NEWDIR",

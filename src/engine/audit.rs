@@ -166,7 +166,9 @@ async fn books(cx: &JobCx, row: &FolderRow) -> Result<Books, Break> {
             if let Some(bucket) = state.bucket() {
                 books.buckets.insert(copy.key, bucket);
             }
-            if let CopyState::Departed { placed } | CopyState::ChangedSince { placed } = state {
+            if let CopyState::Departed { placed, .. } | CopyState::ChangedSince { placed, .. } =
+                state
+            {
                 books.stale.insert(placed.item.clone(), copy.key);
             }
         }

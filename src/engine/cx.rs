@@ -85,6 +85,7 @@ impl From<LedgerError> for Break {
             error @ (LedgerError::Fenced(_)
             | LedgerError::UnknownJob(_)
             | LedgerError::UnknownItem(_)
+            | LedgerError::Contradiction(_)
             | LedgerError::Unusable(_)) => Self::Ledger(error),
         }
     }
@@ -193,6 +194,7 @@ mod tests {
             size: Bytes::ZERO,
             read: None,
             received: None,
+            version: None,
         };
         let key = ItemKey::of(&id);
         let row = |facts| CopyRow {

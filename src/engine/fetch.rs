@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
+use crate::base::books::Due;
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
@@ -18,7 +19,7 @@ use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::cx::{Break, JobCx};
 use crate::engine::spool::{Room, Spooling};
-use crate::flow::copy::{CopyState, CopyStep};
+use crate::flow::copy::CopyState;
 use crate::flow::judge::{Repeat, judge};
 use crate::port::body::Body;
 use crate::port::source::ExportSink;
@@ -78,7 +79,7 @@ pub async fn fetch(
 }
 
 fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
-    (state.due() == CopyStep::Create).then(|| Wanted {
+    (state.due() == Some(Due::Create)).then(|| Wanted {
         key: row.key,
         id: row.header.id.clone(),
         size: row.header.size,

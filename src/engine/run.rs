@@ -150,6 +150,7 @@ async fn register(cx: &RunCx) -> Result<(), LedgerError> {
             phase: JobPhase::Waiting,
             epoch: 0,
             since,
+            hierarchy: None,
         })
         .collect();
     cx.ports.ledger.register(&rows).await

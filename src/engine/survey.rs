@@ -114,6 +114,10 @@ fn merge(
             target: old.and_then(|row| row.target.clone()),
             sync: old.and_then(|row| row.sync.clone()),
             swept: old.is_some_and(|row| row.swept),
+            made: old.is_some_and(|row| row.made),
+            named: old.and_then(|row| row.named.clone()),
+            before: old.map_or(Count::ZERO, |row| row.before),
+            gone: false,
         };
         done.insert(&folder.id, rows.len());
         rows.push(row);

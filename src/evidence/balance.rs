@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::books::FolderSums;
 use crate::base::fact::{Bucket, FolderFate, FolderRow, JobPhase, LeaveRule, SkipRule};
 use crate::base::id::{JobId, MailboxId};
 use crate::base::item::{ItemClass, ItemKey};
@@ -137,6 +138,19 @@ impl FolderBalance {
         self.carried += carried;
     }
 
+    /// Counts all items of a folder at once.
+    pub fn take_in(&mut self, sums: &FolderSums) {
+        self.source += sums.source();
+        for bucket in Bucket::ALL {
+            let n = sums.of(bucket);
+            if n > Count::ZERO {
+                *self.buckets.entry(bucket).or_default() += n;
+            }
+        }
+        self.bytes += sums.bytes();
+        self.carried += sums.carried();
+    }
+
     /// Adds what the hierarchy promises and no listing has shown yet.
     pub fn finish(&mut self, row: &FolderRow) {
         let unlisted = row.items.saturating_sub(self.source);
@@ -179,7 +193,7 @@ impl Balance {
             Bucket::ChangedSince,
         ];
         open.iter().all(|bucket| totals.of(*bucket) == Count::ZERO)
-            && self.mailboxes.iter().all(|m| m.phase == JobPhase::CaughtUp)
+            && self.mailboxes.iter().all(|m| m.phase.is_settled())
     }
 }
 
@@ -210,6 +224,10 @@ mod tests {
             target: None,
             sync: None,
             swept,
+            made: false,
+            named: None,
+            before: Count::ZERO,
+            gone: false,
         }
     }
 

@@ -1,28 +1,33 @@
 //! The item-copy state machine: facts in, state out, next step from the state.
 //!
 //! ```text
-//!            Intended                Acknowledged
-//!  Wanted ─────────────▶ Intended ───────────────▶ Confirmed
-//!     ▲  ▲    (durable     │   │ Refused               ▲
-//!     │  │   before the    │   └────────▶ Refused      │ SeenOnce
-//!     │  │   first byte)   │ Lost, or crash            │
-//!     │  └─ NothingSent ───┤                           │
-//!     │                    ▼                           │
-//!     └── NotSeen x n ── InDoubt ──────────────────────┘
+//!            Intended                Acknowledged                 ChangedSince
+//!  Wanted ─────────────▶ Intended ───────────────▶ Confirmed ───────────────────▶ ChangedSince
+//!     ▲  ▲    (durable     │   │ Refused              ▲  ▲  ▲      SameContent      │      ▲
+//!     │  │   before the    │   └────────▶ Refused     │  │  └───────────────────────┤      │
+//!     │  │   first byte)   │ Lost, or crash           │  │ Updated     UpdateIntended      │ NotUpdated,
+//!     │  └─ NothingSent ───┤                          │  │                          ▼      │ Relearned
+//!     │                    ▼                SeenOnce  │  └───────────────────── Updating ──┘
+//!     └── NotSeen x n ── InDoubt ─────────────────────┘        Estranged: Parked (the target's user changed it too)
 //!        (after the lag)    │ SeenTwice, or attempts spent
-//!                           ▼
-//!                         Parked ── a person decides
+//!                           ▼                                   Gone (left the source): Departed ── Retracted ──▶ Gone
+//!                         Parked ── a person decides                                      └─ Estranged: kept, and listed
 //! ```
 //!
 //! What this promises: at most one visible item per source item, *as long as the target's visibility lag is shorter than our settle
 //! time*. Where it is longer, a resend may make a second one; the looks that follow and the verifier find it. "Exactly once" without
 //! that sentence is a slogan.
+//!
+//! An update names the version of the copy it replaces, and the target refuses any other (reference/graph.md 1.6). So an update that may or
+//! may not have happened is settled by reading the copy's version and content, and a copy whose content is none of ours is left alone. Copies
+//! that were found there (`Adopted`) are not provably ours: they are never changed and never removed.
 
 use thiserror::Error;
 
-use crate::base::fact::{Bucket, CopyFact, CopyRow, SkipRule};
+use crate::base::books::{Due, Entry};
+use crate::base::fact::{Bucket, CopyFact, CopyRow, Estrangement, Resolution, SkipRule};
 use crate::base::item::{Digest, Placed};
-use crate::base::limits::{ATTEMPTS_MAX, EMPTY_LOOKS_MIN};
+use crate::base::limits::{ATTEMPTS_MAX, EMPTY_LOOKS_MIN, TRIED_MAX};
 use crate::base::outcome::{DoubtCause, Refusal};
 use crate::base::quantity::Bytes;
 
@@ -51,8 +56,8 @@ pub enum CopyState {
         cause: DoubtCause,
         /// What was sent.
         sent: Sent,
-        /// The source item changed meanwhile.
-        changed: bool,
+        /// What became of the source item meanwhile.
+        since: Since,
     },
     /// On the target, exactly once.
     Confirmed {
@@ -65,29 +70,84 @@ pub enum CopyState {
     ChangedSince {
         /// Where the older version is.
         placed: Placed,
+        /// What it was made from; `None` for an adopted copy.
+        sent: Option<Sent>,
+        /// Newer contents that were sent and may be there instead.
+        tried: Vec<Digest>,
+        /// Updates attempted with this version.
+        attempts: u32,
+        /// Why the newer version will not be carried.
+        refused: Option<Refusal>,
     },
-    /// Was confirmed; the source item left the source afterwards.
+    /// The intent to update is durable; the update may have taken effect.
+    Updating {
+        /// The version it replaces.
+        placed: Placed,
+        /// What that was made from.
+        sent: Sent,
+        /// Newer contents sent earlier that may be there instead.
+        tried: Vec<Digest>,
+        /// Updates attempted, this one included.
+        attempts: u32,
+        /// What is being sent.
+        new: Sent,
+        /// What became of the source item meanwhile.
+        since: Since,
+    },
+    /// Was carried; the source item left the source afterwards.
     Departed {
         /// Where the copy is.
         placed: Placed,
+        /// What it was made from; `None` for an adopted copy.
+        sent: Option<Sent>,
+        /// Other contents of ours that may be there.
+        tried: Vec<Digest>,
+        /// Why the copy stays although its source item went.
+        kept: Option<Estrangement>,
     },
     /// Will not be carried, for this reason.
     Refused(Refusal),
     /// Stays behind by rule.
     Skipped(SkipRule),
     /// Waits for a person.
-    Parked(ParkCause),
-    /// Left the source before it was carried.
+    Parked {
+        /// Why.
+        cause: ParkCause,
+        /// What was sent last.
+        sent: Option<Sent>,
+        /// The copy, where it is known.
+        placed: Option<Placed>,
+    },
+    /// A person decided; nothing more is done.
+    Decided {
+        /// What the decision was, as the rule it is listed under.
+        rule: SkipRule,
+        /// The copy, where it is known.
+        placed: Option<Placed>,
+    },
+    /// Left the source before it was carried, or its copy was taken away after it left.
     Gone,
 }
 
-/// What a create carried.
+/// What a create or update carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// Canonical digest of the stream, where it could be read whole.
     pub digest: Option<Digest>,
     /// Length of the stream.
     pub stream: Bytes,
+}
+
+/// What became of a source item while its copy was in doubt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Since {
+    /// Nothing.
+    #[default]
+    Same,
+    /// It changed.
+    Changed,
+    /// It left the source.
+    Left,
 }
 
 /// Why a person must decide.
@@ -97,6 +157,8 @@ pub enum ParkCause {
     Duplicate,
     /// Sent as often as allowed, and never seen.
     NeverArrives,
+    /// Changed at the source, and the copy was changed or removed by somebody else.
+    Conflict(Estrangement),
 }
 
 impl ParkCause {
@@ -105,19 +167,14 @@ impl ParkCause {
         match self {
             Self::Duplicate => "the target shows more copies than were sent",
             Self::NeverArrives => "sent as often as allowed and never seen",
+            Self::Conflict(Estrangement::Edited) => {
+                "changed at the source, and on the target by somebody else"
+            }
+            Self::Conflict(Estrangement::Missing) => {
+                "changed at the source, and deleted or moved on the target by somebody else"
+            }
         }
     }
-}
-
-/// What to do with an item now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyStep {
-    /// Record the intent, then create it.
-    Create,
-    /// Look at the target.
-    Look,
-    /// Nothing: it is settled.
-    Rest,
 }
 
 /// A fact that cannot follow the state it met. A bug or a damaged ledger, never bad mail.
@@ -136,6 +193,34 @@ impl CopyState {
 
     /// Applies one fact. Total: every pair is a new state or an [`IllegalFact`] naming both.
     pub fn apply(self, fact: &CopyFact) -> Result<Self, IllegalFact> {
+        use CopyFact as F;
+        match fact {
+            F::Gone => self.gone(fact),
+            F::ChangedSince => self.changed(fact),
+            F::Retried(_) => self.retried(fact),
+            F::Resolved(wish, _) => self.resolved(*wish, fact),
+            F::UpdateIntended { .. }
+            | F::Updated(_)
+            | F::NotUpdated
+            | F::SameContent
+            | F::Relearned(_)
+            | F::Estranged(_)
+            | F::Retracted => self.followed(fact),
+            F::Intended { .. }
+            | F::Acknowledged(_)
+            | F::NothingSent
+            | F::Refused(_)
+            | F::Lost(_)
+            | F::SeenOnce(_)
+            | F::NotSeen
+            | F::SeenTwice
+            | F::Adopted(_)
+            | F::Skipped(_) => self.created(fact),
+        }
+    }
+
+    /// Facts about the create.
+    fn created(self, fact: &CopyFact) -> Result<Self, IllegalFact> {
         use CopyFact as F;
         use CopyState as S;
         Ok(match (self, fact) {
@@ -159,32 +244,19 @@ impl CopyState {
                 empty_looks: 0,
                 cause: cause.clone(),
                 sent,
-                changed: false,
+                since: Since::Same,
             },
-            (
-                S::InDoubt {
-                    sent,
-                    changed: false,
-                    ..
-                },
-                F::SeenOnce(placed),
-            ) => S::Confirmed {
-                placed: placed.clone(),
-                sent: Some(sent),
-            },
-            (S::InDoubt { changed: true, .. }, F::SeenOnce(placed)) => S::ChangedSince {
-                placed: placed.clone(),
-            },
-            (S::Confirmed { placed, .. }, F::ChangedSince) => S::ChangedSince { placed },
+            (S::InDoubt { sent, since, .. }, F::SeenOnce(placed)) => {
+                arrived(placed.clone(), sent, since)
+            }
             (doubt @ S::InDoubt { .. }, F::NotSeen) => doubt.not_seen(),
-            (S::InDoubt { .. }, F::SeenTwice) => S::Parked(ParkCause::Duplicate),
+            (S::InDoubt { sent, .. }, F::SeenTwice) => parked(ParkCause::Duplicate, Some(sent)),
             (S::Wanted { .. }, F::Adopted(placed)) => S::Confirmed {
                 placed: placed.clone(),
                 sent: None,
             },
             (S::Wanted { .. }, F::Skipped(rule)) => S::Skipped(*rule),
-            (state, F::Gone) => state.gone(fact)?,
-            (state, F::ChangedSince) => state.changed(fact)?,
+            (state, F::NothingSent | F::Refused(_)) => state.followed(fact)?,
             (state, fact) => return Err(illegal(state, fact)),
         })
     }
@@ -195,7 +267,7 @@ impl CopyState {
             empty_looks,
             cause,
             sent,
-            changed,
+            since,
         } = self
         else {
             return self;
@@ -207,92 +279,196 @@ impl CopyState {
                 empty_looks,
                 cause,
                 sent,
-                changed,
+                since,
             }
+        } else if since == Since::Left {
+            Self::Gone
         } else if attempts < ATTEMPTS_MAX {
             Self::Wanted { attempts }
         } else {
-            Self::Parked(ParkCause::NeverArrives)
+            parked(ParkCause::NeverArrives, Some(sent))
         }
     }
 
     fn gone(self, fact: &CopyFact) -> Result<Self, IllegalFact> {
-        match self {
-            Self::Wanted { .. } | Self::Refused(_) | Self::Skipped(_) | Self::Gone => {
-                Ok(Self::Gone)
-            }
-            Self::Confirmed { placed, .. }
-            | Self::ChangedSince { placed }
-            | Self::Departed { placed } => Ok(Self::Departed { placed }),
-            // A doubt stays a doubt: the copy may be there, and somebody must look.
-            Self::InDoubt {
-                attempts,
-                empty_looks,
-                cause,
+        use CopyState as S;
+        Ok(match self {
+            S::Wanted { .. } | S::Refused(_) | S::Skipped(_) | S::Gone => S::Gone,
+            S::Confirmed { placed, sent } => S::Departed {
+                placed,
                 sent,
+                tried: Vec::new(),
+                kept: None,
+            },
+            S::ChangedSince {
+                placed,
+                sent,
+                tried,
                 ..
-            } => Ok(Self::InDoubt {
-                attempts,
-                empty_looks,
-                cause,
+            } => S::Departed {
+                placed,
                 sent,
-                changed: true,
-            }),
-            state @ (Self::Intended { .. } | Self::Parked(_)) => Err(illegal(state, fact)),
-        }
+                tried,
+                kept: None,
+            },
+            state @ S::Departed { .. } => state,
+            S::Parked {
+                cause: ParkCause::Conflict(why),
+                sent,
+                placed: Some(placed),
+            } => S::Departed {
+                placed,
+                sent,
+                tried: Vec::new(),
+                kept: Some(why),
+            },
+            S::Decided {
+                placed: Some(placed),
+                ..
+            } => S::Departed {
+                placed,
+                sent: None,
+                tried: Vec::new(),
+                kept: None,
+            },
+            S::Decided { placed: None, .. } => S::Gone,
+            // A doubt stays a doubt: the copy may be there, and somebody must look.
+            state @ (S::InDoubt { .. } | S::Updating { .. }) => state.meanwhile(Since::Left),
+            state @ (S::Intended { .. } | S::Parked { .. }) => return Err(illegal(state, fact)),
+        })
     }
 
     fn changed(self, fact: &CopyFact) -> Result<Self, IllegalFact> {
-        match self {
+        use CopyState as S;
+        Ok(match self {
             // What was settled without a copy gets another chance with its new content.
-            Self::Wanted { .. } | Self::Refused(_) | Self::Skipped(_) | Self::Gone => Ok(Self::NEW),
-            Self::ChangedSince { placed } | Self::Departed { placed } => {
-                Ok(Self::ChangedSince { placed })
-            }
-            Self::InDoubt {
-                attempts,
-                empty_looks,
-                cause,
+            S::Wanted { .. } | S::Refused(_) | S::Skipped(_) | S::Gone => S::NEW,
+            S::Confirmed { placed, sent } => outdated(placed, sent, Vec::new(), 0),
+            S::ChangedSince {
+                placed,
                 sent,
+                tried,
                 ..
-            } => Ok(Self::InDoubt {
-                attempts,
-                empty_looks,
-                cause,
+            }
+            | S::Departed {
+                placed,
                 sent,
-                changed: true,
-            }),
-            Self::Parked(cause) => Ok(Self::Parked(cause)),
-            state @ (Self::Confirmed { .. } | Self::Intended { .. }) => Err(illegal(state, fact)),
+                tried,
+                ..
+            } => outdated(placed, sent, tried, 0),
+            state @ (S::InDoubt { .. } | S::Updating { .. }) => state.meanwhile(Since::Changed),
+            state @ (S::Parked { .. } | S::Decided { .. }) => state,
+            state @ S::Intended { .. } => return Err(illegal(state, fact)),
+        })
+    }
+
+    fn meanwhile(mut self, what: Since) -> Self {
+        if let Self::InDoubt { since, .. } | Self::Updating { since, .. } = &mut self {
+            *since = what;
+        }
+        self
+    }
+
+    fn retried(self, fact: &CopyFact) -> Result<Self, IllegalFact> {
+        match self {
+            Self::Refused(_) => Ok(Self::NEW),
+            Self::ChangedSince {
+                placed,
+                sent,
+                tried,
+                ..
+            } => Ok(outdated(placed, sent, tried, 0)),
+            state => Err(illegal(state, fact)),
         }
     }
 
-    /// What is to be done now.
-    pub const fn due(&self) -> CopyStep {
-        match self {
-            Self::Wanted { .. } => CopyStep::Create,
-            Self::Intended { .. } | Self::InDoubt { .. } => CopyStep::Look,
-            Self::Confirmed { .. }
-            | Self::ChangedSince { .. }
+    fn resolved(self, wish: Resolution, fact: &CopyFact) -> Result<Self, IllegalFact> {
+        use CopyState as S;
+        Ok(match (self, wish) {
+            // Looked at first, whatever the cause: what is there meanwhile is not sent once more.
+            (
+                S::Parked {
+                    cause: ParkCause::Duplicate | ParkCause::NeverArrives,
+                    sent: Some(sent),
+                    ..
+                },
+                Resolution::Again,
+            ) => S::InDoubt {
+                attempts: 0,
+                empty_looks: 0,
+                cause: DoubtCause::Asked,
+                sent,
+                since: Since::Same,
+            },
+            (S::Parked { placed, .. }, Resolution::Accept) => S::Decided {
+                rule: SkipRule::Accepted,
+                placed,
+            },
+            (S::ChangedSince { placed, .. }, Resolution::Accept) => S::Decided {
+                rule: SkipRule::Accepted,
+                placed: Some(placed),
+            },
+            (S::Parked { placed, .. }, Resolution::Leave) => S::Decided {
+                rule: SkipRule::LeftBehind,
+                placed,
+            },
+            (S::Refused(_), Resolution::Leave) => S::Decided {
+                rule: SkipRule::LeftBehind,
+                placed: None,
+            },
+            (state, _) => return Err(illegal(state, fact)),
+        })
+    }
+
+    /// What is to be done now, as the index of the ledger has it; `None` when the row is at rest.
+    pub const fn due(&self) -> Option<Due> {
+        Some(match self {
+            Self::Wanted { .. } => Due::Create,
+            Self::Intended { .. } => Due::InFlight,
+            Self::InDoubt { .. } => Due::Doubt,
+            Self::Updating { .. } => Due::Check,
+            Self::ChangedSince {
+                sent: Some(_),
+                refused: None,
+                attempts: 0..ATTEMPTS_MAX,
+                ..
+            } => Due::Update,
+            Self::Departed {
+                sent: Some(_),
+                kept: None,
+                ..
+            } => Due::Retract,
+            Self::ChangedSince { .. }
             | Self::Departed { .. }
             | Self::Refused(_)
-            | Self::Skipped(_)
-            | Self::Parked(_)
-            | Self::Gone => CopyStep::Rest,
-        }
+            | Self::Parked { .. } => Due::Attention,
+            Self::Confirmed { .. } | Self::Skipped(_) | Self::Decided { .. } | Self::Gone => {
+                return None;
+            }
+        })
     }
 
     /// The bucket of the balance; `None` for what is no longer on the source.
     pub const fn bucket(&self) -> Option<Bucket> {
         Some(match self {
             Self::Wanted { .. } => Bucket::Remaining,
-            Self::Intended { .. } | Self::InDoubt { .. } => Bucket::InDoubt,
+            Self::Intended { .. }
+            | Self::InDoubt {
+                since: Since::Same | Since::Changed,
+                ..
+            }
+            | Self::Updating {
+                since: Since::Same | Since::Changed,
+                ..
+            } => Bucket::InDoubt,
             Self::Confirmed { .. } => Bucket::Confirmed,
             Self::ChangedSince { .. } => Bucket::ChangedSince,
             Self::Refused(_) => Bucket::Refused,
-            Self::Skipped(_) => Bucket::Skipped,
-            Self::Parked(_) => Bucket::Parked,
-            Self::Gone | Self::Departed { .. } => return None,
+            Self::Skipped(_) | Self::Decided { .. } => Bucket::Skipped,
+            Self::Parked { .. } => Bucket::Parked,
+            Self::InDoubt { .. } | Self::Updating { .. } | Self::Gone | Self::Departed { .. } => {
+                return None;
+            }
         })
     }
 
@@ -300,20 +476,95 @@ impl CopyState {
     pub const fn placed(&self) -> Option<&Placed> {
         match self {
             Self::Confirmed { placed, .. }
-            | Self::ChangedSince { placed }
-            | Self::Departed { placed } => Some(placed),
+            | Self::ChangedSince { placed, .. }
+            | Self::Updating { placed, .. }
+            | Self::Departed { placed, .. } => Some(placed),
+            Self::Parked { placed, .. } | Self::Decided { placed, .. } => placed.as_ref(),
             Self::Wanted { .. }
             | Self::Intended { .. }
             | Self::InDoubt { .. }
             | Self::Refused(_)
             | Self::Skipped(_)
-            | Self::Parked(_)
             | Self::Gone => None,
+        }
+    }
+
+    /// What a row in this state adds to the sums of its folder.
+    pub fn entry(&self, listed: Bytes) -> Entry {
+        let carried = match self {
+            Self::Confirmed {
+                sent: Some(sent), ..
+            } => sent.stream,
+            _ => Bytes::ZERO,
+        };
+        Entry {
+            due: self.due(),
+            bucket: self.bucket(),
+            placed: self.placed().is_some(),
+            listed,
+            carried,
+        }
+    }
+
+    /// The same state, seen by a process that did not hear the end of it.
+    pub fn after_crash(self) -> Result<Self, IllegalFact> {
+        if matches!(self, Self::Intended { .. }) {
+            self.apply(&CopyFact::Lost(DoubtCause::Crash))
+        } else {
+            Ok(self)
         }
     }
 }
 
-fn illegal(state: CopyState, fact: &CopyFact) -> IllegalFact {
+/// A create turned out to have happened.
+fn arrived(placed: Placed, sent: Sent, since: Since) -> CopyState {
+    let sent = Some(sent);
+    match since {
+        Since::Same => CopyState::Confirmed { placed, sent },
+        Since::Changed => outdated(placed, sent, Vec::new(), 0),
+        Since::Left => CopyState::Departed {
+            placed,
+            sent,
+            tried: Vec::new(),
+            kept: None,
+        },
+    }
+}
+
+pub(super) const fn outdated(
+    placed: Placed,
+    sent: Option<Sent>,
+    tried: Vec<Digest>,
+    attempts: u32,
+) -> CopyState {
+    CopyState::ChangedSince {
+        placed,
+        sent,
+        tried,
+        attempts,
+        refused: None,
+    }
+}
+
+const fn parked(cause: ParkCause, sent: Option<Sent>) -> CopyState {
+    CopyState::Parked {
+        cause,
+        sent,
+        placed: None,
+    }
+}
+
+/// One more content that may be on the target; the oldest are forgotten beyond a bound.
+pub(super) fn remember(tried: &mut Vec<Digest>, digest: Option<Digest>) {
+    if let Some(digest) = digest.filter(|digest| !tried.contains(digest)) {
+        if tried.len() >= TRIED_MAX {
+            tried.remove(0);
+        }
+        tried.push(digest);
+    }
+}
+
+pub(super) fn illegal(state: CopyState, fact: &CopyFact) -> IllegalFact {
     IllegalFact {
         state: Box::new(state),
         fact: Box::new(fact.clone()),
@@ -328,185 +579,4 @@ pub fn replay(row: &CopyRow) -> Result<CopyState, IllegalFact> {
 /// Replays a row as a new process must see it: an intent whose answer nobody heard is a doubt, and nothing else changes.
 pub fn recover(row: &CopyRow) -> Result<CopyState, IllegalFact> {
     replay(row)?.after_crash()
-}
-
-impl CopyState {
-    /// The same state, seen by a process that did not hear the end of it.
-    pub fn after_crash(self) -> Result<Self, IllegalFact> {
-        if matches!(self, Self::Intended { .. }) {
-            self.apply(&CopyFact::Lost(DoubtCause::Crash))
-        } else {
-            Ok(self)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::id::{ChangeKey, TargetItemId};
-    use crate::base::outcome::{RefusalWhy, Said};
-    use proptest::prelude::*;
-
-    fn placed(n: u32) -> Placed {
-        Placed {
-            item: TargetItemId::new(format!("t{n}")),
-            change_key: ChangeKey::new("c"),
-        }
-    }
-
-    fn every_fact() -> Vec<CopyFact> {
-        let refusal = Refusal {
-            why: RefusalWhy::TargetRefused,
-            said: Said::default(),
-        };
-        vec![
-            CopyFact::Intended {
-                digest: None,
-                stream: Bytes::new(1),
-            },
-            CopyFact::Acknowledged(placed(1)),
-            CopyFact::NothingSent,
-            CopyFact::Refused(refusal),
-            CopyFact::Lost(DoubtCause::TimedOut),
-            CopyFact::SeenOnce(placed(2)),
-            CopyFact::NotSeen,
-            CopyFact::SeenTwice,
-            CopyFact::Adopted(placed(3)),
-            CopyFact::Skipped(SkipRule::TooOld),
-            CopyFact::Gone,
-            CopyFact::ChangedSince,
-        ]
-    }
-
-    fn run(facts: &[CopyFact]) -> Result<CopyState, IllegalFact> {
-        facts.iter().try_fold(CopyState::NEW, CopyState::apply)
-    }
-
-    const INTENT: CopyFact = CopyFact::Intended {
-        digest: None,
-        stream: Bytes::ZERO,
-    };
-
-    #[test]
-    fn a_crash_turns_intended_into_in_doubt_and_nothing_else() {
-        // Every state reachable in four facts, seen again after a crash.
-        let mut states = vec![CopyState::NEW];
-        for _ in 0..4 {
-            let mut next = states.clone();
-            for state in &states {
-                next.extend(
-                    every_fact()
-                        .iter()
-                        .filter_map(|f| state.clone().apply(f).ok()),
-                );
-            }
-            next.sort_by_key(|s| format!("{s:?}"));
-            next.dedup();
-            states = next;
-        }
-        assert!(states.len() > 15, "only {} states reached", states.len());
-        for state in states {
-            let after = state.clone().after_crash().unwrap();
-            if matches!(state, CopyState::Intended { .. }) {
-                assert!(matches!(
-                    after,
-                    CopyState::InDoubt {
-                        cause: DoubtCause::Crash,
-                        ..
-                    }
-                ));
-            } else {
-                assert_eq!(after, state);
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_is_sent_again_before_the_doubt_is_settled() {
-        let doubt = run(&[INTENT, CopyFact::Lost(DoubtCause::Reset)]).unwrap();
-        assert_eq!(doubt.due(), CopyStep::Look);
-        assert!(
-            doubt.apply(&INTENT).is_err(),
-            "an intent must not follow a doubt"
-        );
-        let intended = run(&[INTENT]).unwrap();
-        assert!(
-            intended.apply(&INTENT).is_err(),
-            "an intent must not follow an intent"
-        );
-    }
-
-    #[test]
-    fn absence_counts_only_after_more_than_one_look() {
-        let mut state = run(&[INTENT, CopyFact::Lost(DoubtCause::Reset)]).unwrap();
-        for _ in 1..EMPTY_LOOKS_MIN {
-            state = state.apply(&CopyFact::NotSeen).unwrap();
-            assert_eq!(state.due(), CopyStep::Look);
-        }
-        assert_eq!(
-            state.apply(&CopyFact::NotSeen).unwrap(),
-            CopyState::Wanted { attempts: 1 }
-        );
-    }
-
-    #[test]
-    fn spent_attempts_park_instead_of_looping() {
-        let mut state = CopyState::NEW;
-        for attempt in 1..=ATTEMPTS_MAX {
-            state = state.apply(&INTENT).unwrap();
-            state = state.apply(&CopyFact::Lost(DoubtCause::TimedOut)).unwrap();
-            for _ in 0..EMPTY_LOOKS_MIN {
-                state = state.apply(&CopyFact::NotSeen).unwrap();
-            }
-            assert_eq!(
-                matches!(state, CopyState::Parked(ParkCause::NeverArrives)),
-                attempt == ATTEMPTS_MAX
-            );
-        }
-    }
-
-    #[test]
-    fn a_throttled_create_costs_no_attempt() {
-        let state = run(&[INTENT, CopyFact::NothingSent]).unwrap();
-        assert_eq!(state, CopyState::NEW);
-    }
-
-    #[test]
-    fn a_doubtful_copy_of_an_item_that_changed_is_not_called_confirmed() {
-        let lost = CopyFact::Lost(DoubtCause::Reset);
-        let state = run(&[
-            INTENT,
-            lost,
-            CopyFact::ChangedSince,
-            CopyFact::SeenOnce(placed(1)),
-        ])
-        .unwrap();
-        assert_eq!(state.bucket(), Some(Bucket::ChangedSince));
-    }
-
-    proptest! {
-        /// Over any sequence of facts: the machine never panics, never counts more attempts than allowed, and a copy once known
-        /// stays known until it is gone.
-        #[test]
-        fn any_sequence_of_facts_keeps_the_books(picks in proptest::collection::vec(0usize..12, 0..60)) {
-            let facts = every_fact();
-            let mut state = CopyState::NEW;
-            for pick in picks {
-                let before = state.clone();
-                match state.clone().apply(&facts[pick]) {
-                    Ok(next) => {
-                        if before.placed().is_some() {
-                            prop_assert!(next.placed().is_some(), "{before:?} lost its copy to {next:?}");
-                        }
-                        if let CopyState::Intended { attempts, .. } = next {
-                            prop_assert!(attempts <= ATTEMPTS_MAX);
-                        }
-                        state = next;
-                    }
-                    Err(error) => prop_assert_eq!(*error.state, before),
-                }
-            }
-        }
-    }
 }

@@ -145,6 +145,7 @@ mod tests {
             size: Bytes::new(100),
             read: Some(true),
             received: None,
+            version: None,
         }
     }
 

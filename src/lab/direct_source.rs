@@ -9,7 +9,7 @@ use super::fault::{CallKind, Fault};
 use super::world::{FolderRow, ItemRow, Now, Refused, SyncChange, World};
 use crate::base::event::Side;
 use crate::base::id::{FolderId, ItemId, MailboxId, SyncToken};
-use crate::base::item::{SourceHeader, Stamp};
+use crate::base::item::{SourceHeader, Stamp, Version};
 use crate::base::limits;
 use crate::base::mailbox::{FolderRole, SourceFolder};
 use crate::base::outcome::Setback;
@@ -74,6 +74,7 @@ fn source_header(row: ItemRow) -> SourceHeader {
         size: row.size,
         read: Some(row.read),
         received: row.received,
+        version: Some(Version::of(&row.change_key)),
     }
 }
 

@@ -342,6 +342,7 @@ mod tests {
             size: Bytes::new(size),
             read: None,
             received: received.map(Moment::from_unix_ms),
+            version: None,
         }
     }
 

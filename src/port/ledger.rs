@@ -1,10 +1,12 @@
 //! Durable truth. Everything else can be rebuilt from this and the two mailboxes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
+use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{CopyRow, Fact, FolderRow, JobRow};
 use crate::base::id::{FolderNo, JobId, WorkerId};
 use crate::base::item::ItemKey;
@@ -31,6 +33,9 @@ pub enum LedgerError {
     /// A fact about an item that was never listed; nothing was written.
     #[error("a fact about an item that was never listed (job {0})")]
     UnknownItem(JobId),
+    /// A fact that cannot follow what the row says already; nothing was written. A bug or damage, never bad mail.
+    #[error("a fact that contradicts a row of job {0}; run `mailferry ledger check`")]
+    Contradiction(JobId),
     /// The store cannot write or read: disk full, file damaged. Nothing after the last acknowledged append is promised.
     #[error("the ledger cannot be used: {0}")]
     Unusable(String),
@@ -49,7 +54,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn claim(&self, job: JobId, who: &WorkerId) -> Result<Lease, LedgerError>;
 
     /// Appends facts of one job: all or none, in order, durable when this returns. [`LedgerError::Fenced`] if the lease was lost.
-    /// `Found` for a key that exists keeps the row's facts. `Copy` for a key that does not exist is [`LedgerError::UnknownItem`].
+    /// `Found` for a key that exists keeps the row's facts. `Copy` for a key that does not exist is [`LedgerError::UnknownItem`], and one that
+    /// cannot follow the row's facts is [`LedgerError::Contradiction`]. Sums and the index of due rows change in the same step.
     async fn append(&self, lease: &Lease, facts: &[Fact]) -> Result<(), LedgerError>;
 
     /// All jobs, in order.
@@ -66,6 +72,20 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         after: Option<ItemKey>,
         at_most: Count,
     ) -> Result<Vec<CopyRow>, LedgerError>;
+
+    /// Rows of one folder that have this to be done, in key order, after `after`, at most `at_most`. An empty answer means the end. Costs what it
+    /// returns, however many rows are at rest.
+    async fn due(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        due: Due,
+        after: Option<ItemKey>,
+        at_most: Count,
+    ) -> Result<Vec<CopyRow>, LedgerError>;
+
+    /// What the rows of each folder of a job add up to. Folders without rows are left out.
+    async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError>;
 
     /// One row, where it exists.
     async fn copy(

@@ -105,6 +105,9 @@ pub const fn phase(phase: JobPhase) -> &'static str {
         JobPhase::Waiting => "waiting",
         JobPhase::Seeding => "copying",
         JobPhase::CaughtUp => "caught up",
+        JobPhase::CatchingUp => "following",
+        JobPhase::Finishing => "final pass",
+        JobPhase::Finished => "final pass done",
         JobPhase::Halted(_) => "halted",
     }
 }
@@ -115,6 +118,9 @@ pub const fn phase_key(phase: JobPhase) -> &'static str {
         JobPhase::Waiting => "waiting",
         JobPhase::Seeding => "seeding",
         JobPhase::CaughtUp => "caught_up",
+        JobPhase::CatchingUp => "catching_up",
+        JobPhase::Finishing => "finishing",
+        JobPhase::Finished => "finished",
         JobPhase::Halted(_) => "halted",
     }
 }

@@ -136,6 +136,17 @@ fn write(shelf: &Shelf, changed: &Changed) -> Result<(), LedgerError> {
     for ((job, folder, key), row) in &changed.copies {
         batch.insert(&codec::copy_key(*job, *folder, *key), codec::encode(row));
     }
+    for ((job, folder, due, key), set) in &changed.due {
+        let key = codec::due_key(*job, *folder, *due, *key);
+        if *set {
+            batch.insert(&key, &[]);
+        } else {
+            batch.remove(&key);
+        }
+    }
+    for ((job, folder), sums) in &changed.sums {
+        batch.insert(&codec::sums_key(*job, *folder), codec::encode(sums));
+    }
     shelf.apply(batch).map_err(|error| unusable(&error))
 }
 
@@ -153,6 +164,7 @@ fn again(error: &LedgerError) -> LedgerError {
         LedgerError::Fenced(job) => LedgerError::Fenced(*job),
         LedgerError::UnknownJob(job) => LedgerError::UnknownJob(*job),
         LedgerError::UnknownItem(job) => LedgerError::UnknownItem(*job),
+        LedgerError::Contradiction(job) => LedgerError::Contradiction(*job),
         LedgerError::Unusable(why) => LedgerError::Unusable(why.clone()),
     }
 }

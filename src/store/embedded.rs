@@ -1,5 +1,6 @@
 //! The ledger of one workstation: sled in `STATE/ledger`, one process at a time.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{CopyRow, Fact, FolderRow, JobRow};
 use crate::base::id::{FolderNo, JobId, PlanHash, WorkerId};
 use crate::base::item::ItemKey;
@@ -20,6 +22,7 @@ use crate::store::codec::{self, CodecError, HEADER_KEY, Header};
 use crate::store::committer::{self, Order};
 use crate::store::fold::{CopyAt, Rows};
 use crate::store::lock::{LOCK_FILE, LockError, StateLock};
+use crate::store::migrate;
 
 /// The sled directory inside a state directory.
 pub const LEDGER_DIR: &str = "ledger";
@@ -220,6 +223,22 @@ impl Ledger for EmbeddedLedger {
             .await
     }
 
+    async fn due(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        due: Due,
+        after: Option<ItemKey>,
+        at_most: Count,
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        self.read(move |shelf| shelf.due(job, folder, due, after, at_most))
+            .await
+    }
+
+    async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
+        self.read(move |shelf| shelf.sums_of(job)).await
+    }
+
     async fn copy(
         &self,
         job: JobId,
@@ -299,23 +318,72 @@ impl Shelf {
                     other => corrupt(&word(&other)),
                 });
         };
-        match codec::decode::<Header>(&found) {
+        match codec::decode_header(&found) {
             Err(CodecError::Newer { found }) => Err(OpenError::Newer {
                 dir: dir(),
                 found,
                 newest: codec::FORMAT,
             }),
             Err(CodecError::Damaged) => Err(corrupt("its header does not read back")),
-            Ok(header) if header.realm != belongs.realm => Err(OpenError::OtherRealm {
+            Ok((_, header)) if header.realm != belongs.realm => Err(OpenError::OtherRealm {
                 dir: dir(),
                 found: header.realm,
             }),
-            Ok(header) if header.plan != belongs.plan => Err(OpenError::OtherPlan {
+            Ok((_, header)) if header.plan != belongs.plan => Err(OpenError::OtherPlan {
                 dir: dir(),
                 found: header.plan,
             }),
-            Ok(_) => Ok(()),
+            Ok((codec::FORMAT, _)) => Ok(()),
+            Ok(_) => {
+                migrate::to_current(self, belongs).map_err(|error| corrupt(&error.to_string()))
+            }
         }
+    }
+
+    /// Everything, in key order.
+    pub(super) fn all(&self) -> sled::Iter {
+        self.db.iter()
+    }
+
+    fn due(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        due: Due,
+        after: Option<ItemKey>,
+        at_most: Count,
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        use std::ops::Bound::{Excluded, Included};
+        let at_most = usize::try_from(at_most.get()).unwrap_or(usize::MAX);
+        let first = match after {
+            Some(key) => Excluded(codec::due_key(job, folder, due, key)),
+            None => Included(codec::due_key(job, folder, due, ItemKey([0; 16]))),
+        };
+        let last = Included(codec::due_key(job, folder, due, ItemKey([0xFF; 16])));
+        let mut rows = Vec::new();
+        for entry in self.db.range((first, last)).take(at_most) {
+            let (key, _) = entry.map_err(|error| unusable(&error))?;
+            let item = codec::due_item(&key);
+            // A batch writes row and entry together, so one without the other is damage.
+            let row = item
+                .map(|item| self.copy((job, folder, item)))
+                .transpose()?;
+            rows.push(row.flatten().ok_or_else(|| {
+                LedgerError::Unusable("its index names a row that is not there".to_owned())
+            })?);
+        }
+        Ok(rows)
+    }
+
+    fn sums_of(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
+        let mut sums = BTreeMap::new();
+        for entry in self.db.scan_prefix(codec::sums_of(job)) {
+            let (key, bytes) = entry.map_err(|error| unusable(&error))?;
+            if let Some(folder) = codec::folder_of(&key) {
+                sums.insert(folder, read_back(&bytes)?);
+            }
+        }
+        Ok(sums)
     }
 
     pub(super) fn apply(&self, batch: sled::Batch) -> Result<(), sled::Error> {
@@ -364,6 +432,11 @@ impl Shelf {
 impl Rows for Shelf {
     fn job(&self, job: JobId) -> Result<Option<JobRow>, LedgerError> {
         self.get(&codec::job_key(job))
+    }
+
+    fn sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        let sums = self.get(&codec::sums_key(job, folder))?;
+        Ok(sums.unwrap_or_default())
     }
 
     fn copy(&self, (job, folder, key): CopyAt) -> Result<Option<CopyRow>, LedgerError> {

@@ -2,17 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::fact::{CopyRow, Fact, FolderRow, JobRow};
+use crate::base::books::{Due, Entry, FolderSums};
+use crate::base::fact::{CopyFact, CopyRow, Fact, FolderRow, JobRow};
 use crate::base::id::{FolderNo, JobId};
 use crate::base::item::ItemKey;
 use crate::base::limits;
+use crate::flow::copy::{CopyState, replay};
 use crate::port::ledger::{Lease, LedgerError};
 
 /// The address of a copy row.
 pub(super) type CopyAt = (JobId, FolderNo, ItemKey);
 
+/// The address of an index entry.
+pub(super) type DueAt = (JobId, FolderNo, Due, ItemKey);
+
 /// Rows as they stand, for the fold to read.
 pub(super) trait Rows {
+    /// The sums of a folder; nothing, where it has no rows.
+    fn sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError>;
     /// The job's row.
     fn job(&self, job: JobId) -> Result<Option<JobRow>, LedgerError>;
     /// One copy row.
@@ -25,6 +32,9 @@ pub(super) struct Changed {
     pub(super) jobs: BTreeMap<JobId, JobRow>,
     pub(super) folders: BTreeMap<(JobId, FolderNo), FolderRow>,
     pub(super) copies: BTreeMap<CopyAt, CopyRow>,
+    /// Index entries that are set (true) or cleared.
+    pub(super) due: BTreeMap<DueAt, bool>,
+    pub(super) sums: BTreeMap<(JobId, FolderNo), FolderSums>,
 }
 
 impl Changed {
@@ -33,6 +43,8 @@ impl Changed {
         self.jobs.extend(later.jobs);
         self.folders.extend(later.folders);
         self.copies.extend(later.copies);
+        self.due.extend(later.due);
+        self.sums.extend(later.sums);
     }
 }
 
@@ -48,6 +60,13 @@ impl<R: Rows> Rows for Layered<'_, R> {
         match self.above.jobs.get(&job) {
             Some(row) => Ok(Some(row.clone())),
             None => self.below.job(job),
+        }
+    }
+
+    fn sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        match self.above.sums.get(&(job, folder)) {
+            Some(sums) => Ok(*sums),
+            None => self.below.sums(job, folder),
         }
     }
 
@@ -99,55 +118,137 @@ pub(super) fn append(
         return Err(LedgerError::Fenced(job));
     }
     let mut changed = Changed::default();
+    let mut desk = Desk::default();
     for fact in facts {
         match fact {
             Fact::Folder(folder) => {
                 changed.folders.insert((job, folder.no), folder.clone());
             }
             Fact::Found { folder, header } => {
-                let key = ItemKey::of(&header.id);
-                let at = (job, *folder, key);
-                let facts = take(rows, &mut changed, at)?.map_or_else(Vec::new, |old| old.facts);
-                let renewed = CopyRow {
-                    folder: *folder,
-                    key,
-                    header: header.clone(),
-                    facts,
-                };
-                changed.copies.insert(at, renewed);
+                let at = (job, *folder, ItemKey::of(&header.id));
+                desk.found(rows, at, header)?;
             }
-            Fact::Copy { folder, key, fact } => {
-                let at = (job, *folder, *key);
-                let mut copy =
-                    take(rows, &mut changed, at)?.ok_or(LedgerError::UnknownItem(job))?;
-                if copy.facts.len() >= limits::FACTS_PER_ROW_MAX {
-                    // Attempts are bounded above us, so this is a bug above us; it must not grow rows without end.
-                    return Err(LedgerError::Unusable(format!(
-                        "a row of job {job} holds {} facts already",
-                        copy.facts.len()
-                    )));
-                }
-                copy.facts.push(fact.clone());
-                changed.copies.insert(at, copy);
-            }
+            Fact::Copy { folder, key, fact } => desk.happened(rows, (job, *folder, *key), fact)?,
             Fact::Phase(phase, since) => {
                 row.phase = *phase;
                 row.since = *since;
                 changed.jobs.insert(job, row.clone());
             }
+            Fact::Hierarchy(token) => {
+                row.hierarchy.clone_from(token);
+                changed.jobs.insert(job, row.clone());
+            }
         }
     }
+    desk.finish(rows, &mut changed)?;
     Ok(changed)
 }
 
-/// The row as this append left it so far.
-fn take(
-    rows: &impl Rows,
-    changed: &mut Changed,
-    at: CopyAt,
-) -> Result<Option<CopyRow>, LedgerError> {
-    match changed.copies.remove(&at) {
-        Some(row) => Ok(Some(row)),
-        None => rows.copy(at),
+/// Rows under change, with their states, and what they added to sums and index before.
+#[derive(Debug, Default)]
+struct Desk {
+    open: BTreeMap<CopyAt, (CopyRow, CopyState, Option<Entry>)>,
+}
+
+impl Desk {
+    fn found(
+        &mut self,
+        rows: &impl Rows,
+        at: CopyAt,
+        header: &crate::base::item::SourceHeader,
+    ) -> Result<(), LedgerError> {
+        if self.fetch(rows, at)? {
+            if let Some((row, ..)) = self.open.get_mut(&at) {
+                row.header = header.clone();
+            }
+            return Ok(());
+        }
+        let (_, folder, key) = at;
+        let row = CopyRow {
+            folder,
+            key,
+            header: header.clone(),
+            facts: Vec::new(),
+        };
+        self.open.insert(at, (row, CopyState::NEW, None));
+        Ok(())
     }
+
+    fn happened(
+        &mut self,
+        rows: &impl Rows,
+        at: CopyAt,
+        fact: &CopyFact,
+    ) -> Result<(), LedgerError> {
+        let job = at.0;
+        self.fetch(rows, at)?;
+        let (row, state, _) = self
+            .open
+            .get_mut(&at)
+            .ok_or(LedgerError::UnknownItem(job))?;
+        *state = state
+            .clone()
+            .apply(fact)
+            .map_err(|_| LedgerError::Contradiction(job))?;
+        row.facts.push(fact.clone());
+        if row.facts.len() >= limits::FACTS_PER_ROW_LONG
+            && let Some(short) = state.shortest()
+        {
+            row.facts = short;
+        }
+        if row.facts.len() > limits::FACTS_PER_ROW_MAX {
+            // Attempts are bounded above us, so this is a bug above us; it must not grow rows without end.
+            return Err(LedgerError::Unusable(format!(
+                "a row of job {job} holds {} facts already",
+                row.facts.len() - 1
+            )));
+        }
+        Ok(())
+    }
+
+    /// Opens the row as the ledger has it. False: there is none.
+    fn fetch(&mut self, rows: &impl Rows, at: CopyAt) -> Result<bool, LedgerError> {
+        if self.open.contains_key(&at) {
+            return Ok(true);
+        }
+        let Some(row) = rows.copy(at)? else {
+            return Ok(false);
+        };
+        let state = replay(&row).map_err(|_| LedgerError::Contradiction(at.0))?;
+        let before = state.entry(row.header.size);
+        self.open.insert(at, (row, state, Some(before)));
+        Ok(true)
+    }
+
+    fn finish(self, rows: &impl Rows, changed: &mut Changed) -> Result<(), LedgerError> {
+        for (at, (row, state, before)) in self.open {
+            let (job, folder, key) = at;
+            let now = state.entry(row.header.size);
+            if before != Some(now) {
+                let mut sums = match changed.sums.get(&(job, folder)) {
+                    Some(sums) => *sums,
+                    None => rows.sums(job, folder)?,
+                };
+                if let Some(before) = before {
+                    sums.take(before);
+                }
+                sums.add(now);
+                changed.sums.insert((job, folder), sums);
+                let old = before.and_then(|entry| entry.due);
+                if old != now.due {
+                    let entry = |due: Option<Due>, set| Some(((job, folder, due?, key), set));
+                    changed.due.extend(entry(old, false));
+                    changed.due.extend(entry(now.due, true));
+                }
+            }
+            changed.copies.insert(at, row);
+        }
+        Ok(())
+    }
+}
+
+/// Index entry and sums of one row that is written as it stands, for a ledger that is built anew.
+pub(super) fn entry_of(job: JobId, row: &CopyRow) -> Result<Entry, LedgerError> {
+    let state = replay(row).map_err(|_| LedgerError::Contradiction(job))?;
+    Ok(state.entry(row.header.size))
 }

@@ -1,17 +1,18 @@
 //! A ledger in memory. It remembers everything, and forgets on purpose when a test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{CopyRow, Fact, FolderRow, JobRow};
 use crate::base::id::{FolderNo, JobId, WorkerId};
 use crate::base::item::ItemKey;
 use crate::base::quantity::Count;
 use crate::port::ledger::{Lease, Ledger, LedgerError};
-use crate::store::fold::{self, Changed, CopyAt, Rows};
+use crate::store::fold::{self, Changed, CopyAt, DueAt, Rows};
 
 /// A ledger that lives as long as the value. Two modes: [`MemoryLedger::new`] keeps the port's promise that an append is durable when it
 /// returns; [`MemoryLedger::forgetful`] breaks it until [`MemoryLedger::flush`], so that a test can show what the promise is worth.
@@ -35,6 +36,8 @@ struct Tables {
     jobs: BTreeMap<JobId, JobRow>,
     folders: BTreeMap<(JobId, FolderNo), FolderRow>,
     copies: BTreeMap<CopyAt, CopyRow>,
+    due: BTreeSet<DueAt>,
+    sums: BTreeMap<(JobId, FolderNo), FolderSums>,
 }
 
 impl Tables {
@@ -42,6 +45,14 @@ impl Tables {
         self.jobs.extend(changed.jobs);
         self.folders.extend(changed.folders);
         self.copies.extend(changed.copies);
+        for (at, set) in changed.due {
+            if set {
+                self.due.insert(at);
+            } else {
+                self.due.remove(&at);
+            }
+        }
+        self.sums.extend(changed.sums);
     }
 
     fn duplicate(&self) -> Self {
@@ -49,6 +60,8 @@ impl Tables {
             jobs: self.jobs.clone(),
             folders: self.folders.clone(),
             copies: self.copies.clone(),
+            due: self.due.clone(),
+            sums: self.sums.clone(),
         }
     }
 }
@@ -56,6 +69,10 @@ impl Tables {
 impl Rows for Tables {
     fn job(&self, job: JobId) -> Result<Option<JobRow>, LedgerError> {
         Ok(self.jobs.get(&job).cloned())
+    }
+
+    fn sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        Ok(self.sums.get(&(job, folder)).copied().unwrap_or_default())
     }
 
     fn copy(&self, at: CopyAt) -> Result<Option<CopyRow>, LedgerError> {
@@ -114,6 +131,8 @@ impl MemoryLedger {
                 jobs: changed.jobs.clone(),
                 folders: changed.folders.clone(),
                 copies: changed.copies.clone(),
+                due: changed.due.clone(),
+                sums: changed.sums.clone(),
             };
             inner.pending.push(copy);
         }
@@ -179,6 +198,41 @@ impl Ledger for MemoryLedger {
             .range((first, last))
             .take(at_most)
             .map(|(_, row)| row.clone())
+            .collect())
+    }
+
+    async fn due(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        due: Due,
+        after: Option<ItemKey>,
+        at_most: Count,
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        let at_most = usize::try_from(at_most.get()).unwrap_or(usize::MAX);
+        let first = match after {
+            Some(key) => Bound::Excluded((job, folder, due, key)),
+            None => Bound::Included((job, folder, due, ItemKey([0; 16]))),
+        };
+        let last = Bound::Included((job, folder, due, ItemKey([0xFF; 16])));
+        let inner = self.lock();
+        let tables = &inner.live;
+        Ok(tables
+            .due
+            .range((first, last))
+            .take(at_most)
+            .filter_map(|(job, folder, _, key)| tables.copies.get(&(*job, *folder, *key)).cloned())
+            .collect())
+    }
+
+    async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
+        let inner = self.lock();
+        let range = (job, FolderNo(0))..=(job, FolderNo(u32::MAX));
+        Ok(inner
+            .live
+            .sums
+            .range(range)
+            .map(|((_, folder), sums)| (*folder, *sums))
             .collect())
     }
 

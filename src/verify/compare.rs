@@ -82,6 +82,7 @@ mod tests {
             size: Bytes::new(1),
             read: None,
             received: None,
+            version: None,
         }
     }
 

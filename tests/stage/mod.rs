@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use mailferry::base::books::{Due, FolderSums};
 use mailferry::base::dice::Dice;
 use mailferry::base::event::Event;
 use mailferry::base::fact::{Bucket, CopyRow, Fact, FolderRow, JobRow};
@@ -379,6 +380,19 @@ impl Ledger for Stepped<Arc<dyn Ledger>> {
         at_most: Count,
     ) -> Result<Vec<CopyRow>, LedgerError> {
         self.inner.copies(job, folder, after, at_most).await
+    }
+    async fn due(
+        &self,
+        job: JobId,
+        folder: FolderNo,
+        due: Due,
+        after: Option<ItemKey>,
+        at_most: Count,
+    ) -> Result<Vec<CopyRow>, LedgerError> {
+        self.inner.due(job, folder, due, after, at_most).await
+    }
+    async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
+        self.inner.sums(job).await
     }
     async fn copy(
         &self,

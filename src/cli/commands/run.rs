@@ -355,10 +355,7 @@ fn judge_balance(balance: &Balance) -> Exit {
     ]) {
         return Exit::Unreached;
     }
-    let unfinished = balance
-        .mailboxes
-        .iter()
-        .any(|m| m.phase != JobPhase::CaughtUp);
+    let unfinished = balance.mailboxes.iter().any(|m| !m.phase.is_settled());
     if unfinished || any(&[Bucket::Remaining, Bucket::InDoubt]) {
         return Exit::Stopped;
     }

@@ -1,7 +1,7 @@
 //! An item as listings show it. The element's name varies and says little; `t:ItemClass` is trusted.
 
 use crate::base::id::ItemId;
-use crate::base::item::{ItemClass, SearchKey, SourceHeader, Stamp};
+use crate::base::item::{ItemClass, SearchKey, SourceHeader, Stamp, Version};
 use crate::base::quantity::{Bytes, Moment};
 use crate::wire::base64;
 use crate::wire::ews::shape::{self, Shape, Tag};
@@ -100,6 +100,7 @@ impl ItemEntry {
             size: self.size.unwrap_or(Bytes::ZERO),
             read: self.read,
             received: self.received,
+            version: self.change_key.as_deref().map(Version::of),
         }
     }
 
