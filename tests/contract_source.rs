@@ -267,6 +267,63 @@ async fn an_export_is_the_stream_byte_for_byte_and_one_bad_item_spoils_no_other(
     );
 }
 
+async fn the_hierarchy_says_that_something_changed_and_only_then(bench: &Bench) {
+    let ask = async |token: Option<&SyncToken>| bench.source.hierarchy(&bench.mailbox, token).await;
+    let first = ask(None).await.unwrap();
+    assert!(first.changed);
+    let quiet = ask(Some(&first.token)).await.unwrap();
+    assert!(!quiet.changed);
+    let name = bench.mailbox.reveal();
+    let calendar = bench.folder(FolderRole::Calendar).await;
+    let inbox = bench.folder(FolderRole::Inbox).await;
+    let lab = {
+        let folders = bench.source.folders(&bench.mailbox).await.unwrap();
+        let lab = folders.into_iter().find(|f| f.name == "Lab/results");
+        lab.unwrap().id.as_str().to_owned()
+    };
+    let mut token = quiet.token;
+    for act in 0..3 {
+        {
+            let mut world = lock(&bench.world);
+            match act {
+                0 => world.rename_source_folder(name, &lab, "Results").unwrap(),
+                1 => world
+                    .move_source_folder(name, &lab, calendar.id.as_str())
+                    .unwrap(),
+                _ => world.delete_source_folder(name, &lab).unwrap(),
+            }
+        }
+        let news = ask(Some(&token)).await.unwrap();
+        assert!(news.changed, "act {act}");
+        token = news.token;
+        assert!(!ask(Some(&token)).await.unwrap().changed);
+        let folders = bench.source.folders(&bench.mailbox).await.unwrap();
+        let own = folders.iter().find(|f| f.id.as_str() == lab);
+        match act {
+            0 => assert_eq!(own.unwrap().parent.as_ref(), Some(&inbox.id)),
+            1 => {
+                assert_eq!(own.unwrap().parent.as_ref(), Some(&calendar.id));
+                assert_eq!(own.unwrap().name, "Results");
+            }
+            _ => assert!(own.is_none()),
+        }
+    }
+    let odd = SyncToken::new("bm90IG91cnM=");
+    assert_eq!(ask(Some(&odd)).await, Err(Setback::StateInvalid));
+}
+
+async fn what_left_is_told_from_what_is_still_there(bench: &Bench) {
+    let ids = bench.ids().await;
+    lock(&bench.world)
+        .delete_source_item(bench.mailbox.reveal(), ids[1].as_str())
+        .unwrap();
+    let there = bench.source.present(&bench.mailbox, &ids).await.unwrap();
+    let want: Vec<bool> = (0..ids.len()).map(|at| at != 1).collect();
+    assert_eq!(there, want);
+    let none = bench.source.present(&bench.mailbox, &[]).await.unwrap();
+    assert!(none.is_empty());
+}
+
 async fn a_mailbox_that_is_not_there_closes_only_itself(bench: &Bench) {
     let nobody = MailboxId::new("nobody@clinic.example");
     match bench.source.folders(&nobody).await {
@@ -297,6 +354,8 @@ macro_rules! whole_suite {
             a_token_that_is_none_is_refused_as_such,
             an_export_is_the_stream_byte_for_byte_and_one_bad_item_spoils_no_other,
             a_mailbox_that_is_not_there_closes_only_itself,
+            the_hierarchy_says_that_something_changed_and_only_then,
+            what_left_is_told_from_what_is_still_there,
         );
     };
 }

@@ -274,6 +274,87 @@ async fn a_retract_takes_exactly_what_it_names_and_may_be_repeated(bench: &Bench
     assert_eq!(left, [second]);
 }
 
+async fn an_update_replaces_the_version_it_names_and_no_other(bench: &Bench) {
+    let inbox = bench.role(FolderRole::Inbox).await.id;
+    let mailbox = bench.mailbox().await;
+    let old = bench.create(&inbox, 1, 10).await;
+    let stream = Content::Plain { seed: 2, body: 20 }.stream().unwrap();
+    let body = bench.body(&stream).await;
+    let new = bench
+        .target
+        .update(&mailbox, &inbox, &old, &body)
+        .await
+        .unwrap();
+    assert_eq!(new.item, old.item);
+    assert_ne!(new.change_key, old.change_key);
+    let again = bench.target.update(&mailbox, &inbox, &old, &body).await;
+    assert!(
+        matches!(again, Err(Setback::ItemRefused(_) | Setback::OurRequest(_))),
+        "a stale version was replaced: {again:?}"
+    );
+    assert_eq!(bench.list(&inbox).await.len(), 1);
+    let seen = bench.target.version(&mailbox, &inbox, &old.item).await;
+    assert_eq!(seen, Ok(new.clone()));
+    bench.target.retract(&mailbox, &inbox, &new).await.unwrap();
+    let gone = bench.target.version(&mailbox, &inbox, &old.item).await;
+    assert_eq!(gone, Err(Setback::Gone));
+    let late = bench.target.update(&mailbox, &inbox, &new, &body).await;
+    assert!(late.is_err(), "an item was raised from the dead");
+    assert!(bench.list(&inbox).await.is_empty());
+}
+
+async fn a_version_is_asked_of_the_folder_we_put_the_item_into(bench: &Bench) {
+    let inbox = bench.role(FolderRole::Inbox).await.id;
+    let other = bench.role(FolderRole::Drafts).await.id;
+    let mailbox = bench.mailbox().await;
+    let placed = bench.create(&inbox, 1, 10).await;
+    let elsewhere = bench.target.version(&mailbox, &other, &placed.item).await;
+    assert_eq!(elsewhere, Err(Setback::Gone));
+}
+
+async fn a_folder_is_renamed_and_removed_only_when_nothing_is_inside(bench: &Bench) {
+    let mailbox = bench.mailbox().await;
+    let order = bench.order("Ward 3", "IPF.Note").await;
+    let ward = bench.target.ensure_folder(&mailbox, &order).await.unwrap();
+    for _ in 0..2 {
+        bench
+            .target
+            .rename_folder(&mailbox, &ward.id, "Ward 4/5 ü")
+            .await
+            .unwrap();
+    }
+    let named = |folders: Vec<mailferry::base::mailbox::TargetFolder>| {
+        let own = folders.into_iter().find(|folder| folder.id == ward.id);
+        own.map(|folder| folder.name)
+    };
+    let all = bench.target.folders(&mailbox).await.unwrap();
+    assert_eq!(named(all).as_deref(), Some("Ward 4/5 ü"));
+    let placed = bench.create(&ward.id, 1, 10).await;
+    let kept = bench.target.remove_folder(&mailbox, &ward.id).await;
+    assert_eq!(kept, Ok(false), "a folder with an item inside");
+    bench
+        .target
+        .retract(&mailbox, &ward.id, &placed)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let gone = bench.target.remove_folder(&mailbox, &ward.id).await;
+        assert_eq!(gone, Ok(true));
+    }
+    let all = bench.target.folders(&mailbox).await.unwrap();
+    assert_eq!(named(all), None);
+}
+
+async fn a_default_folder_is_neither_renamed_nor_removed(bench: &Bench) {
+    let mailbox = bench.mailbox().await;
+    let inbox = bench.role(FolderRole::Inbox).await.id;
+    let renamed = bench.target.rename_folder(&mailbox, &inbox, "Mine").await;
+    assert!(renamed.is_err());
+    let removed = bench.target.remove_folder(&mailbox, &inbox).await;
+    assert_ne!(removed, Ok(true));
+    assert_eq!(bench.role(FolderRole::Inbox).await.name, "Posteingang");
+}
+
 async fn nobody_is_invited_and_no_rule_is_broken(bench: &Bench) {
     let calendar = bench.role(FolderRole::Calendar).await.id;
     bench.create(&calendar, 3, 10).await;
@@ -311,6 +392,10 @@ macro_rules! whole_suite {
             a_stream_that_is_none_is_refused_and_leaves_nothing,
             a_create_into_a_folder_that_is_gone_says_so,
             a_retract_takes_exactly_what_it_names_and_may_be_repeated,
+            an_update_replaces_the_version_it_names_and_no_other,
+            a_version_is_asked_of_the_folder_we_put_the_item_into,
+            a_folder_is_renamed_and_removed_only_when_nothing_is_inside,
+            a_default_folder_is_neither_renamed_nor_removed,
             nobody_is_invited_and_no_rule_is_broken,
         );
     };

@@ -10,7 +10,7 @@ use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
 use crate::exchange::client::{self, Client, SignIn};
 use crate::exchange::survey::Survey;
-use crate::port::source::{Change, Changes, ExportSink, Source, SourcePage};
+use crate::port::source::{Change, Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use crate::transport::{CallKind, Http};
 use crate::wire::ews::classify::Place;
 use crate::wire::ews::export_items::ExportItems;
@@ -18,10 +18,12 @@ use crate::wire::ews::export_splitter::{ExportSplitter, Split};
 use crate::wire::ews::find_folder::FindFolder;
 use crate::wire::ews::find_item::FindItem;
 use crate::wire::ews::get_folder::GetFolder;
+use crate::wire::ews::get_item::GetItem;
 use crate::wire::ews::item::ItemEntry;
 use crate::wire::ews::reply::Message;
 use crate::wire::ews::request::Call;
 use crate::wire::ews::shape::{FolderRef, Shape};
+use crate::wire::ews::sync_folder_hierarchy::SyncFolderHierarchy;
 use crate::wire::ews::sync_folder_items::{ItemChange, SyncFolderItems};
 use crate::wire::soap::ServerVersion;
 
@@ -140,6 +142,63 @@ impl Source for ExchangeSource {
             Err(other) => return Err(other),
         }
         Ok(survey.finish())
+    }
+
+    async fn hierarchy(
+        &self,
+        mailbox: &MailboxId,
+        token: Option<&SyncToken>,
+    ) -> Result<HierarchyNews, Setback> {
+        let mut state = token.cloned();
+        let mut changed = token.is_none();
+        loop {
+            let call = Call::SyncFolderHierarchy(SyncFolderHierarchy {
+                shape: Shape::default(),
+                root: Some(named("msgfolderroot")),
+                state: state.clone(),
+            });
+            let reply = (self.client)
+                .ask::<SyncFolderHierarchy>(mailbox, &call, Place::Folder)
+                .await?;
+            let page = reply.single(Place::Folder)?;
+            changed |= !page.changes.is_empty();
+            // A page that leads nowhere would be asked for without end.
+            if !page.last && state.as_ref() == Some(&page.state) {
+                return Err(incomplete());
+            }
+            if page.last {
+                return Ok(HierarchyNews {
+                    changed,
+                    token: page.state,
+                });
+            }
+            state = Some(page.state);
+        }
+    }
+
+    async fn present(&self, mailbox: &MailboxId, items: &[ItemId]) -> Result<Vec<bool>, Setback> {
+        let mut there = Vec::with_capacity(items.len());
+        for ids in items.chunks(limits::SOURCE_EXPORT_IDS) {
+            let call = Call::GetItem(GetItem {
+                shape: Shape::default(),
+                items: ids.to_vec(),
+            });
+            let reply = (self.client)
+                .ask::<GetItem>(mailbox, &call, Place::Item)
+                .await?;
+            if reply.messages.len() != ids.len() {
+                return Err(incomplete());
+            }
+            for message in reply.messages {
+                there.push(match message.into_result(Place::Item) {
+                    // One that cannot be read is there all the same.
+                    Ok(_) | Err(Setback::ItemRefused(_)) => true,
+                    Err(Setback::Gone) => false,
+                    Err(other) => return Err(other),
+                });
+            }
+        }
+        Ok(there)
     }
 
     async fn changes(

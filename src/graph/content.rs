@@ -4,16 +4,21 @@ use bytes::Bytes as Chunk;
 use futures_util::{StreamExt, stream};
 
 use crate::base::id::{TargetFolderId, TargetItemId};
+use crate::base::item::Placed;
 use crate::base::limits;
 use crate::base::outcome::{Said, Setback};
 use crate::port::body::{Body, BodyStream};
 use crate::transport::{CallBody, Reply};
 use crate::wire::graph::export_reader::ExportReader;
-use crate::wire::graph::import::{CREATE_TAIL, Encoder, create_head, create_len};
+use crate::wire::graph::import::{CREATE_TAIL, Encoder, create_head, create_len, update_head};
 
-/// The import body of an item.
-pub(super) fn import_body(folder: &TargetFolderId, body: &Body) -> Result<CallBody, Setback> {
-    let head = create_head(folder);
+/// The import body of an item, which is new or replaces an older version of itself.
+pub(super) fn import_body(
+    folder: &TargetFolderId,
+    replaces: Option<&Placed>,
+    body: &Body,
+) -> Result<CallBody, Setback> {
+    let head = replaces.map_or_else(|| create_head(folder), |placed| update_head(folder, placed));
     let len = create_len(&head, body.len())
         .ok_or_else(|| Setback::OurRequest(Said::code("item-length")))?;
     let head = stream::once(async { Ok(Chunk::from(head)) });

@@ -6,10 +6,11 @@ use crate::base::id::{TargetFolderId, TargetMailboxId};
 use crate::base::limits;
 use crate::base::mailbox::{FolderOrder, MAIL_FOLDER_CLASS, TargetFolder};
 use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::base::secret::SafeUrl;
 use crate::graph::caller::{Caller, json_post};
-use crate::transport::CallBody;
+use crate::transport::{Call, CallBody, Method};
 use crate::wire::graph::classify::{Asked, is_folder_conflict};
-use crate::wire::graph::folders::{FolderPage, MailboxFolder, NewFolder};
+use crate::wire::graph::folders::{FolderPage, MailboxFolder, NewFolder, NewName};
 use crate::wire::graph::json;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::query::ListQuery;
@@ -127,6 +128,56 @@ pub(super) async fn one(
     let url = caller.url(&resource, &ListQuery::folder().encode());
     let (status, body) = caller.get(Asked::Folders, url).await?;
     MailboxFolder::read(status, &body)
+}
+
+/// Gives a folder another name.
+pub(super) async fn rename(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    folder: &TargetFolderId,
+    name: &str,
+) -> Result<(), Setback> {
+    let body = json::write(&NewName {
+        display_name: name.to_owned(),
+    });
+    let url = caller.url(&folder_resource(mailbox, folder), "");
+    let call = Call::new(Method::Patch, SafeUrl::new(url))
+        .header("content-type", "application/json")
+        .body(CallBody::bytes(body));
+    caller.whole(Asked::Folders, call).await.map(drop)
+}
+
+/// True when the service counts neither items nor folders in it. Without a count nobody knows, so it is not empty.
+pub(super) async fn is_empty(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    folder: &TargetFolderId,
+) -> Result<bool, Setback> {
+    let url = caller.url(
+        &folder_resource(mailbox, folder),
+        &ListQuery::folder().encode(),
+    );
+    let (status, body) = caller.get(Asked::Folders, url).await?;
+    let read: MailboxFolder = json::read(status, &body)?;
+    Ok(read.child_folder_count == Some(0) && read.total_item_count == Some(0))
+}
+
+/// Deletes a folder.
+pub(super) async fn remove(
+    caller: &Caller,
+    mailbox: &TargetMailboxId,
+    folder: &TargetFolderId,
+) -> Result<(), Setback> {
+    let url = caller.url(&folder_resource(mailbox, folder), "");
+    let call = Call::new(Method::Delete, SafeUrl::new(url));
+    caller.send(Asked::Folders, call).await.map(drop)
+}
+
+fn folder_resource(mailbox: &TargetMailboxId, folder: &TargetFolderId) -> Resource {
+    Resource::Folder {
+        mailbox: mailbox.as_str().to_owned(),
+        folder: folder.as_str().to_owned(),
+    }
 }
 
 /// A listing that does not end.

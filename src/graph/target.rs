@@ -87,19 +87,29 @@ impl GraphTarget {
         self.sessions.get(&self.caller, mailbox).await.map(|_| ())
     }
 
-    /// The version of an item, or `Gone`.
-    async fn version(
+    async fn import(
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolderId,
-        item: &TargetItemId,
+        replaces: Option<&Placed>,
+        body: &Body,
     ) -> Result<Placed, Setback> {
-        let url = self.caller.url(
-            &item_resource(mailbox, folder, item),
-            &ListQuery::version().encode(),
-        );
-        let (status, body) = self.caller.get(Asked::Delete, url).await?;
-        json::read::<MailboxItem>(status, &body)?.placed(status)
+        let url = self.sessions.get(&self.caller, mailbox).await;
+        let url = url.map_err(before_create)?;
+        let call = Call::new(Method::Post, url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .auth(Auth::InUrl)
+            .body(import_body(folder, replaces, body)?)
+            .kind(CallKind::Create);
+        let reply = self.import.send(call).await?;
+        if !reply.is_success() {
+            let now = self.caller.clock.moment();
+            return Err(classify_reply(Asked::Import, reply, now).await);
+        }
+        let status = reply.status();
+        let body = reply.read_all(limits::ERROR_BODY_MAX).await?;
+        ImportReply::read(status, &body)
     }
 }
 
@@ -155,22 +165,61 @@ impl Target for GraphTarget {
         folder: &TargetFolderId,
         body: &Body,
     ) -> Result<Placed, Setback> {
-        let url = self.sessions.get(&self.caller, mailbox).await;
-        let url = url.map_err(before_create)?;
-        let call = Call::new(Method::Post, url)
-            .header("content-type", "application/json")
-            .header("accept", "application/json")
-            .auth(Auth::InUrl)
-            .body(import_body(folder, body)?)
-            .kind(CallKind::Create);
-        let reply = self.import.send(call).await?;
-        if !reply.is_success() {
-            let now = self.caller.clock.moment();
-            return Err(classify_reply(Asked::Import, reply, now).await);
+        self.import(mailbox, folder, None, body).await
+    }
+
+    async fn update(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+        body: &Body,
+    ) -> Result<Placed, Setback> {
+        self.import(mailbox, folder, Some(placed), body).await
+    }
+
+    async fn version(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<Placed, Setback> {
+        let url = self.caller.url(
+            &item_resource(mailbox, folder, item),
+            &ListQuery::version().encode(),
+        );
+        let (status, body) = self.caller.get(Asked::Delete, url).await?;
+        json::read::<MailboxItem>(status, &body)?.placed(status)
+    }
+
+    async fn rename_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        name: &str,
+    ) -> Result<(), Setback> {
+        folders::rename(&self.caller, mailbox, folder, name).await
+    }
+
+    async fn remove_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+    ) -> Result<bool, Setback> {
+        match folders::is_empty(&self.caller, mailbox, folder).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(Setback::FolderGone | Setback::Gone) => return Ok(true),
+            Err(setback) => return Err(setback),
         }
-        let status = reply.status();
-        let body = reply.read_all(limits::ERROR_BODY_MAX).await?;
-        ImportReply::read(status, &body)
+        // The counts lag; the listing is asked as well.
+        if !self.page(mailbox, folder, None).await?.items.is_empty() {
+            return Ok(false);
+        }
+        match folders::remove(&self.caller, mailbox, folder).await {
+            Ok(()) | Err(Setback::FolderGone | Setback::Gone) => Ok(true),
+            Err(setback) => Err(setback),
+        }
     }
 
     async fn page(
@@ -239,7 +288,7 @@ impl Target for GraphTarget {
             Err(setback) => return Err(setback),
         }
         let resource = item_resource(mailbox, folder, &placed.item);
-        let url = self.caller.url(&resource, Disposal::Hard.encode());
+        let url = self.caller.url(&resource, Disposal::Soft.encode());
         let call = Call::new(Method::Delete, SafeUrl::new(url));
         match self.caller.send(Asked::Delete, call).await {
             Ok(_) | Err(Setback::Gone) => Ok(()),

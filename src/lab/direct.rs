@@ -169,6 +169,7 @@ pub(super) fn refusal_of(side: Side, refused: Refused) -> Setback {
         }
         Refused::BadState => Setback::StateInvalid,
         Refused::Corrupt => item(RefusalWhy::SourceCorrupt, Said::code("ErrorItemCorrupt")),
+        Refused::Protected => Setback::OurRequest(Said::new(403, "ErrorAccessDenied")),
         Refused::FolderExists => Setback::OurRequest(Said::new(409, "ErrorFolderExists")),
         Refused::NoSession | Refused::Expired => Setback::Expired(Said::status(401)),
         Refused::MalformedStream | Refused::ImportRefused => item(

@@ -15,7 +15,7 @@ use crate::base::mailbox::{FolderRole, SourceFolder};
 use crate::base::outcome::Setback;
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::port::clock::Clock;
-use crate::port::source::{Change, Changes, ExportSink, Source, SourcePage};
+use crate::port::source::{Change, Changes, ExportSink, HierarchyNews, Source, SourcePage};
 
 /// The source, straight on the world.
 #[derive(Clone, Debug)]
@@ -89,6 +89,39 @@ impl Source for DirectSource {
         let (mut rows, _) = self.read(mailbox, CallKind::Read, act).await?;
         rows.sort_by_key(|row| row.role != Some(FolderRole::Top));
         Ok(rows.into_iter().map(source_folder).collect())
+    }
+
+    async fn hierarchy(
+        &self,
+        mailbox: &MailboxId,
+        token: Option<&SyncToken>,
+    ) -> Result<HierarchyNews, Setback> {
+        let act = |world: &mut World, _| {
+            let state = token.map(SyncToken::as_str);
+            let news = world.sync_hierarchy(mailbox.reveal(), state)?;
+            let bytes = answer(news.changes.len());
+            Ok((news, bytes))
+        };
+        let kind = token.map_or(CallKind::Read, |_| CallKind::Sync);
+        let (news, _) = self.read(mailbox, kind, act).await?;
+        Ok(HierarchyNews {
+            changed: token.is_none() || !news.changes.is_empty(),
+            token: SyncToken::new(news.state),
+        })
+    }
+
+    async fn present(&self, mailbox: &MailboxId, items: &[ItemId]) -> Result<Vec<bool>, Setback> {
+        let act = |world: &mut World, _| {
+            let there = |id: &ItemId| match world.source_item(mailbox.reveal(), id.as_str()) {
+                Ok(_) => Ok(true),
+                Err(Refused::NoItem) => Ok(false),
+                Err(other) => Err(other),
+            };
+            let all = items.iter().map(there).collect::<Result<Vec<_>, _>>()?;
+            let bytes = answer(all.len());
+            Ok((all, bytes))
+        };
+        Ok(self.read(mailbox, CallKind::Read, act).await?.0)
     }
 
     async fn changes(

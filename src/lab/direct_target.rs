@@ -16,7 +16,7 @@ use crate::base::item::{Placed, Stamp, TargetHeader};
 use crate::base::limits;
 use crate::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
 use crate::base::outcome::{Said, Setback};
-use crate::base::quantity::{Bytes, Span};
+use crate::base::quantity::{Bytes, Count, Span};
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
 use crate::port::target::{Cursor, Target, TargetPage};
@@ -61,6 +61,33 @@ impl DirectTarget {
         self.sessions
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    async fn import(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        replaces: Option<&Placed>,
+        body: &Body,
+    ) -> Result<Placed, Setback> {
+        let session = self.session(mailbox).await?;
+        let mut bytes = Vec::new();
+        let mut pieces = body.open();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        let upload = bytes.len() as u64 / 3 * 4 + 600;
+        let act = |world: &mut World, now| {
+            let order = ImportOrder {
+                folder: folder.as_str(),
+                update: replaces.map(|old| (old.item.as_str(), old.change_key.as_str())),
+                stream: bytes,
+            };
+            Ok((world.import(now, &session, order)?, answer(1)))
+        };
+        let id = mailbox.as_str();
+        let (row, _) = self.call(id, CallKind::Import, upload, act).await?;
+        Ok(placed(&row))
     }
 
     async fn session(&self, mailbox: &TargetMailboxId) -> Result<String, Setback> {
@@ -163,24 +190,71 @@ impl Target for DirectTarget {
         folder: &TargetFolderId,
         body: &Body,
     ) -> Result<Placed, Setback> {
-        let session = self.session(mailbox).await?;
-        let mut bytes = Vec::new();
-        let mut pieces = body.open();
-        while let Some(piece) = pieces.next().await {
-            bytes.extend_from_slice(&piece?);
-        }
-        let upload = bytes.len() as u64 / 3 * 4 + 600;
-        let act = |world: &mut World, now| {
-            let order = ImportOrder {
-                folder: folder.as_str(),
-                update: None,
-                stream: bytes,
-            };
-            Ok((world.import(now, &session, order)?, answer(1)))
-        };
+        self.import(mailbox, folder, None, body).await
+    }
+
+    async fn update(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+        body: &Body,
+    ) -> Result<Placed, Setback> {
+        self.import(mailbox, folder, Some(placed), body).await
+    }
+
+    async fn version(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<Placed, Setback> {
         let id = mailbox.as_str();
-        let (row, _) = self.call(id, CallKind::Import, upload, act).await?;
-        Ok(placed(&row))
+        let act = |world: &mut World, _| {
+            let row = world.target_item(id, item.as_str())?;
+            if row.folder == folder.as_str() {
+                Ok((placed(&row), answer(1)))
+            } else {
+                Err(Refused::NoItem)
+            }
+        };
+        Ok(self.call(id, CallKind::Read, 0, act).await?.0)
+    }
+
+    async fn rename_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        name: &str,
+    ) -> Result<(), Setback> {
+        let id = mailbox.as_str();
+        let act = |world: &mut World, _| {
+            world.rename_target_folder(id, folder.as_str(), name)?;
+            Ok(((), answer(1)))
+        };
+        self.call(id, CallKind::MakeFolder, 200, act)
+            .await
+            .map(drop)
+    }
+
+    async fn remove_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+    ) -> Result<bool, Setback> {
+        let id = mailbox.as_str();
+        let act = |world: &mut World, now| {
+            let row = match world.target_folder(now, id, folder.as_str()) {
+                Err(Refused::NoFolder) => return Ok((true, answer(0))),
+                other => other?,
+            };
+            let empty = row.items == Count::ZERO && row.children == Count::ZERO;
+            if empty {
+                world.delete_target_folder(id, folder.as_str())?;
+            }
+            Ok((empty, answer(0)))
+        };
+        Ok(self.call(id, CallKind::Delete, 0, act).await?.0)
     }
 
     async fn page(
@@ -245,12 +319,13 @@ impl Target for DirectTarget {
         placed: &Placed,
     ) -> Result<(), Setback> {
         let id = mailbox.as_str();
-        let act = |world: &mut World, _| {
+        let act = |world: &mut World, now| {
             match world.target_item(id, placed.item.as_str()) {
                 Ok(row) if row.change_key != placed.change_key.as_str() => {
                     return Err(Refused::WrongVersion);
                 }
-                Ok(row) => world.delete_target_item(id, folder.as_str(), &row.id)?,
+                Ok(row) if row.folder != folder.as_str() => {}
+                Ok(row) => world.soft_delete_target_item(now, id, folder.as_str(), &row.id)?,
                 Err(Refused::NoItem) => {}
                 Err(other) => return Err(other),
             }

@@ -1,7 +1,7 @@
 //! What the lab's Exchange answers to a call that was let in: the world's words put into EWS's. Pure; HTTP is `ews_http`'s business.
 
 use super::fault::Fault;
-use super::world::{FolderRow, ItemRow, Refused as No, SyncChange, World};
+use super::world::{FolderRow, HierarchyChange, ItemRow, Refused as No, SyncChange, World};
 use crate::base::id::{FolderId, ItemId, SyncToken};
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
@@ -70,6 +70,7 @@ pub(super) const fn code_of(no: No) -> &'static str {
         No::BadState => "ErrorInvalidSyncStateData",
         No::Corrupt | No::Discarded => "ErrorItemCorrupt",
         No::FolderExists
+        | No::Protected
         | No::NoSession
         | No::Expired
         | No::MalformedStream
@@ -182,28 +183,31 @@ impl Desk<'_> {
     }
 
     fn sync_hierarchy(&mut self, call: &SyncFolderHierarchy) -> Answer {
+        if call.state.is_none() {
+            self.fault = self.fault.filter(|fault| *fault != Fault::StateRefused);
+        }
         let result = self.hierarchy(call);
         self.messages::<SyncFolderHierarchy>(vec![result])
     }
 
-    /// The world does not log changes of folders: a state is good as long as nothing changed at all.
     fn hierarchy(&self, call: &SyncFolderHierarchy) -> Result<HierarchyPage, No> {
         let whole = FolderRef::Distinguished("msgfolderroot".to_owned());
-        let rows = self.below(call.root.as_ref().unwrap_or(&whole), true)?;
-        let names = rows.iter().flat_map(|r| [&r.id, &r.name]);
-        let names: Vec<&str> = names.map(String::as_str).collect();
-        let digest = crate::base::item::ItemKey::of(&ItemId::new(names.join("\n")));
-        let state = SyncToken::new(crate::wire::base64::encode(digest.to_string().as_bytes()));
-        let changes = match &call.state {
-            None => rows.into_iter().rev().map(|r| self.entry_of(r)).collect(),
-            Some(known) if *known == state => Vec::new(),
-            Some(_) => return Err(No::BadState),
-        };
-        let shaped = changes.into_iter().map(|e| e.shaped(&call.shape));
+        if call.root.as_ref().is_some_and(|root| *root != whole) {
+            // Another scope has states of its own; this Exchange keeps none.
+            return Err(No::NoFolder);
+        }
+        let state = call.state.as_ref().map(SyncToken::as_str);
+        let news = self.world.sync_hierarchy(self.mailbox, state)?;
+        let entry = |row: Box<FolderRow>| self.entry_of(*row).shaped(&call.shape);
+        let changes = news.changes.into_iter().map(|change| match change {
+            HierarchyChange::Create(row) => FolderChange::Created(entry(row)),
+            HierarchyChange::Update(row) => FolderChange::Updated(entry(row)),
+            HierarchyChange::Delete(id) => FolderChange::Deleted(FolderId::new(id)),
+        });
         Ok(HierarchyPage {
-            state,
+            state: SyncToken::new(news.state),
             last: true,
-            changes: shaped.map(FolderChange::Created).collect(),
+            changes: changes.collect(),
         })
     }
 

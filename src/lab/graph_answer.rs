@@ -133,6 +133,7 @@ impl Answer {
                 (400, "ErrorInvalidOperation", "The operation is invalid.")
             }
             Refused::Corrupt => (500, "ErrorCorruptData", "Data is corrupt."),
+            Refused::Protected => (403, "ErrorAccessDenied", "Access is denied."),
             Refused::FolderExists => (
                 409,
                 "ErrorFolderExists",

@@ -11,7 +11,7 @@ use super::world::{FolderRow, ItemRow, Now, Refused, World};
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
 use crate::wire::graph::export::{ExportEntry, ExportError, ExportReply, ExportRequest};
-use crate::wire::graph::folders::NewFolder;
+use crate::wire::graph::folders::{NewFolder, NewName};
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::property::{PropertyId, filetime_text};
 use crate::wire::graph::query::{Disposal, ListQuery};
@@ -60,6 +60,12 @@ pub(super) fn act(lab: &GraphFace, resource: &Resource, asked: &Asked<'_>) -> An
         Resource::Folders { mailbox } if post => make(lab, mailbox, "msgfolderroot", asked),
         Resource::ChildFolders { mailbox, folder } if post => make(lab, mailbox, folder, asked),
         Resource::Folder { mailbox, folder } if get => one_folder(lab, mailbox, folder, asked),
+        Resource::Folder { mailbox, folder } if *method == Method::PATCH => {
+            rename(lab, mailbox, folder, asked)
+        }
+        Resource::Folder { mailbox, folder } if *method == Method::DELETE => {
+            remove(lab, mailbox, folder, asked)
+        }
         Resource::Items { mailbox, folder } if get => items(lab, resource, mailbox, folder, asked),
         Resource::Item {
             mailbox,
@@ -236,6 +242,42 @@ fn make(lab: &GraphFace, mailbox: &str, parent: &str, asked: &Asked<'_>) -> Answ
     }
 }
 
+fn rename(lab: &GraphFace, mailbox: &str, folder: &str, asked: &Asked<'_>) -> Answer {
+    if !asked.query().is_empty() || !asked.is_json() {
+        return lab.broken("a folder is renamed by a JSON body, without parameters");
+    }
+    let Ok(new) = serde_json::from_slice::<NewName>(&asked.body) else {
+        return lab.broken("a renamed folder has displayName and nothing else");
+    };
+    if new.display_name.is_empty() {
+        return lab.broken("a folder needs a name");
+    }
+    let row = lab.world(|world, now| {
+        let id = find(world, now, mailbox, folder)?.id;
+        world.rename_target_folder(mailbox, &id, &new.display_name)?;
+        let row = world.target_folder(now, mailbox, &id)?;
+        Ok((row, world.target_root(mailbox)?.to_owned()))
+    });
+    match row {
+        Ok((row, root)) => Answer::json(200, &folder_json(&row, &root)),
+        Err(why) => refused(lab, why),
+    }
+}
+
+fn remove(lab: &GraphFace, mailbox: &str, folder: &str, asked: &Asked<'_>) -> Answer {
+    if !asked.query().is_empty() {
+        return lab.broken("the deletion of a folder takes no parameters");
+    }
+    let done = lab.world(|world, now| {
+        let id = find(world, now, mailbox, folder)?.id;
+        world.delete_target_folder(mailbox, &id)
+    });
+    match done {
+        Ok(()) => Answer::empty(204),
+        Err(why) => refused(lab, why),
+    }
+}
+
 fn folder_json(row: &FolderRow, root: &str) -> Map<String, Value> {
     let name = row.role.and_then(FolderRole::graph_name);
     object(json!({
@@ -366,14 +408,15 @@ fn one_item(lab: &GraphFace, mailbox: &str, folder: &str, item: &str, asked: &As
 }
 
 fn delete(lab: &GraphFace, mailbox: &str, folder: &str, item: &str, asked: &Asked<'_>) -> Answer {
-    match Disposal::parse(asked.query()) {
-        Some(Disposal::Hard) => {}
-        Some(Disposal::Soft) => return lab.broken("this lab has no soft delete"),
-        None => return lab.broken("a delete says disposalType"),
-    }
+    let Some(disposal) = Disposal::parse(asked.query()) else {
+        return lab.broken("a delete says disposalType");
+    };
     let done = lab.world(|world, now| {
         let row = item_in(world, now, mailbox, folder, item)?;
-        world.delete_target_item(mailbox, &row.folder, &row.id)
+        match disposal {
+            Disposal::Hard => world.delete_target_item(mailbox, &row.folder, &row.id),
+            Disposal::Soft => world.soft_delete_target_item(now, mailbox, &row.folder, &row.id),
+        }
     });
     match done {
         Ok(()) => Answer::empty(204),

@@ -30,6 +30,7 @@ pub mod truth;
 pub mod world;
 mod world_calls;
 mod world_content;
+mod world_folders;
 mod world_rewrite;
 mod world_source;
 mod world_store;

@@ -9,6 +9,7 @@ use super::fault::{CallKind, Fault, Weather};
 pub use super::world_calls::{Busy, InvalidRequest, Limit, Ticket};
 use super::world_calls::{Calls, SMALL_HOLD};
 pub use super::world_content::{Content, Ident, Load, filetime_of, moment_of, plain_ident};
+pub use super::world_folders::{HierarchyChange, HierarchyChanges};
 pub use super::world_source::{Export, NewFolder, RenIds};
 use super::world_store::{Folder, Item, Store};
 pub use super::world_sync::{Find, SyncChange, SyncPage};
@@ -107,6 +108,8 @@ pub enum Refused {
     QuotaFull,
     /// The content was thrown away (`discard_content`).
     Discarded,
+    /// A default folder can be neither renamed nor deleted.
+    Protected,
 }
 
 /// A folder as either face shows it.

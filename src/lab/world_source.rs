@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::world::{FolderRow, ItemRow, Refused, World, folder_row, item_row};
 use super::world_content::{Content, Ident, moment_of};
 use super::world_rewrite::delivered;
-use super::world_store::{Folder, Item, Store};
+use super::world_store::{Deed, Folder, Item, Store};
 use crate::base::id::MailboxId;
 use crate::base::item::SearchKey;
 use crate::base::mailbox::{FolderKind, FolderRole};
@@ -98,7 +98,10 @@ impl World {
             items: std::collections::BTreeMap::new(),
             log: Vec::new(),
         };
-        self.source_store_mut(mailbox)?.add_folder(folder);
+        let seq = self.next_seq();
+        let store = self.source_store_mut(mailbox)?;
+        store.add_folder(folder);
+        store.folder_log.push((seq, id.clone(), Deed::Created));
         Ok(id)
     }
 

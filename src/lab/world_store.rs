@@ -74,6 +74,8 @@ pub(super) struct Store {
     pub(super) items: BTreeMap<String, Item>,
     pub(super) used: Bytes,
     pub(super) quota: Option<Bytes>,
+    /// What happened to folders, in order.
+    pub(super) folder_log: Vec<(u64, String, Deed)>,
 }
 
 impl Store {
@@ -86,12 +88,60 @@ impl Store {
             items: BTreeMap::new(),
             used: Bytes::ZERO,
             quota: None,
+            folder_log: Vec::new(),
         }
     }
 
     pub(super) fn add_folder(&mut self, folder: Folder) {
         self.order.push(folder.id.clone());
         self.folders.insert(folder.id.clone(), folder);
+    }
+
+    /// True when `id` is `top` or lies somewhere below it.
+    pub(super) fn inside(&self, top: &str, id: &str) -> bool {
+        let mut at = Some(id);
+        while let Some(own) = at {
+            if own == top {
+                return true;
+            }
+            at = self.folders.get(own).and_then(|f| f.parent.as_deref());
+        }
+        false
+    }
+
+    /// Puts the folder order right again after a move: parents before children.
+    pub(super) fn sort(&mut self) {
+        let mut order: Vec<String> = Vec::with_capacity(self.order.len());
+        let mut waiting = std::mem::take(&mut self.order);
+        while !waiting.is_empty() {
+            let (ready, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|id| {
+                let parent = self.folders.get(id).and_then(|f| f.parent.as_ref());
+                parent.is_none_or(|parent| order.contains(parent))
+            });
+            waiting = if ready.is_empty() { Vec::new() } else { later };
+            order.extend(ready);
+        }
+        self.order = order;
+    }
+
+    /// Takes a folder out with everything inside. Returns the ids of the folders that went.
+    pub(super) fn remove_tree(&mut self, id: &str) -> Vec<String> {
+        let gone: Vec<String> = self
+            .order
+            .iter()
+            .filter(|own| self.inside(id, own))
+            .cloned()
+            .collect();
+        self.items.retain(|_, item| {
+            let stays = !gone.contains(&item.folder);
+            if !stays {
+                self.used = self.used.saturating_sub(item.size);
+            }
+            stays
+        });
+        self.order.retain(|own| !gone.contains(own));
+        self.folders.retain(|own, _| !gone.contains(own));
+        gone
     }
 
     pub(super) fn child(&self, parent: &str, name: &str) -> Option<&Folder> {

@@ -34,6 +34,15 @@ pub enum Change {
     Read(ItemId, bool),
 }
 
+/// Whether a folder hierarchy changed since a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HierarchyNews {
+    /// True when some folder appeared, went, was renamed or moved.
+    pub changed: bool,
+    /// The position after it. Keep it only after the folders that were listed for it are durable.
+    pub token: SyncToken,
+}
+
 /// One page of a plain listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourcePage {
@@ -61,6 +70,18 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// All folders of the mailbox, parents before children, the root of the user's tree first (role `Top`). Includes those that will
     /// stay behind (search folders, hidden ones, the dumpster), so that the balance can name them.
     async fn folders(&self, mailbox: &MailboxId) -> Result<Vec<SourceFolder>, Setback>;
+
+    /// Whether the folders changed since `token`; with no token, a token to begin with and `changed`. Ask before the folders are listed, so that
+    /// what changes between the two is seen again next time. [`Setback::StateInvalid`] means: start again without token.
+    async fn hierarchy(
+        &self,
+        mailbox: &MailboxId,
+        token: Option<&SyncToken>,
+    ) -> Result<HierarchyNews, Setback>;
+
+    /// Which of these items are still where they were, one answer each, in order. For items that a listing did not show: a listing by offsets
+    /// can miss what moves under it, and absence must be proved before a copy follows it.
+    async fn present(&self, mailbox: &MailboxId, items: &[ItemId]) -> Result<Vec<bool>, Setback>;
 
     /// What changed in `folder` since `token`; with no token, everything as `Created`. The same token gives the same page or a later
     /// view of it. [`Setback::StateInvalid`] means: start again without token. Nothing is skipped when a page fails.

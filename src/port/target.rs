@@ -68,6 +68,41 @@ pub trait Target: fmt::Debug + Send + Sync {
         body: &Body,
     ) -> Result<Placed, Setback>;
 
+    /// Replaces one item by a newer stream of the same source item, if it is still the version `placed` names; any other version is refused and
+    /// nothing happens (reference/graph.md 1.6). Callers pass only what the ledger says we made. After any setback that [`Target::create`] calls
+    /// doubtful the newer version may be there: ask [`Target::version`]. Never sends anything to anybody.
+    async fn update(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+        body: &Body,
+    ) -> Result<Placed, Setback>;
+
+    /// The version of one item as it lies in this folder now; [`Setback::Gone`] when it is not there. `Repeat::Freely`.
+    async fn version(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<Placed, Setback>;
+
+    /// Renames a folder. Callers pass only what the ledger says we made. `Repeat::Freely`.
+    async fn rename_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        name: &str,
+    ) -> Result<(), Setback>;
+
+    /// Removes a folder, if it holds neither items nor folders; false when it does. Callers pass only what the ledger says we made.
+    /// `Repeat::Freely`: a folder that is gone already counts as removed.
+    async fn remove_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+    ) -> Result<bool, Setback>;
+
     /// One page of a folder's items. Absence is not proof: visibility lags. `Repeat::Freely`.
     async fn page(
         &self,
@@ -83,8 +118,9 @@ pub trait Target: fmt::Debug + Send + Sync {
         item: &TargetItemId,
     ) -> Result<BodyStream, Setback>;
 
-    /// Deletes one item for good, if it is still the version we know. Callers pass only what the ledger says we made. `Repeat::Freely`: an
-    /// item that is gone already counts as done.
+    /// Takes one item off the target, if it is still the version we know: a soft delete, so that the mailbox's recoverable items keep it for its
+    /// user, and holds are respected. Callers pass only what the ledger says we made. `Repeat::Freely`: an item that is gone already counts as
+    /// done. Another version is [`Setback::ItemRefused`], and nothing happens.
     async fn retract(
         &self,
         mailbox: &TargetMailboxId,

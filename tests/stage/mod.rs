@@ -45,7 +45,7 @@ use mailferry::port::body::{Body, BodyStream};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
 use mailferry::port::sink::EventSink;
-use mailferry::port::source::{Changes, ExportSink, Source, SourcePage};
+use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use mailferry::port::target::{Cursor, Target, TargetPage};
 
 /// Civil time 0 of every stage.
@@ -276,6 +276,16 @@ impl Source for Stepped<DirectSource> {
     async fn folders(&self, mailbox: &MailboxId) -> Result<Vec<SourceFolder>, Setback> {
         stepped!(self.folders(mailbox))
     }
+    async fn hierarchy(
+        &self,
+        mailbox: &MailboxId,
+        token: Option<&SyncToken>,
+    ) -> Result<HierarchyNews, Setback> {
+        stepped!(self.hierarchy(mailbox, token))
+    }
+    async fn present(&self, mailbox: &MailboxId, items: &[ItemId]) -> Result<Vec<bool>, Setback> {
+        stepped!(self.present(mailbox, items))
+    }
     async fn changes(
         &self,
         mailbox: &MailboxId,
@@ -326,6 +336,38 @@ impl Target for Stepped<DirectTarget> {
         body: &Body,
     ) -> Result<Placed, Setback> {
         stepped!(self.create(mailbox, folder, body))
+    }
+    async fn update(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+        body: &Body,
+    ) -> Result<Placed, Setback> {
+        stepped!(self.update(mailbox, folder, placed, body))
+    }
+    async fn version(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<Placed, Setback> {
+        stepped!(self.version(mailbox, folder, item))
+    }
+    async fn rename_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        name: &str,
+    ) -> Result<(), Setback> {
+        stepped!(self.rename_folder(mailbox, folder, name))
+    }
+    async fn remove_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+    ) -> Result<bool, Setback> {
+        stepped!(self.remove_folder(mailbox, folder))
     }
     async fn page(
         &self,

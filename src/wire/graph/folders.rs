@@ -59,6 +59,14 @@ pub struct NewFolder {
     pub class: String,
 }
 
+/// The body that renames a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewName {
+    /// Name, byte for byte the source's.
+    pub display_name: String,
+}
+
 /// The role of Graph's well-known name. Names are compared without regard to case.
 pub fn role_of(well_known: &str) -> Option<FolderRole> {
     FolderRole::ALL.iter().copied().find(|role| {

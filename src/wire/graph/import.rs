@@ -44,6 +44,18 @@ pub fn create_head(folder: &TargetFolderId) -> Vec<u8> {
     head
 }
 
+/// What stands before the Base64 text of an item that replaces an older version of itself.
+pub fn update_head(folder: &TargetFolderId, replaces: &Placed) -> Vec<u8> {
+    let mut head = br#"{"FolderId":"#.to_vec();
+    head.extend(json::write(&folder.as_str()));
+    head.extend(br#","Mode":"update","ItemId":"#);
+    head.extend(json::write(&replaces.item.as_str()));
+    head.extend(br#","ChangeKey":"#);
+    head.extend(json::write(&replaces.change_key.as_str()));
+    head.extend(br#","Data":""#);
+    head
+}
+
 /// What stands behind it.
 pub const CREATE_TAIL: &[u8] = b"\"}";
 
@@ -128,6 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::id::{ChangeKey, TargetItemId};
 
     #[test]
     fn a_session_without_url_or_end_is_not_understood() {
@@ -177,6 +190,12 @@ mod tests {
             let request: ImportRequest = serde_json::from_slice(&body).unwrap();
             prop_assert_eq!(request.folder_id, folder);
             prop_assert_eq!(request.mode, "create");
+            let placed = Placed { item: TargetItemId::new("I"), change_key: ChangeKey::new("K") };
+            let mut body = update_head(&TargetFolderId::new("f"), &placed);
+            body.extend(CREATE_TAIL);
+            let update: ImportRequest = serde_json::from_slice(&body).unwrap();
+            let pair = (update.item_id.as_deref(), update.change_key.as_deref());
+            prop_assert_eq!((update.mode.as_str(), pair), ("update", (Some("I"), Some("K"))));
             prop_assert_eq!(STANDARD.decode_to_vec(request.data).unwrap(), stream);
         }
     }
