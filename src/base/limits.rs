@@ -137,6 +137,17 @@ pub const BACKOFF_MAX: Span = Span::from_secs(60);
 /// Longest hold we accept from the far side before it looks like a mistake: one hour. Five minutes are ordinary.
 pub const HOLD_MAX: Span = Span::from_secs(3600);
 
+/// Copies taken off one target mailbox in one pass without a word: what a person cleans up in an evening.
+pub const DELETES_FREE: Count = Count::new(100);
+
+/// Beyond that, the share of the mailbox's copies in hundredths that may go in one pass unless the operator allows more. A mailbox that lost more
+/// than a tenth of its items overnight was reorganised by its user, or emptied by somebody else; a person tells which.
+pub const DELETES_PERCENT_MAX: u64 = 10;
+
+/// Rows without a settled copy that are kept in mind while copies are taken away: about 60 bytes each, so 6 MB. With more of them nothing is
+/// taken away in this pass.
+pub const UNSETTLED_STAMPS_MAX: usize = 100_000;
+
 /// Open rows that one look at a target folder answers for: about 100 bytes each, so 2 MB.
 pub const ADOPT_BATCH: usize = 20_000;
 

@@ -13,7 +13,7 @@ use crate::base::books::Due;
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
-use crate::base::item::ItemKey;
+use crate::base::item::{Digest, ItemKey, Placed};
 use crate::base::limits::{GROUPS_AHEAD, INTENT_GROUP, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS};
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
 use crate::base::quantity::Bytes;
@@ -32,6 +32,8 @@ pub struct Ready {
     pub key: ItemKey,
     /// Its whole stream.
     pub body: Body,
+    /// The copy it replaces; `None` for one that is new.
+    pub replaces: Option<Placed>,
 }
 
 /// A row to be carried.
@@ -40,20 +42,33 @@ struct Wanted {
     key: ItemKey,
     id: ItemId,
     size: Bytes,
+    /// The copy that is older than the source, and what it was made from.
+    outdated: Option<(Placed, Option<Digest>)>,
 }
 
 /// Times an item that failed in a group is asked for alone.
 const ALONE_MAX: u32 = 3;
 
-/// Fetches everything of `folder` that is to be created, in key order, and hands it on. Returns at the end of the folder.
+/// Fetches everything of `folder` that is to be created, then what is to be updated, in key order, and hands it on. Returns at the end of the
+/// folder.
 pub async fn fetch(
     cx: &JobCx,
     folder: FolderNo,
     ready: mpsc::Sender<Vec<Ready>>,
 ) -> Result<(), Break> {
+    fetch_due(cx, folder, Due::Create, &ready).await?;
+    fetch_due(cx, folder, Due::Update, &ready).await
+}
+
+async fn fetch_due(
+    cx: &JobCx,
+    folder: FolderNo,
+    due: Due,
+    ready: &mpsc::Sender<Vec<Ready>>,
+) -> Result<(), Break> {
     let mut after = None;
     loop {
-        let rows = cx.page(folder, after).await?;
+        let rows = cx.due(folder, due, after).await?;
         let Some((last, _)) = rows.last() else {
             return Ok(());
         };
@@ -79,10 +94,20 @@ pub async fn fetch(
 }
 
 fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
-    (state.due() == Some(Due::Create)).then(|| Wanted {
+    let outdated = match state {
+        CopyState::Wanted { .. } => None,
+        CopyState::ChangedSince {
+            placed,
+            sent: Some(sent),
+            ..
+        } => Some((placed.clone(), sent.digest)),
+        _ => return None,
+    };
+    Some(Wanted {
         key: row.key,
         id: row.header.id.clone(),
         size: row.header.size,
+        outdated,
     })
 }
 
@@ -107,17 +132,15 @@ fn estimate(item: &Wanted) -> Bytes {
 }
 
 async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<Vec<Ready>, Break> {
-    let mut facts = Vec::new();
-    let mut events = Vec::new();
-    let mut ready = Vec::new();
+    let mut made = Made::default();
     let mut alone: VecDeque<(&Wanted, u32)> = VecDeque::new();
     match export(cx, group).await {
         Ok(results) => {
             for (item, result) in group.iter().zip(results) {
                 match result {
-                    Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
+                    Ok(spooled) => keep(folder, item, spooled, &mut made),
                     Err(setback) => {
-                        let again = settle(cx, folder, item, &setback, 0, &mut facts, &mut events)?;
+                        let again = settle(cx, folder, item, &setback, 0, &mut made)?;
                         alone.extend(again.then_some((item, 1)));
                     }
                 }
@@ -144,21 +167,21 @@ async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<V
             Err(broken) => return Err(broken),
         };
         match outcome {
-            Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
+            Ok(spooled) => keep(folder, item, spooled, &mut made),
             Err(setback) => {
-                if settle(cx, folder, item, &setback, attempt, &mut facts, &mut events)? {
+                if settle(cx, folder, item, &setback, attempt, &mut made)? {
                     cx.wait(cx.backoff(attempt)).await?;
                     alone.push_back((item, attempt + 1));
                 }
             }
         }
     }
-    // Law 1: durable before the first byte of any of these creates leaves.
-    cx.append(&facts).await?;
-    for event in events {
+    // Law 1: durable before the first byte of any of these creates or updates leaves.
+    cx.append(&made.facts).await?;
+    for event in made.events {
         cx.tell(event);
     }
-    Ok(ready)
+    Ok(made.ready)
 }
 
 fn group_may_be_at_fault(broken: &Break) -> bool {
@@ -201,26 +224,36 @@ fn as_refusal(setback: &Setback) -> Setback {
     })
 }
 
-fn keep(
-    folder: FolderNo,
-    item: &Wanted,
-    spooled: Spooled,
-    facts: &mut Vec<Fact>,
-    ready: &mut Vec<Ready>,
-) {
-    let fact = CopyFact::Intended {
-        digest: spooled.digest,
-        stream: spooled.body.len(),
+/// An item that exported: its intent, and itself. One that has the content its copy was made from needs nothing.
+fn keep(folder: FolderNo, item: &Wanted, spooled: Spooled, made: &mut Made) {
+    let (digest, stream) = (spooled.digest, spooled.body.len());
+    let fact = match &item.outdated {
+        None => CopyFact::Intended { digest, stream },
+        Some((_, old)) if old.is_some() && *old == digest => CopyFact::SameContent,
+        Some(_) => CopyFact::UpdateIntended { digest, stream },
     };
-    facts.push(Fact::Copy {
+    if fact == CopyFact::SameContent {
+        made.events.push(EventKind::CopySame);
+    } else {
+        made.ready.push(Ready {
+            key: item.key,
+            body: spooled.body,
+            replaces: item.outdated.as_ref().map(|(placed, _)| placed.clone()),
+        });
+    }
+    made.facts.push(Fact::Copy {
         folder,
         key: item.key,
         fact,
     });
-    ready.push(Ready {
-        key: item.key,
-        body: spooled.body,
-    });
+}
+
+/// What became of a group so far.
+#[derive(Default)]
+struct Made {
+    facts: Vec<Fact>,
+    events: Vec<EventKind>,
+    ready: Vec<Ready>,
 }
 
 /// Decides about one item that did not export. True: ask for it again, alone.
@@ -230,8 +263,7 @@ fn settle(
     item: &Wanted,
     setback: &Setback,
     attempt: u32,
-    facts: &mut Vec<Fact>,
-    events: &mut Vec<EventKind>,
+    made: &mut Made,
 ) -> Result<bool, Break> {
     let spent = attempt >= ALONE_MAX;
     let fact = match judge(Repeat::Freely, setback) {
@@ -244,15 +276,15 @@ fn settle(
             let Setback::ItemRefused(refusal) = as_refusal(setback) else {
                 return Ok(false);
             };
-            events.push(EventKind::CopyRefused(refusal.clone()));
+            made.events.push(EventKind::CopyRefused(refusal.clone()));
             CopyFact::Refused(refusal)
         }
         Verdict::Refuse(refusal) => {
-            events.push(EventKind::CopyRefused(refusal.clone()));
+            made.events.push(EventKind::CopyRefused(refusal.clone()));
             CopyFact::Refused(refusal)
         }
         Verdict::Forget => {
-            events.push(EventKind::CopyGone);
+            made.events.push(EventKind::CopyGone);
             CopyFact::Gone
         }
         Verdict::Resurvey => return Err(Break::FolderGone),
@@ -261,7 +293,7 @@ fn settle(
         Verdict::Stop(why) => return Err(Break::Stop(why)),
         Verdict::Drain(why) => return Err(Break::Local(why)),
     };
-    facts.push(Fact::Copy {
+    made.facts.push(Fact::Copy {
         folder,
         key: item.key,
         fact,
@@ -273,7 +305,7 @@ fn settle(
 #[derive(Debug)]
 struct Spooled {
     body: Body,
-    digest: Option<crate::base::item::Digest>,
+    digest: Option<Digest>,
 }
 
 async fn export(cx: &JobCx, group: &[Wanted]) -> Result<Vec<Result<Spooled, Setback>>, Break> {
@@ -359,6 +391,7 @@ mod tests {
             key: ItemKey::of(&id),
             id,
             size: Bytes::new(size),
+            outdated: None,
         }
     }
 

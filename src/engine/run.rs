@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::OnceCell;
+
 use crate::base::dice::Dice;
 use crate::base::event::EventKind;
 use crate::base::fact::{JobPhase, JobRow};
@@ -172,5 +174,6 @@ pub async fn enlist(cx: &RunCx, job: &JobSpec, dice: &Dice) -> Result<JobCx, Led
         source: Pacer::new(Budget::new(SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX), clock()),
         target: Pacer::new(target, clock()),
         dice: Mutex::new(dice.split(&job.job.to_string())),
+        to: OnceCell::new(),
     })
 }

@@ -1,7 +1,8 @@
-//! Creates items on the target, a few at a time. The only caller of [`Target::create`](crate::port::target::Target::create).
+//! Creates and updates items on the target, a few at a time. The only caller of [`Target::create`](crate::port::target::Target::create) and
+//! [`Target::update`](crate::port::target::Target::update).
 //!
-//! A create is repeated here only while the far side has said that nothing happened. Everything else becomes a fact, and what follows
-//! from it is decided elsewhere.
+//! A create or update is repeated here only while the far side has said that nothing happened. Everything else becomes a fact, and what follows
+//! from it is decided elsewhere. An update without a clear answer leaves no fact: its durable intent says already that somebody must look.
 
 use std::collections::VecDeque;
 
@@ -34,11 +35,12 @@ pub struct Lane<'a> {
     pub to: &'a TargetFolderId,
 }
 
-/// How one create ended: a fact, and whether the mailbox must stop.
+/// How one create or update ended: a fact, and whether the mailbox must stop.
 struct Outcome {
     key: ItemKey,
     bytes: Bytes,
-    fact: CopyFact,
+    /// `None`: an update that somebody must look after.
+    fact: Option<CopyFact>,
     broken: Option<Break>,
 }
 
@@ -85,8 +87,10 @@ pub async fn send(
             biased;
             Some(outcome) = flying.next() => {
                 let then = told(&outcome);
-                let fact = Fact::Copy { folder: lane.folder, key: outcome.key, fact: outcome.fact };
-                note(&notes, Note { fact, then }).await?;
+                if let Some(fact) = outcome.fact {
+                    let fact = Fact::Copy { folder: lane.folder, key: outcome.key, fact };
+                    note(&notes, Note { fact, then }).await?;
+                }
                 broken = broken.or(outcome.broken);
             }
             group = ready.recv(), if more && queue.is_empty() => match group {
@@ -104,10 +108,10 @@ async fn note(notes: &mpsc::Sender<Note>, note: Note) -> Result<(), Break> {
 
 /// What is told once the fact is durable. An item that was not sent goes back in line without a word.
 fn told(outcome: &Outcome) -> Option<EventKind> {
-    match &outcome.fact {
-        CopyFact::Acknowledged(_) => Some(EventKind::CopyConfirmed {
-            bytes: outcome.bytes,
-        }),
+    let bytes = outcome.bytes;
+    match outcome.fact.as_ref()? {
+        CopyFact::Acknowledged(_) => Some(EventKind::CopyConfirmed { bytes }),
+        CopyFact::Updated(_) => Some(EventKind::CopyUpdated { bytes }),
         CopyFact::Refused(refusal) => Some(EventKind::CopyRefused(refusal.clone())),
         CopyFact::Lost(_) => Some(EventKind::Doubted),
         _ => None,
@@ -122,9 +126,16 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
     let end = |fact, broken| Outcome {
         key: item.key,
         bytes,
-        fact,
+        fact: Some(fact),
         broken,
     };
+    let look = || Outcome {
+        key: item.key,
+        bytes,
+        fact: None,
+        broken: None,
+    };
+    let target = &cx.run.ports.target;
     let (mut attempts, mut throttles, mut renewals) = (0, 0, 0);
     loop {
         let turns = match cx.turns(Side::Target, Cost { upload: wire }).await {
@@ -135,17 +146,25 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
             side: Side::Target,
             sent: wire,
         });
-        let outcome = cx.run.ports.target.create(to, lane.to, &item.body).await;
+        let outcome = match &item.replaces {
+            None => target.create(to, lane.to, &item.body).await,
+            Some(old) => target.update(to, lane.to, old, &item.body).await,
+        };
         drop(turns);
-        let setback = match outcome {
-            Ok(placed) => return end(CopyFact::Acknowledged(placed), None),
-            Err(setback) => setback,
+        let setback = match (outcome, &item.replaces) {
+            (Ok(placed), None) => return end(CopyFact::Acknowledged(placed), None),
+            (Ok(placed), Some(_)) => return end(CopyFact::Updated(placed), None),
+            (Err(setback), _) => setback,
         };
         cx.tell(EventKind::SetBack {
             side: Side::Target,
             setback: setback.clone(),
         });
         let broken = match judge(Repeat::Once, &setback) {
+            // A version that is no longer there, an item that went, a content that is not taken: the codes are not documented, a look tells.
+            Verdict::Doubt(_) | Verdict::Refuse(_) | Verdict::Forget if item.replaces.is_some() => {
+                return look();
+            }
             Verdict::Doubt(cause) => return end(CopyFact::Lost(cause), None),
             Verdict::Refuse(refusal) => return end(CopyFact::Refused(refusal), None),
             // Nothing happened, says the far side: the intent on record still stands, so the same create may go again.
@@ -163,7 +182,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
             }
             Verdict::Renew if renewals < RENEWALS_MAX => {
                 renewals += 1;
-                cx.run.ports.target.renew(to);
+                target.renew(to);
                 continue;
             }
             Verdict::Again | Verdict::Renew => exhausted(Side::Target, setback),

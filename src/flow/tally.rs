@@ -28,6 +28,16 @@ pub struct JobTally {
     pub parked: Count,
     /// Items gone before they were carried.
     pub gone: Count,
+    /// Copies replaced by a newer version.
+    pub updated: Count,
+    /// Copies taken off the target.
+    pub retracted: Count,
+    /// Copies that somebody else changed or removed.
+    pub estranged: Count,
+    /// Copies that stay although their items left the source, until the operator allows it.
+    pub held_back: Count,
+    /// Items a full enumeration showed and no delta had.
+    pub missed: Count,
     /// Creates that became doubtful.
     pub doubted: Count,
     /// Doubts settled.
@@ -98,6 +108,13 @@ impl Tally {
             | EventKind::CopySkipped
             | EventKind::CopyParked
             | EventKind::CopyGone
+            | EventKind::CopyUpdated { .. }
+            | EventKind::CopySame
+            | EventKind::CopyRetracted
+            | EventKind::CopyEstranged
+            | EventKind::DeletesHeldBack { .. }
+            | EventKind::FolderFollowed
+            | EventKind::FolderCompared { .. }
             | EventKind::Doubted
             | EventKind::DoubtSettled { .. }
             | EventKind::Held { .. }
@@ -135,6 +152,15 @@ impl JobTally {
             EventKind::CopySkipped => self.skipped += ONE,
             EventKind::CopyParked => self.parked += ONE,
             EventKind::CopyGone => self.gone += ONE,
+            EventKind::CopyUpdated { bytes } => {
+                self.updated += ONE;
+                self.carried += *bytes;
+                self.held = None;
+            }
+            EventKind::CopyRetracted => self.retracted += ONE,
+            EventKind::CopyEstranged => self.estranged += ONE,
+            EventKind::DeletesHeldBack { copies } => self.held_back = *copies,
+            EventKind::FolderCompared { missed } => self.missed += *missed,
             EventKind::Doubted => self.doubted += ONE,
             EventKind::DoubtSettled { .. } => self.settled += ONE,
             EventKind::SetBack { setback, .. } => self.last_setback = Some(setback.clone()),
@@ -144,6 +170,8 @@ impl JobTally {
             EventKind::RunStarted { .. }
             | EventKind::JobStarted
             | EventKind::Called { .. }
+            | EventKind::CopySame
+            | EventKind::FolderFollowed
             | EventKind::Draining
             | EventKind::RunEnded => {}
         }

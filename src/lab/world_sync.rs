@@ -103,7 +103,9 @@ impl World {
                 upto: self.seq,
                 below: Some(u64::MAX - 1),
             },
-            Some(state) => stand_of(folder, state).ok_or(Refused::BadState)?,
+            Some(state) => stand_of(folder, state)
+                .filter(|stand| stand.upto >= store.states_from)
+                .ok_or(Refused::BadState)?,
         };
         let at_most = usize::try_from(at_most.clamp(1, 512)).expect("at most 512");
         Ok(match stand.below {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
-use crate::base::spec::{JobSpec, Realm, RunLimits, RunSpec, Selection};
+use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use crate::plan::problem::Problem;
 use crate::plan::schedule::{Schedule, parse_date};
 use crate::plan::{read, render};
@@ -251,6 +251,8 @@ impl Plan {
             jobs: self.jobs(),
             limits: self.limits.clone(),
             select: self.select.to_selection(),
+            pass: PassKind::Follow,
+            allow_deletes: false,
         }
     }
 

@@ -235,6 +235,10 @@ impl Ledger for EmbeddedLedger {
             .await
     }
 
+    async fn folder_sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        self.read(move |shelf| Rows::sums(shelf, job, folder)).await
+    }
+
     async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
         self.read(move |shelf| shelf.sums_of(job)).await
     }
