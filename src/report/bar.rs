@@ -113,6 +113,7 @@ mod tests {
         let progress = Progress {
             at: Moment::from_unix_ms(0),
             running: true,
+            resting: None,
             mailboxes: vec![standing],
         };
         assert_eq!(
