@@ -328,6 +328,9 @@ pub const TRANSFER_TIMEOUT: Span = Span::from_secs(1_200);
 /// [`TRANSFER_TIMEOUT`] where the largest items are carried.
 pub const DRAIN_SHARE: u64 = 10;
 
+/// A run without a progress bar says how far it is this often: some sixty lines a night.
+pub const LOG_EVERY: Span = Span::from_secs(600);
+
 /// A run that works night after night tries again this long after a side could not be reached: six times an hour troubles nobody, and an outage
 /// of an hour costs a night little more than the hour.
 pub const CONTACT_PAUSE: Span = Span::from_secs(600);

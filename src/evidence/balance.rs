@@ -165,6 +165,7 @@ impl FolderBalance {
             }
         }
         self.bytes += sums.bytes();
+        self.left += sums.bytes_of(Bucket::Remaining) + sums.bytes_of(Bucket::InDoubt);
         self.carried += sums.carried();
     }
 

@@ -59,7 +59,8 @@ fn done(progress: &Progress) -> (Count, Count) {
     (all.saturating_sub(to_do), all)
 }
 
-fn message(progress: &Progress) -> String {
+/// How far it is, in one line without addresses.
+pub fn message(progress: &Progress) -> String {
     let (done, all) = done(progress);
     let carried: Bytes = progress.mailboxes.iter().map(|m| m.carried).sum();
     let waiting = progress

@@ -299,6 +299,7 @@ async fn rest(
         state: open.state.clone(),
         lines,
         bar: false,
+        log: None,
         began_at: Progress::of(&before, clock.moment()).with_jobs(&open.plan.jobs()),
     };
     let narrator = Narrator::start(Arc::clone(&fanout), events, Arc::clone(&clock), outputs)

@@ -88,10 +88,14 @@ pub async fn carry(
         state: open.state.clone(),
         lines,
         bar: ui.bars(),
+        log: (!ui.bars()).then(|| Box::new(move |line: &str| ui.say(line)) as LineOut),
         began_at: Progress::of(&before, clock.moment()).with_jobs(&spec.jobs),
     };
     let narrator = Narrator::start(Arc::clone(&fanout), events, Arc::clone(&clock), outputs)
         .map_err(|error| CommandError::file(&open.state, &error))?;
+    if let Some(StopAt { after, by }) = stop_at {
+        ui.detail(&format!("nothing new begins after {after}: {}", by.words()));
+    }
     let (lever, control) = control();
     let asked = Cell::new(None);
     let timer = Arc::clone(&clock);
