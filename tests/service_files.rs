@@ -34,7 +34,7 @@ fn unit(name: &str) -> Vec<(String, String, String)> {
             continue;
         }
         if let Some(name) = line.strip_prefix('[') {
-            section = name.strip_suffix(']').unwrap().to_owned();
+            name.strip_suffix(']').unwrap().clone_into(&mut section);
             continue;
         }
         let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));

@@ -32,7 +32,8 @@ pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandErro
             }
             Ok(Exit::Done)
         }
-        Err(held @ OpenError::Held { .. }) => match snapshot(&open) {
+        Err(held @ (OpenError::Held { .. } | OpenError::Elsewhere { .. })) => match snapshot(&open)
+        {
             Some(found) => {
                 show(&found, ui);
                 Ok(Exit::Done)
