@@ -135,4 +135,9 @@ pub enum EventKind {
     Draining,
     /// The run ended.
     RunEnded,
+    /// Nothing is worked on until then: the plan's next window, or the day of its next wave.
+    Resting {
+        /// Until when.
+        until: Moment,
+    },
 }

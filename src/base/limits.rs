@@ -335,6 +335,19 @@ pub const CALL_TIMEOUT: Span = Span::from_secs(130);
 /// For an export or import: 300 s and more for the largest item over a slow line (20 minutes are used by others).
 pub const TRANSFER_TIMEOUT: Span = Span::from_secs(1_200);
 
+/// The part of a window that is given to the drain at its end, at most: one in ten. A window of 200 minutes and more drains for the whole
+/// [`TRANSFER_TIMEOUT`] where the largest items are carried.
+pub const DRAIN_SHARE: u64 = 10;
+
+/// A run without a progress bar says how far it is this often: some sixty lines a night.
+pub const LOG_EVERY: Span = Span::from_secs(600);
+
+/// A run that works night after night tries again this long after a side could not be reached: six times an hour troubles nobody, and an outage
+/// of an hour costs a night little more than the hour.
+pub const CONTACT_PAUSE: Span = Span::from_secs(600);
+
+const _: () = assert!(DRAIN_SHARE >= 2);
+const _: () = assert!(CALL_TIMEOUT.get() <= TRANSFER_TIMEOUT.get());
 const _: () = assert!(TARGET_CALLS_IN_FLIGHT_PER_MAILBOX >= 1);
 const _: () = assert!(TARGET_UPLOAD_PER_WINDOW.get() <= GRAPH_UPLOAD_PER_WINDOW.get());
 const _: () = assert!(TARGET_REQUESTS_PER_WINDOW.get() <= GRAPH_REQUESTS_PER_WINDOW.get());

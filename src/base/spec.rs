@@ -25,6 +25,8 @@ pub struct JobSpec {
     pub source: MailboxId,
     /// Into which mailbox.
     pub target: MailboxId,
+    /// The place of its wave among the waves of the plan, in the order in which they fall due; mailboxes of a lower one come first.
+    pub turn: u32,
 }
 
 /// The bounds of a run: the published limits, or lower.

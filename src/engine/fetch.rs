@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
@@ -73,24 +74,64 @@ async fn fetch_due(
             return Ok(());
         };
         after = Some(last.key);
-        let mut wanted: VecDeque<Wanted> = rows.iter().filter_map(wanted).collect();
-        let groups = std::iter::from_fn(|| Some(next_group(&mut wanted)).filter(|g| !g.is_empty()));
-        let mut fetched = stream::iter(groups)
-            .map(|group| async move {
-                if cx.run.control.draining() {
-                    return Err(Break::Draining);
-                }
-                fetch_group(cx, folder, &group).await
-            })
-            .buffered(GROUPS_AHEAD);
-        while let Some(group) = fetched.next().await {
-            let group = group?;
-            if !group.is_empty() && ready.send(group).await.is_err() {
-                // The sender stopped; its reason is the one that counts.
+        let wanted = rows.iter().filter_map(wanted).collect();
+        fetch_page(cx, folder, wanted, &ready).await?;
+    }
+}
+
+/// Fetches one page's items. Goes through to the end also when something breaks: groups that are being made ready by then have, or are
+/// about to have, durable intents, and those are handed back as not sent; an intent nobody answers for would be a doubt.
+async fn fetch_page(
+    cx: &JobCx,
+    folder: FolderNo,
+    mut wanted: VecDeque<Wanted>,
+    ready: &mpsc::Sender<Vec<Ready>>,
+) -> Result<(), Break> {
+    let stopped = &AtomicBool::new(false);
+    let groups = std::iter::from_fn(|| Some(next_group(&mut wanted)).filter(|g| !g.is_empty()));
+    let mut fetched = stream::iter(groups)
+        .map(|group| async move {
+            if cx.run.control.draining() || stopped.load(Ordering::Relaxed) {
                 return Err(Break::Draining);
             }
-        }
+            fetch_group(cx, folder, &group).await
+        })
+        .buffered(GROUPS_AHEAD);
+    let mut broken = None;
+    while let Some(group) = fetched.next().await {
+        let unsent = match group {
+            Ok(group) if group.is_empty() => continue,
+            Ok(group) if broken.is_some() => group,
+            Ok(group) => match ready.send(group).await {
+                Ok(()) => continue,
+                // The sender stopped; its reason is the one that counts.
+                Err(refused) => {
+                    broken = Some(Break::Draining);
+                    refused.0
+                }
+            },
+            Err(error) => {
+                broken = broken.or(Some(error));
+                Vec::new()
+            }
+        };
+        stopped.store(true, Ordering::Relaxed);
+        hand_back(cx, folder, &unsent).await?;
     }
+    broken.map_or(Ok(()), Err)
+}
+
+/// Records that nothing of these was sent.
+async fn hand_back(cx: &JobCx, folder: FolderNo, unsent: &[Ready]) -> Result<(), Break> {
+    let facts: Vec<Fact> = unsent
+        .iter()
+        .map(|item| Fact::Copy {
+            folder,
+            key: item.key,
+            fact: CopyFact::NothingSent,
+        })
+        .collect();
+    cx.append(&facts).await
 }
 
 fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {

@@ -81,7 +81,7 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
         jobs: Count::new(spec.jobs.len() as u64),
     });
     let mut stopped = register(&cx).await.err().map(RunStop::Ledger);
-    let mut jobs = spec.jobs.iter();
+    let mut jobs = in_turn(&spec.jobs).into_iter();
     let mut tasks: Tasks<JobId, JobEnd> = Tasks::new();
     loop {
         while stopped.is_none()
@@ -137,6 +137,13 @@ fn stop_of(end: JobEnd) -> Option<RunStop> {
             | Break::Exhausted(_),
         ) => None,
     }
+}
+
+/// The order in which mailboxes begin: those of the wave that falls due first, in plan order within a wave.
+fn in_turn(jobs: &[JobSpec]) -> Vec<&JobSpec> {
+    let mut order: Vec<&JobSpec> = jobs.iter().collect();
+    order.sort_by_key(|job| (job.turn, job.job));
+    order
 }
 
 async fn register(cx: &RunCx) -> Result<(), LedgerError> {

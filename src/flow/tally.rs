@@ -75,6 +75,8 @@ pub struct Tally {
     pub draining: bool,
     /// True once the run ended.
     pub ended: bool,
+    /// Until when nothing is worked on, while that is so.
+    pub resting: Option<Moment>,
 }
 
 const ONE: Count = Count::new(1);
@@ -83,7 +85,11 @@ impl Tally {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { .. } => self.began = Some(event.at),
+            EventKind::RunStarted { .. } => {
+                self.began = Some(event.at);
+                self.resting = None;
+            }
+            EventKind::Resting { until } => self.resting = Some(*until),
             EventKind::Draining => self.draining = true,
             EventKind::RunEnded => self.ended = true,
             EventKind::Called { side, sent } => {
@@ -173,7 +179,8 @@ impl JobTally {
             | EventKind::CopySame
             | EventKind::FolderFollowed
             | EventKind::Draining
-            | EventKind::RunEnded => {}
+            | EventKind::RunEnded
+            | EventKind::Resting { .. } => {}
         }
     }
 }

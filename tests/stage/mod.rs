@@ -220,6 +220,7 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
         job: JobId(n),
         source: address(n),
         target: address(n),
+        turn: 0,
     };
     RunSpec {
         jobs: (0..knobs.mailboxes).map(job).collect(),

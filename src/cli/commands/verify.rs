@@ -1,7 +1,7 @@
 //! `mailferry verify`: lists both sides again and sets them against each other, with the ledger as third witness.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
-
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -18,7 +18,7 @@ use crate::cli::error::{CommandError, setback, side_closed};
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::secrets::Secrets;
-use crate::cli::signals;
+use crate::cli::signals::{Signals, watch};
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::engine::audit::{Level, MailboxAudit, audit};
@@ -95,7 +95,9 @@ pub async fn verify(
     ui: Ui,
 ) -> Result<Verified, CommandError> {
     let (handle, control) = control();
-    let watch = signals::watch(handle, Arc::clone(&sides.clock), None, ui);
+    let (mut signals, asked) = (Signals::listen(), Cell::new(None));
+    let clock = Arc::clone(&sides.clock);
+    let watch = watch(handle, clock, None, &mut signals, &asked, ui);
     let cx = context(open, sides, ledger, control);
     let dice = wiring::dice(sides.clock.as_ref());
     let at_once = usize::try_from(open.plan.limits.mailboxes_at_once.max(1)).unwrap_or(1);
