@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::base::event::EventKind;
 use crate::base::fact::{Fact, FolderRow};
 use crate::base::item::{ItemKey, SourceHeader};
-use crate::base::limits::SOURCE_SYNC_PAGE;
+use crate::base::limits::{EMPTY_PAGES_MAX, RESYNCS_MAX, SOURCE_SYNC_PAGE};
+use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::engine::cx::{Break, JobCx, replayed};
 use crate::flow::copy::CopyState;
 use crate::flow::pass::{Listed, read_page};
@@ -14,6 +15,7 @@ use crate::port::source::Change;
 
 /// Reads what changed in `folder` since its last token, to the end.
 pub async fn sweep(cx: &JobCx, folder: &mut FolderRow) -> Result<(), Break> {
+    let (mut resyncs, mut empty) = (0, 0);
     loop {
         let page = cx
             .ask_source(|| {
@@ -27,12 +29,20 @@ pub async fn sweep(cx: &JobCx, folder: &mut FolderRow) -> Result<(), Break> {
         let page = match page {
             Ok(page) => page,
             // Listing again from the start finds every row there already; nothing is lost or doubled by it.
-            Err(Break::StateInvalid) if folder.sync.is_some() => {
+            Err(Break::StateInvalid) if folder.sync.is_some() && resyncs < RESYNCS_MAX => {
+                resyncs += 1;
                 folder.sync = None;
                 continue;
             }
             Err(broken) => return Err(broken),
         };
+        // A page that brings nothing and does not move on would be asked for without end.
+        let stuck = !page.complete && page.changes.is_empty();
+        empty = if stuck { empty + 1 } else { 0 };
+        if empty > EMPTY_PAGES_MAX {
+            let why = Setback::Misread(MisreadCause::Incomplete, Said::default());
+            return Err(Break::Exhausted(why));
+        }
         let listed: Vec<Listed> = page
             .changes
             .into_iter()

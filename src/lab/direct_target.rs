@@ -308,7 +308,7 @@ impl Target for DirectTarget {
             .step_by(limits::BODY_PIECE)
             .map(|at| Ok(stream.slice(at..keep.min(at + limits::BODY_PIECE))))
             .collect();
-        pieces.extend(fault.map(|fault| Err(setback_of(Side::Target, fault))));
+        pieces.extend(fault.map(|fault| Err(setback_of(Side::Target, CallKind::Export, fault))));
         Ok(stream::iter(pieces).boxed())
     }
 
