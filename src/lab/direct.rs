@@ -128,6 +128,9 @@ pub(super) fn setback_of(side: Side, kind: CallKind, fault: Fault) -> Setback {
         said,
     };
     match fault {
+        Fault::Busy(None) | Fault::IncomingBytes(None) if side == Side::Source => {
+            throttled(None, Said::new(500, "ErrorServerBusy"))
+        }
         Fault::Busy(wait) | Fault::IncomingBytes(wait) => throttled(wait, busy_word(side)),
         // A create that a busy gateway turned away is not certain enough.
         Fault::BusyFault(_) if kind == CallKind::Import => Setback::Unwell(Said::status(503)),
@@ -138,7 +141,7 @@ pub(super) fn setback_of(side: Side, kind: CallKind, fault: Fault) -> Setback {
                 Side::Target => Said::status(503),
             },
         ),
-        Fault::BusyEntry(wait) => throttled(Some(wait), busy_word(side)),
+        Fault::BusyEntry(wait) | Fault::BusyEntries(wait) => throttled(Some(wait), busy_word(side)),
         Fault::Connections => throttled(
             None,
             match side {
@@ -155,19 +158,32 @@ pub(super) fn setback_of(side: Side, kind: CallKind, fault: Fault) -> Setback {
             Side::Source => Setback::Unwell(Said::status(500)),
             Side::Target => Setback::GatewayGaveUp(Said::status(500)),
         },
-        Fault::Unauthorized => Setback::Expired(Said::status(401)),
+        Fault::Unauthorized => Setback::Expired(match side {
+            Side::Source => Said::status(401),
+            Side::Target => Said::new(401, "InvalidAuthenticationToken"),
+        }),
         Fault::Claims => Setback::Expired(Said::new(401, "insufficient_claims")),
         Fault::ClaimsForbidden => Setback::Expired(Said::new(403, "insufficient_claims")),
         Fault::Moving => Setback::MailboxClosed(
             HaltCause::Moving,
             Said::new(500, "ErrorMailboxMoveInProgress"),
         ),
-        Fault::GatewayBefore | Fault::GatewayAfter => Setback::GatewayGaveUp(Said::status(504)),
+        Fault::GatewayBefore | Fault::GatewayAfter => match side {
+            Side::Source => Setback::Unwell(Said::status(504)),
+            Side::Target => Setback::GatewayGaveUp(Said::new(504, "UnknownError")),
+        },
         Fault::ResetBefore | Fault::ResetAfter => Setback::Lost(DoubtCause::Reset),
         Fault::SilenceAfter => Setback::Lost(DoubtCause::TimedOut),
+        // The source's replies come in chunks and break off; the target's end before their announced length.
+        Fault::CutBody if side == Side::Source => Setback::Lost(DoubtCause::Reset),
         // The last two leave an answer whole; nobody asks.
         Fault::CutBody | Fault::ShortPage | Fault::Slow(_) => {
-            Setback::Misread(MisreadCause::CutOff, Said::status(200))
+            let status = if kind == CallKind::MakeFolder {
+                201
+            } else {
+                200
+            };
+            Setback::Misread(MisreadCause::CutOff, Said::status(status))
         }
         Fault::Truncated => Setback::Truncated,
         Fault::StateRefused => Setback::StateInvalid,

@@ -389,7 +389,7 @@ pub(super) fn told(entry: Entry) -> Refused {
 }
 
 /// ErrorServerBusy for one message.
-pub(super) fn busy(wait: Option<Span>) -> Refused {
+fn busy(wait: Option<Span>) -> Refused {
     Refused {
         back_off: wait,
         ..Refused::error("ErrorServerBusy")

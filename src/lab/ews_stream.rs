@@ -9,7 +9,7 @@ use bytes::Bytes as Chunk;
 use futures_util::stream;
 
 use super::direct::lock;
-use super::ews_answers::{Desk, VERSION, busy, told};
+use super::ews_answers::{Desk, VERSION, told};
 use super::face::{Face, Flight, Scissors};
 use super::fault::Fault;
 use crate::base::event::Side;
@@ -103,9 +103,6 @@ impl ExportStream {
         let Some(writer) = &mut self.writer else {
             return String::new();
         };
-        if let Some(Fault::Busy(wait) | Fault::IncomingBytes(wait)) = self.fault {
-            return writer.refuse(&busy(wait));
-        }
         let index = self.of - self.waiting.len() - 1;
         if let Some(entry) = self.fault.and_then(|fault| fault.entry(index, self.of)) {
             return writer.refuse(&told(entry));
@@ -113,10 +110,10 @@ impl ExportStream {
         let world = lock(&self.face.world);
         match world.source_export(&self.mailbox, id.as_str()) {
             Ok(export) => {
-                // One item near the end of the batch suffers from the weather.
+                // The last item of the batch suffers from the weather.
                 let cuts = |fault: &Fault| matches!(fault, Fault::CutBody | Fault::Truncated);
-                let near = self.waiting.len() <= 1;
-                let fault = self.fault.take_if(|fault| near && cuts(fault));
+                let last = self.waiting.is_empty();
+                let fault = self.fault.take_if(|fault| last && cuts(fault));
                 let middle = export.stream.len() / 2;
                 self.open = Some(Open {
                     stream: export.stream,

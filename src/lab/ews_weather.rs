@@ -102,3 +102,20 @@ fn typed(code: StatusCode, body: Body, kind: &'static str) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As recorded from a server, without the declaration.
+    const RECORDED: &str = r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode xmlns:a="http://schemas.microsoft.com/exchange/services/2006/types">a:ErrorExceededConnectionCount</faultcode><faultstring xml:lang="en-US">You have exceeded the available concurrent connections for your account.  Try again once your other requests have completed.</faultstring><detail><e:ResponseCode xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorExceededConnectionCount</e:ResponseCode><e:Message xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">You have exceeded the available concurrent connections for your account.  Try again once your other requests have completed.</e:Message><t:MessageXml xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"><t:Value Name="Policy">MaxConcurrency</t:Value><t:Value Name="MaxConcurrencyLimit">27</t:Value><t:Value Name="ErrorMessage">This operation exceeds the throttling budget for policy part 'MaxConcurrency', policy value '27',  Budget type: 'Ews'.  Suggested backoff time 0 ms.</t:Value></t:MessageXml></detail></s:Fault></s:Body></s:Envelope>"#;
+
+    #[tokio::test]
+    async fn too_many_connections_look_as_they_were_recorded() {
+        let body = connections().into_body();
+        let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let (_, envelope) = text.split_once("?>").unwrap();
+        assert_eq!(envelope.trim(), RECORDED);
+    }
+}

@@ -59,6 +59,8 @@ pub enum Fault {
     Connections,
     /// Exports of the source: one entry of the batch is ErrorServerBusy.
     BusyEntry(Span),
+    /// Exports of the source: every entry of the batch is ErrorServerBusy.
+    BusyEntries(Span),
     /// Exports of the source: one entry fails badly, and those behind it are not tried.
     BatchStopped,
     /// Exports of the source: every second entry is an error, between good ones.
@@ -127,6 +129,7 @@ impl Fault {
                 | Self::Slow(_)
                 | Self::ShortPage
                 | Self::BusyEntry(_)
+                | Self::BusyEntries(_)
                 | Self::BatchStopped
                 | Self::Holes
         )
@@ -136,7 +139,12 @@ impl Fault {
     pub const fn spoils_in_part(self) -> bool {
         matches!(
             self,
-            Self::CutBody | Self::Truncated | Self::BusyEntry(_) | Self::BatchStopped | Self::Holes
+            Self::CutBody
+                | Self::Truncated
+                | Self::BusyEntry(_)
+                | Self::BusyEntries(_)
+                | Self::BatchStopped
+                | Self::Holes
         )
     }
 
@@ -146,8 +154,14 @@ impl Fault {
         let export = matches!(kind, CallKind::Export);
         let listing = matches!(kind, CallKind::Read | CallKind::Sync);
         match self {
+            // A wait comes inside the reply, and the reply to an export has as many messages as it has ids.
+            Self::Busy(Some(wait)) | Self::IncomingBytes(Some(wait)) if source && export => {
+                Some(Self::BusyEntries(wait))
+            }
             Self::IncomingBytes(wait) if source => Some(Self::Busy(wait)),
-            Self::BusyEntry(wait) if !source || !export => Some(Self::Busy(Some(wait))),
+            Self::BusyEntry(wait) | Self::BusyEntries(wait) if !source || !export => {
+                Some(Self::Busy(Some(wait)))
+            }
             Self::BatchStopped | Self::Holes if !source || !export => None,
             Self::EmptyState | Self::HollowPage if !source || !listing => None,
             Self::ShortPage if !listing => None,
@@ -168,6 +182,7 @@ impl Fault {
     pub const fn entry(self, index: usize, of: usize) -> Option<Entry> {
         match self {
             Self::BusyEntry(wait) if index == of / 2 => Some(Entry::Busy(wait)),
+            Self::BusyEntries(wait) => Some(Entry::Busy(wait)),
             Self::Holes if index % 2 == 1 => Some(Entry::Failed),
             Self::BatchStopped if index == 1 => Some(Entry::TooSlow),
             Self::BatchStopped if index > 1 => Some(Entry::NotTried),
@@ -198,6 +213,9 @@ const NAMES: &[(&str, Make)] = &[
     ("connections", |_| Fault::Connections),
     ("busy_entry", |wait| {
         Fault::BusyEntry(wait.unwrap_or(BUSY_WAIT))
+    }),
+    ("busy_entries", |wait| {
+        Fault::BusyEntries(wait.unwrap_or(BUSY_WAIT))
     }),
     ("batch_stopped", |_| Fault::BatchStopped),
     ("holes", |_| Fault::Holes),

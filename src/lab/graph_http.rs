@@ -231,6 +231,7 @@ impl GraphFace {
             | Fault::Slow(_)
             | Fault::StateRefused
             | Fault::BusyEntry(_)
+            | Fault::BusyEntries(_)
             | Fault::BatchStopped
             | Fault::Holes
             | Fault::EmptyState

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::control::folder_of;
 use super::fault::{CallKind, Fault};
@@ -14,7 +14,7 @@ use crate::base::item::SearchKey;
 use crate::base::quantity::{Bytes, Moment, Span, Tick};
 
 /// What may befall the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mishap {
     /// The source mailbox is being moved for `ms` (15 minutes where left out): ErrorMailboxMoveInProgress, then well again.
@@ -43,6 +43,25 @@ pub enum Mishap {
     TokensEnded,
     /// Every import session opened so far has ended.
     SessionsEnded,
+}
+
+impl Mishap {
+    /// Every mishap.
+    pub const ALL: [Self; 13] = [
+        Self::Moving,
+        Self::PoisonedItem,
+        Self::CorruptItem,
+        Self::RefusedItem,
+        Self::FailingItem,
+        Self::ItemsDeleted,
+        Self::SourceFolderDeleted,
+        Self::TargetFolderDeleted,
+        Self::QuotaFull,
+        Self::Lag,
+        Self::ClockStep,
+        Self::TokensEnded,
+        Self::SessionsEnded,
+    ];
 }
 
 /// One order of the control page: `{"mishap","mailbox","folder","count","ms","bytes","at":{"call","after"}}`.

@@ -262,6 +262,7 @@ impl World {
             Fault::IncomingBytes(Some(_)) => Fault::IncomingBytes(Some(SMALL_HOLD)),
             Fault::BusyFault(_) => Fault::BusyFault(SMALL_HOLD),
             Fault::BusyEntry(_) => Fault::BusyEntry(SMALL_HOLD),
+            Fault::BusyEntries(_) => Fault::BusyEntries(SMALL_HOLD),
             Fault::Slow(_) => Fault::Slow(SMALL_HOLD),
             other => other,
         }
@@ -271,6 +272,11 @@ impl World {
     /// call pass.
     pub fn script(&mut self, faults: impl IntoIterator<Item = (CallKind, Option<Fault>)>) {
         self.script.extend(faults);
+    }
+
+    /// True when no decision about coming calls is left.
+    pub fn fault_is_spent(&self) -> bool {
+        self.script.is_empty()
     }
 
     /// Admits a call and counts it, or refuses it as too fast. `mailbox` is an address or a target mailbox id; empty for calls that
