@@ -110,6 +110,19 @@ pub const UNREACHED_ATTEMPTS_MAX: u32 = 34;
 /// Times in a row that a renewed token or session may be refused.
 pub const RENEWALS_MAX: u32 = 3;
 
+/// A mailbox that is on its way to another database is left alone this long (reference/ews.md section 4: 15 minutes and more).
+pub const MOVE_PAUSE: Span = Span::from_secs(900);
+
+/// Times a call meets a moving mailbox before the mailbox is left for another run: 8 x 15 min = 2 h. Local moves of ordinary mailboxes end
+/// within it; a move that takes the night would keep the place of a mailbox that can be worked on.
+pub const MOVE_PAUSES_MAX: u32 = 8;
+
+/// Times one folder may be enumerated from its start again in one sweep, because its sync state was refused.
+pub const RESYNCS_MAX: u32 = 5;
+
+/// Times a listing may say "more to come" without bringing anything or moving on.
+pub const EMPTY_PAGES_MAX: u32 = 8;
+
 /// Looks at the target that must miss an item before it is sent again.
 pub const EMPTY_LOOKS_MIN: u32 = 2;
 

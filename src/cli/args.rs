@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
+use crate::cli::lab_help::LAB_HELP;
 pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::Color;
 use crate::plan::document::parse_span;
@@ -192,7 +193,7 @@ pub enum LabWeather {
   mailferry lab --dir /tmp/lab --mailboxes 3 --items 50 --weather storm --limits small
   mailferry run /tmp/lab/plan.toml        (in another terminal; the plan finds its secrets beside it)
 
-The lab is ready when DIR/lab.json is there.")]
+The lab is ready when DIR/lab.json is there. With --help: how to set its weather by name.", after_long_help = LAB_HELP)]
 pub struct LabArgs {
     /// Write lab.json, plan.toml, inventory.csv and secrets.env into DIR
     #[arg(long, value_name = "DIR")]

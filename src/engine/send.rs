@@ -14,8 +14,8 @@ use crate::base::event::{EventKind, Side};
 use crate::base::fact::{CopyFact, Fact};
 use crate::base::id::{FolderNo, TargetFolderId};
 use crate::base::item::ItemKey;
-use crate::base::limits::RENEWALS_MAX;
-use crate::base::outcome::{HaltCause, Verdict};
+use crate::base::limits::{MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX};
+use crate::base::outcome::{HaltCause, Scope, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::ask::{exhausted, patience};
 use crate::engine::cx::{Break, Ferry};
@@ -136,7 +136,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
         broken: None,
     };
     let target = &cx.run.ports.target;
-    let (mut attempts, mut throttles, mut renewals) = (0, 0, 0);
+    let (mut attempts, mut throttles, mut renewals, mut pauses) = (0, 0, 0, 0);
     loop {
         let turns = match cx.turns(Side::Target, Cost { upload: wire }).await {
             Ok(turns) => turns,
@@ -173,6 +173,11 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
                 cx.hold(scope, at_least, throttles);
                 continue;
             }
+            Verdict::Pause(_) if pauses < MOVE_PAUSES_MAX => {
+                pauses += 1;
+                cx.hold(Scope::TargetMailbox, Some(MOVE_PAUSE), pauses);
+                continue;
+            }
             Verdict::Again if attempts + 1 < patience(&setback) => {
                 attempts += 1;
                 match cx.wait(cx.backoff(attempts)).await {
@@ -188,7 +193,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
             Verdict::Again | Verdict::Renew => exhausted(Side::Target, setback),
             Verdict::Forget | Verdict::Resurvey | Verdict::Resync => Break::FolderGone,
             Verdict::Halt(HaltCause::Exhausted) => Break::Exhausted(setback),
-            Verdict::Halt(why) => Break::Halt(why),
+            Verdict::Halt(why) | Verdict::Pause(why) => Break::Halt(why),
             Verdict::Stop(why) => Break::Stop(why),
             Verdict::Drain(why) => Break::Local(why),
         };

@@ -6,7 +6,11 @@ use crate::base::event::EventKind;
 use crate::base::fact::{Fact, FolderRow};
 use crate::base::id::ItemId;
 use crate::base::item::{ItemKey, SourceHeader};
-use crate::base::limits::{LEDGER_PAGE, SOURCE_EXPORT_IDS, SOURCE_FIND_PAGE, SOURCE_SYNC_PAGE};
+use crate::base::limits::{
+    EMPTY_PAGES_MAX, LEDGER_PAGE, RESYNCS_MAX, SOURCE_EXPORT_IDS, SOURCE_FIND_PAGE,
+    SOURCE_SYNC_PAGE,
+};
+use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::quantity::Count;
 use crate::engine::cx::{Break, JobCx, replayed};
 use crate::flow::copy::CopyState;
@@ -21,6 +25,7 @@ use crate::port::source::Change;
 pub async fn sweep(cx: &JobCx, folder: &mut FolderRow) -> Result<(), Break> {
     let mut listed_now = Count::ZERO;
     let fresh = folder.sync.is_none();
+    let (mut resyncs, mut empty) = (0, 0);
     loop {
         let page = cx
             .ask_source(|| {
@@ -34,7 +39,8 @@ pub async fn sweep(cx: &JobCx, folder: &mut FolderRow) -> Result<(), Break> {
         let page = match page {
             Ok(page) => page,
             // Listing again from the start finds every row there already; nothing is lost or doubled by it.
-            Err(Break::StateInvalid) if folder.sync.is_some() => {
+            Err(Break::StateInvalid) if folder.sync.is_some() && resyncs < RESYNCS_MAX => {
+                resyncs += 1;
                 folder.sync = None;
                 folder.swept = false;
                 // Durable, so that a crash on the way does not forget that the folder must be compared.
@@ -43,6 +49,13 @@ pub async fn sweep(cx: &JobCx, folder: &mut FolderRow) -> Result<(), Break> {
             }
             Err(broken) => return Err(broken),
         };
+        // A page that brings nothing and does not move on would be asked for without end.
+        let stuck = !page.complete && page.changes.is_empty();
+        empty = if stuck { empty + 1 } else { 0 };
+        if empty > EMPTY_PAGES_MAX {
+            let why = Setback::Misread(MisreadCause::Incomplete, Said::default());
+            return Err(Break::Exhausted(why));
+        }
         let listed: Vec<Listed> = page
             .changes
             .into_iter()

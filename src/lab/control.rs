@@ -131,7 +131,7 @@ pub fn on_target(world: &mut World, now: Now, order: &Order<TargetAction>) -> Re
 }
 
 /// The folder of a path, or the Inbox.
-fn folder_of(store: &Store, path: Option<&str>) -> Result<String, Refused> {
+pub(super) fn folder_of(store: &Store, path: Option<&str>) -> Result<String, Refused> {
     let found = match path {
         None => store.with_role(FolderRole::Inbox),
         Some(path) => store
