@@ -15,7 +15,7 @@ use crate::base::fact::{CopyFact, Fact};
 use crate::base::id::{FolderNo, TargetFolderId};
 use crate::base::item::ItemKey;
 use crate::base::limits::{MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX};
-use crate::base::outcome::{HaltCause, Scope, Verdict};
+use crate::base::outcome::{HaltCause, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::ask::{exhausted, patience};
 use crate::engine::cx::{Break, Ferry};
@@ -135,31 +135,13 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
         fact: None,
         broken: None,
     };
-    let target = &cx.run.ports.target;
     let (mut attempts, mut throttles, mut renewals, mut pauses) = (0, 0, 0, 0);
     loop {
-        let turns = match cx.turns(Side::Target, Cost { upload: wire }).await {
-            Ok(turns) => turns,
+        let setback = match once(lane, &item, wire).await {
+            Ok(Ok(fact)) => return end(fact, None),
+            Ok(Err(setback)) => setback,
             Err(broken) => return end(CopyFact::NothingSent, Some(broken)),
         };
-        cx.tell(EventKind::Called {
-            side: Side::Target,
-            sent: wire,
-        });
-        let outcome = match &item.replaces {
-            None => target.create(to, lane.to, &item.body).await,
-            Some(old) => target.update(to, lane.to, old, &item.body).await,
-        };
-        drop(turns);
-        let setback = match (outcome, &item.replaces) {
-            (Ok(placed), None) => return end(CopyFact::Acknowledged(placed), None),
-            (Ok(placed), Some(_)) => return end(CopyFact::Updated(placed), None),
-            (Err(setback), _) => setback,
-        };
-        cx.tell(EventKind::SetBack {
-            side: Side::Target,
-            setback: setback.clone(),
-        });
         let broken = match judge(Repeat::Once, &setback) {
             // A version that is no longer there, an item that went, a content that is not taken: the codes are not documented, a look tells.
             Verdict::Doubt(_) | Verdict::Refuse(_) | Verdict::Forget if item.replaces.is_some() => {
@@ -187,7 +169,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
             }
             Verdict::Renew if renewals < RENEWALS_MAX => {
                 renewals += 1;
-                target.renew(to);
+                cx.run.ports.target.renew(to);
                 continue;
             }
             Verdict::Again | Verdict::Renew => exhausted(Side::Target, setback),
@@ -199,4 +181,31 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
         };
         return end(CopyFact::NothingSent, Some(broken));
     }
+}
+
+/// One attempt: the fact it ends with, or what came back instead. An error: there is no turn to be had.
+async fn once(
+    lane: Lane<'_>,
+    item: &Ready,
+    wire: Bytes,
+) -> Result<Result<CopyFact, Setback>, Break> {
+    let Ferry { cx, to } = lane.ferry;
+    let target = &cx.run.ports.target;
+    let turns = cx.turns(Side::Target, Cost { upload: wire }).await?;
+    cx.tell(EventKind::Called {
+        side: Side::Target,
+        sent: wire,
+    });
+    let outcome = match &item.replaces {
+        None => (target.create(to, lane.to, &item.body).await).map(CopyFact::Acknowledged),
+        Some(old) => (target.update(to, lane.to, old, &item.body).await).map(CopyFact::Updated),
+    };
+    drop(turns);
+    if let Err(setback) = &outcome {
+        cx.tell(EventKind::SetBack {
+            side: Side::Target,
+            setback: setback.clone(),
+        });
+    }
+    Ok(outcome)
 }
