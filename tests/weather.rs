@@ -447,6 +447,10 @@ fn lost_answers_are_settled_by_looking() {
         Scene::of("visibility lag beyond the settle time")
             .with(|knobs| knobs.world.lag = s(55))
             .next(4, Import, Fault::GatewayAfter),
+        Scene::of("visibility lag beyond all looks that count")
+            .with(|knobs| knobs.world.lag = s(200))
+            .next(4, Import, Fault::GatewayAfter)
+            .seconds(180, 260),
     ]);
     play_all(scenes);
 }

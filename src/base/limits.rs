@@ -130,6 +130,10 @@ pub const EMPTY_LOOKS_MIN: u32 = 2;
 /// are advised (reference/graph.md section 10); the delay itself is not documented.
 pub const VISIBILITY_SETTLE: Span = Span::from_secs(30);
 
+/// Settle times waited on top while the target shows fewer items than it acknowledged: 10 x 30 s = 5 min per mailbox and run, in which its
+/// user may as well have deleted some.
+pub const WITNESS_WAITS_MAX: u32 = 10;
+
 /// Facts in one row: each attempt leaves at most intent, loss and the looks; with room for skips, adoption,
 /// change, updates and decisions.
 pub const FACTS_PER_ROW_MAX: usize = (ATTEMPTS_MAX as usize) * (2 + EMPTY_LOOKS_MIN as usize) + 108;

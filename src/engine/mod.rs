@@ -23,4 +23,5 @@ pub mod spool;
 pub mod survey;
 pub mod sweep;
 pub mod tasks;
+pub mod witness;
 pub mod worker;

@@ -18,6 +18,7 @@ use crate::engine::reconcile::{Look, look};
 use crate::engine::send::Lane;
 use crate::engine::survey::{Scope, Survey, remove_folders, survey};
 use crate::engine::sweep::{compare, folder_left, sweep};
+use crate::engine::witness::{Patience, settle_time};
 
 /// How a job ended.
 #[derive(Debug)]
@@ -239,6 +240,7 @@ async fn settle_all(cx: &JobCx, rows: &[&FolderRow]) -> Result<(), Break> {
         cx,
         to: cx.to().await?,
     };
+    let mut patience = Patience::default();
     for _ in 0..ROUNDS_MAX {
         let mut open = Count::ZERO;
         for _ in 0..crate::base::limits::EMPTY_LOOKS_MIN {
@@ -249,7 +251,7 @@ async fn settle_all(cx: &JobCx, rows: &[&FolderRow]) -> Result<(), Break> {
             if doubts == Count::ZERO {
                 break;
             }
-            cx.wait(cx.run.spec.limits.settle).await?;
+            settle_time(ferry, &mut patience).await?;
             for row in rows {
                 look(ferry, row, Look::Late).await?;
             }
