@@ -287,6 +287,7 @@ pub struct InventoryArgs {
   MAILFERRY_SOURCE_PASSWORD=... MAILFERRY_CLIENT_SECRET=... mailferry run plan.toml
   mailferry run plan.toml --stop-after '2 h'
   mailferry run plan.toml --scheduled           night after night, until it is done
+  mailferry run plan.toml --final           (the last pass before cutover)
   mailferry run plan.toml --json | tail -1
 
 Ctrl-C or SIGTERM finishes what is on its way and stops; a second one stops at once. Either way nothing is lost and nothing
@@ -308,6 +309,14 @@ pub struct RunArgs {
     /// Begin nothing new after HH:MM in the time zone of the plan's schedule (UTC without one)
     #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
     pub until: Option<u16>,
+
+    /// Enumerate every folder in full besides following what changed: the last pass before cutover
+    #[arg(long = "final")]
+    pub last: bool,
+
+    /// Take copies off the target however many items left the source at once (asked for when more than a tenth of a mailbox did)
+    #[arg(long)]
+    pub allow_deletes: bool,
 
     /// Wait for the plan's windows and days, and work night after night until everything is done
     #[arg(long, conflicts_with_all = ["stop_after", "until"])]

@@ -87,6 +87,7 @@ mod tests {
                 unlisted: Count::new(unlisted),
             }],
             exceptions: Vec::new(),
+            leftovers: Vec::new(),
         }
     }
 

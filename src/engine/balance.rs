@@ -4,7 +4,9 @@ use crate::base::books::FolderSums;
 use crate::base::fact::{Bucket, CopyRow, FolderRow, JobRow};
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::quantity::{Bytes, Count};
-use crate::evidence::balance::{Balance, Exception, FolderBalance, MailboxBalance, skip_words};
+use crate::evidence::balance::{
+    Balance, Exception, FolderBalance, Leftover, MailboxBalance, skip_words,
+};
 use crate::flow::copy::{CopyState, replay};
 use crate::port::ledger::{Ledger, LedgerError};
 
@@ -44,6 +46,7 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
             phase: job.phase,
             folders,
             exceptions: Vec::new(),
+            leftovers: Vec::new(),
         });
     }
     Ok(balance)
@@ -62,6 +65,7 @@ async fn mailbox(ledger: &dyn Ledger, job: &JobRow) -> Result<MailboxBalance, Le
         phase: job.phase,
         folders: Vec::new(),
         exceptions: Vec::new(),
+        leftovers: Vec::new(),
     };
     for row in ledger.folders(job.job).await? {
         if is_tombstone(&row, ledger.folder_sums(job.job, row.no).await?) {
@@ -74,7 +78,7 @@ async fn mailbox(ledger: &dyn Ledger, job: &JobRow) -> Result<MailboxBalance, Le
             let Some(last) = copies.last() else { break };
             after = Some(last.key);
             for copy in &copies {
-                count(copy, &row, &mut folder, &mut out.exceptions)?;
+                count(copy, &row, &mut folder, &mut out)?;
             }
         }
         folder.finish(&row);
@@ -88,10 +92,11 @@ fn count(
     copy: &CopyRow,
     row: &FolderRow,
     folder: &mut FolderBalance,
-    exceptions: &mut Vec<Exception>,
+    out: &mut MailboxBalance,
 ) -> Result<(), LedgerError> {
     let state = replay(copy).map_err(|error| LedgerError::Unusable(error.to_string()))?;
     let Some(bucket) = state.bucket() else {
+        out.leftovers.extend(leftover(copy, row, &state));
         return Ok(());
     };
     let carried = match &state {
@@ -102,7 +107,7 @@ fn count(
     };
     folder.count(bucket, copy.header.size, carried);
     if let Some(why) = why(&state, bucket) {
-        exceptions.push(Exception {
+        out.exceptions.push(Exception {
             folder: row.path.clone(),
             item: copy.key,
             class: copy.header.class.clone(),
@@ -111,6 +116,29 @@ fn count(
         });
     }
     Ok(())
+}
+
+fn leftover(copy: &CopyRow, row: &FolderRow, state: &CopyState) -> Option<Leftover> {
+    let why = match state {
+        CopyState::Departed {
+            kept: Some(kept), ..
+        } => format!("left the source; {}", kept.name()),
+        CopyState::Departed { sent: None, .. } => {
+            "left the source; the copy was found there and is not provably ours to remove"
+                .to_owned()
+        }
+        CopyState::Departed { .. } => {
+            "left the source; not yet taken off the target, or held back since too much left at once"
+                .to_owned()
+        }
+        _ => return None,
+    };
+    Some(Leftover {
+        folder: row.path.clone(),
+        item: copy.key,
+        class: copy.header.class.clone(),
+        why,
+    })
 }
 
 fn why(state: &CopyState, bucket: Bucket) -> Option<String> {

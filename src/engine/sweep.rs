@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::event::EventKind;
-use crate::base::fact::{Fact, FolderRow};
+use crate::base::fact::{CopyRow, Fact, FolderRow};
 use crate::base::id::ItemId;
 use crate::base::item::{ItemKey, SourceHeader};
 use crate::base::limits::{
@@ -151,26 +151,26 @@ async fn absent(cx: &JobCx, folder: &FolderRow, seen: &[ItemKey]) -> Result<Coun
             return Ok(gone);
         };
         after = Some(last.key);
-        let unseen: Vec<(ItemId, ItemKey, CopyState)> = rows
+        let unseen: Vec<Known> = rows
             .into_iter()
             .filter(|(row, state)| {
                 state.bucket().is_some() && seen.binary_search(&row.key).is_err()
             })
-            .map(|(row, state)| (row.header.id, row.key, state))
+            .map(as_known)
             .collect();
         for some in unseen.chunks(SOURCE_EXPORT_IDS) {
-            let ids: Vec<ItemId> = some.iter().map(|(id, ..)| id.clone()).collect();
+            let ids: Vec<ItemId> = some.iter().map(|row| row.header.id.clone()).collect();
             let there = cx
                 .ask_source(|| cx.run.ports.source.present(&cx.job.source, &ids))
                 .await?;
-            let left: Vec<(ItemKey, CopyState)> = some
+            let left: Vec<Known> = some
                 .iter()
                 .zip(there)
                 .filter(|(_, there)| !there)
-                .map(|((_, key, state), _)| (*key, state.clone()))
+                .map(|(row, _)| row.clone())
                 .collect();
             gone += Count::new(left.len() as u64);
-            store(cx, folder, all_left(folder.no, &left)).await?;
+            store(cx, folder, all_left(folder.no, left)).await?;
         }
     }
 }
@@ -184,12 +184,12 @@ pub async fn folder_left(cx: &JobCx, folder: &FolderRow) -> Result<(), Break> {
             return Ok(());
         };
         after = Some(last.key);
-        let left: Vec<(ItemKey, CopyState)> = rows
+        let left: Vec<Known> = rows
             .into_iter()
             .filter(|(_, state)| state.bucket().is_some())
-            .map(|(row, state)| (row.key, state))
+            .map(as_known)
             .collect();
-        store(cx, folder, all_left(folder.no, &left)).await?;
+        store(cx, folder, all_left(folder.no, left)).await?;
     }
 }
 
@@ -232,13 +232,13 @@ async fn known(
         .ledger
         .copies_of(cx.job.job, folder.no, &keys)
         .await?;
-    let known = |(row, state): (crate::base::fact::CopyRow, CopyState)| {
-        let known = Known {
-            state,
-            version: row.header.version,
-            read: row.header.read,
-        };
-        (row.key, known)
-    };
-    Ok(replayed(rows)?.into_iter().map(known).collect())
+    let rows = replayed(rows)?.into_iter();
+    Ok(rows.map(|row| (row.0.key, as_known(row))).collect())
+}
+
+fn as_known((row, state): (CopyRow, CopyState)) -> Known {
+    Known {
+        state,
+        header: row.header,
+    }
 }

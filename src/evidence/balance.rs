@@ -34,6 +34,10 @@ pub struct MailboxBalance {
     pub folders: Vec<FolderBalance>,
     /// Items that are neither confirmed nor simply waiting, each with its reason.
     pub exceptions: Vec<Exception>,
+    /// Copies of ours on the target whose items left the source, each with why it is still there. They are in no bucket: the source holds
+    /// nothing they could be compared with.
+    #[serde(default)]
+    pub leftovers: Vec<Leftover>,
 }
 
 /// One folder.
@@ -71,6 +75,19 @@ pub struct Exception {
     /// In which bucket.
     pub bucket: Bucket,
     /// Why, in words.
+    pub why: String,
+}
+
+/// A copy on the target whose item left the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// In which folder its item was.
+    pub folder: FolderPath,
+    /// Which item.
+    pub item: ItemKey,
+    /// Its class.
+    pub class: ItemClass,
+    /// Why it is still there, in words.
     pub why: String,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::fact::{CopyFact, Fact, SkipRule};
 use crate::base::id::FolderNo;
-use crate::base::item::{ItemKey, SourceHeader, Version};
+use crate::base::item::{ItemKey, SourceHeader};
 use crate::base::quantity::{Bytes, Count};
 use crate::flow::copy::CopyState;
 
@@ -31,25 +31,22 @@ pub enum Listed {
 pub struct Known {
     /// Its state.
     pub state: CopyState,
-    /// The version that was listed.
-    pub version: Option<Version>,
-    /// Whether it was read.
-    pub read: Option<bool>,
+    /// What was listed last.
+    pub header: SourceHeader,
 }
 
 impl Known {
     /// True when a listing shows another version, or another read flag, than the ledger has. What one side does not say proves nothing.
     fn differs(&self, header: &SourceHeader) -> bool {
-        let version = self.version.zip(header.version);
-        let read = self.read.zip(header.read);
+        let version = self.header.version.zip(header.version);
+        let read = self.header.read.zip(header.read);
         version.is_some_and(|(old, new)| old != new) || read.is_some_and(|(old, new)| old != new)
     }
 
     fn now(state: CopyState, header: &SourceHeader) -> Self {
         Self {
             state,
-            version: header.version,
-            read: header.read,
+            header: header.clone(),
         }
     }
 }
@@ -109,7 +106,13 @@ pub fn read_page(
             }
             Listed::Flagged(key, read) => {
                 if let Some(row) = known.get_mut(key) {
-                    row.read = Some(*read);
+                    // The flag may have changed the version too; which it is now, the next listing tells.
+                    row.header.read = Some(*read);
+                    row.header.version = None;
+                    out.facts.push(Fact::Found {
+                        folder,
+                        header: row.header.clone(),
+                    });
                     // A copy that waits takes the flag along when it is exported; only a settled copy is out of date.
                     if row.state.placed().is_some() {
                         let fact = CopyFact::ChangedSince;
@@ -167,17 +170,11 @@ impl PageFacts {
 }
 
 /// What follows when a folder is gone with everything inside, or when these items are proved to be absent.
-pub fn all_left(folder: FolderNo, rows: &[(ItemKey, CopyState)]) -> PageFacts {
-    let known = rows.iter().map(|(key, state)| {
-        let row = Known {
-            state: state.clone(),
-            version: None,
-            read: None,
-        };
-        (*key, row)
-    });
-    let listed: Vec<Listed> = rows.iter().map(|(key, _)| Listed::Left(*key)).collect();
-    read_page(folder, &listed, known.collect())
+pub fn all_left(folder: FolderNo, rows: Vec<Known>) -> PageFacts {
+    let key = |row: &Known| ItemKey::of(&row.header.id);
+    let listed: Vec<Listed> = rows.iter().map(|row| Listed::Left(key(row))).collect();
+    let known = rows.into_iter().map(|row| (key(&row), row)).collect();
+    read_page(folder, &listed, known)
 }
 
 /// Applies `fact` where the machine allows it; a state that does not take it stays as it is (a parked item stays parked).
@@ -206,7 +203,7 @@ fn push(facts: &mut Vec<Fact>, folder: FolderNo, key: ItemKey, fact: CopyFact) {
 mod tests {
     use super::*;
     use crate::base::id::{ChangeKey, ItemId, TargetItemId};
-    use crate::base::item::{ItemClass, Placed, Stamp};
+    use crate::base::item::{ItemClass, Placed, Stamp, Version};
 
     fn header(n: u32) -> SourceHeader {
         let class = ItemClass::new("IPM.Note");
@@ -236,8 +233,7 @@ mod tests {
         };
         Known {
             state: CopyState::Confirmed { placed, sent: None },
-            version: Some(Version([1; 8])),
-            read: Some(true),
+            header: header(1),
         }
     }
 
@@ -314,12 +310,39 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_a_delta_told_is_not_told_again_by_the_next_listing() {
+        let key = ItemKey::of(&header(1).id);
+        let out = read_page(
+            FolderNo(1),
+            &[Listed::Flagged(key, false)],
+            BTreeMap::from([(key, confirmed())]),
+        );
+        let Some(Fact::Found { header: kept, .. }) = out.facts.first() else {
+            panic!("{:?}", out.facts)
+        };
+        let row = Known {
+            header: kept.clone(),
+            ..confirmed()
+        };
+        let listed = Listed::There {
+            header: SourceHeader {
+                read: Some(false),
+                version: Some(Version([2; 8])),
+                ..header(1)
+            },
+            edited: false,
+            skip: None,
+        };
+        let again = read_page(FolderNo(1), &[listed], BTreeMap::from([(key, row)]));
+        assert!(copies(&again).is_empty());
+    }
+
+    #[test]
     fn an_item_that_is_back_is_carried_again() {
         let key = ItemKey::of(&header(1).id);
         let gone = Known {
             state: CopyState::Gone,
-            version: None,
-            read: None,
+            header: header(1),
         };
         let known = BTreeMap::from([(key, gone)]);
         let out = read_page(FolderNo(1), &[there(1, false)], known);
@@ -328,10 +351,11 @@ mod tests {
 
     #[test]
     fn everything_in_a_folder_that_went_has_left() {
-        let rows: Vec<_> = (0..3)
-            .map(|n| (ItemKey::of(&header(n).id), confirmed().state))
-            .collect();
-        let out = all_left(FolderNo(1), &rows);
+        let row = |n| Known {
+            header: header(n),
+            ..confirmed()
+        };
+        let out = all_left(FolderNo(1), (0..3).map(row).collect());
         assert_eq!(copies(&out), [&CopyFact::Gone; 3]);
     }
 

@@ -6,7 +6,7 @@ use crate::base::fact::Bucket;
 use crate::base::id::PlanHash;
 use crate::base::quantity::Count;
 use crate::base::spec::{Realm, RunLimits};
-use crate::evidence::balance::{Balance, Exception, FolderBalance, MailboxBalance};
+use crate::evidence::balance::{Balance, Exception, FolderBalance, Leftover, MailboxBalance};
 use crate::report::{summary, words};
 
 /// The schema of the JSON report.
@@ -110,6 +110,7 @@ fn mailbox(mailbox: &MailboxBalance) -> Value {
     let totals = mailbox.totals();
     let folders: Vec<Value> = mailbox.folders.iter().map(folder).collect();
     let exceptions: Vec<Value> = mailbox.exceptions.iter().map(exception).collect();
+    let leftovers: Vec<Value> = mailbox.leftovers.iter().map(leftover).collect();
     json!({
         "job": mailbox.job.to_string(),
         "mailbox": mailbox.source.reveal(),
@@ -119,6 +120,7 @@ fn mailbox(mailbox: &MailboxBalance) -> Value {
         "bytes": {"source": totals.bytes.get(), "carried": totals.carried.get()},
         "folders": folders,
         "exceptions": exceptions,
+        "leftovers": leftovers,
     })
 }
 
@@ -134,6 +136,15 @@ fn folder(folder: &FolderBalance) -> Value {
         "buckets": buckets,
         "bytes": folder.bytes.get(),
         "carried": folder.carried.get(),
+    })
+}
+
+fn leftover(leftover: &Leftover) -> Value {
+    json!({
+        "folder": leftover.folder.as_str(),
+        "item": leftover.item.to_string(),
+        "class": leftover.class.as_str(),
+        "why": leftover.why,
     })
 }
 

@@ -213,6 +213,27 @@ fn one_mailbox(out: &mut Page, mailbox: &MailboxBalance) {
     out.close();
     left_out(out, mailbox);
     exceptions(out, mailbox);
+    leftovers(out, mailbox);
+}
+
+fn leftovers(out: &mut Page, mailbox: &MailboxBalance) {
+    if mailbox.leftovers.is_empty() {
+        return;
+    }
+    out.line("<h3>Copies on the target whose items left the source</h3>");
+    out.open("words", &["folder", "item", "class", "why"]);
+    for leftover in &mailbox.leftovers {
+        out.row(
+            "",
+            &[
+                leftover.folder.to_string(),
+                leftover.item.to_string(),
+                leftover.class.to_string(),
+                leftover.why.clone(),
+            ],
+        );
+    }
+    out.close();
 }
 
 /// A folder's path; the top of the tree has none.

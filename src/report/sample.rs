@@ -6,8 +6,8 @@ use crate::base::item::{ItemClass, ItemKey};
 use crate::base::mailbox::FolderPath;
 use crate::base::outcome::HaltCause;
 use crate::base::quantity::{Bytes, Count, Span};
-use crate::evidence::balance::{Balance, Exception, FolderBalance, MailboxBalance};
-use crate::report::summary::Closing;
+use crate::evidence::balance::{Balance, Exception, FolderBalance, Leftover, MailboxBalance};
+use crate::report::summary::{Closing, Followed};
 
 fn folder(path: &[&str], left_out: Option<LeaveRule>, buckets: &[(Bucket, u64)]) -> FolderBalance {
     let source: u64 = buckets.iter().map(|(_, n)| n).sum();
@@ -68,6 +68,12 @@ pub(super) fn balance() -> Balance {
                 "too many attempts",
             ),
         ],
+        leftovers: vec![Leftover {
+            folder: FolderPath::of(["Inbox"]),
+            item: ItemKey([0xAB; 16]),
+            class: ItemClass::new("IPM.Note"),
+            why: "left the source; changed on the target by somebody else".to_owned(),
+        }],
     };
     let done = MailboxBalance {
         job: JobId(1),
@@ -84,6 +90,7 @@ pub(super) fn balance() -> Balance {
             Bucket::Skipped,
             "left by rule: system item class",
         )],
+        leftovers: Vec::new(),
     };
     Balance {
         mailboxes: vec![open, done],
@@ -104,5 +111,6 @@ pub(super) fn closing() -> Closing {
         next: "mailferry run plan.toml".to_owned(),
         left: None,
         outlook: None,
+        followed: Followed::default(),
     }
 }

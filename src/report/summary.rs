@@ -41,6 +41,76 @@ pub struct Closing {
     pub left: Option<Left>,
     /// How long that takes, where this run gives a rate to say it by.
     pub outlook: Option<Outlook>,
+    /// What it did about changes at the source.
+    pub followed: Followed,
+}
+
+/// What a run did about changes at the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Copies replaced by a newer version.
+    pub updated: Count,
+    /// Copies taken off the target, as their items left the source.
+    pub retracted: Count,
+    /// Copies left alone, since somebody else changed or removed them on the target.
+    pub estranged: Count,
+    /// Copies that stay although their items left the source, until the operator allows it.
+    pub held_back: Count,
+    /// Items a full enumeration showed and no delta had.
+    pub missed: Count,
+}
+
+impl Followed {
+    fn json(self) -> Value {
+        json!({
+            "updated": self.updated.get(),
+            "retracted": self.retracted.get(),
+            "estranged": self.estranged.get(),
+            "held_back": self.held_back.get(),
+            "missed_by_delta": self.missed.get(),
+        })
+    }
+
+    /// In a sentence; nothing where nothing changed.
+    fn sentence(self) -> String {
+        let parts: Vec<String> = [
+            (self.updated, "updated"),
+            (
+                self.retracted,
+                "taken off the target as their items left the source",
+            ),
+            (
+                self.estranged,
+                "left alone, since somebody else changed or removed them on the target",
+            ),
+        ]
+        .into_iter()
+        .filter(|(n, _)| *n > Count::ZERO)
+        .map(|(n, what)| format!("{} {what}", count(n, "copy", "copies")))
+        .collect();
+        let mut out = String::new();
+        if !parts.is_empty() {
+            writeln!(out, "Following the source: {}.", parts.join(", ")).expect("a string grows");
+        }
+        if self.missed > Count::ZERO {
+            writeln!(
+                out,
+                "The full enumeration showed {} that no delta had told.",
+                count(self.missed, "item", "items")
+            )
+            .expect("a string grows");
+        }
+        if self.held_back > Count::ZERO {
+            writeln!(
+                out,
+                "Held back: {} stay on the target although their items left the source. More than a tenth of a mailbox went at once: \
+                 ask its user, then run with --allow-deletes.",
+                count(self.held_back, "copy", "copies")
+            )
+            .expect("a string grows");
+        }
+        out
+    }
 }
 
 impl Closing {
@@ -131,6 +201,7 @@ pub fn to_json(balance: &Balance, closing: &Closing) -> Value {
         "exit": closing.exit,
         "left": closing.left_json(),
         "forecast": closing.forecast_json(),
+        "followed": closing.followed.json(),
         "per_mailbox": mailboxes,
         "events_dropped": closing.dropped.get(),
         "next": closing.next,
@@ -236,6 +307,7 @@ fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
     if let Some(stopped) = &closing.stopped {
         writeln!(out, "Stopped: {stopped}.").expect("a string grows");
     }
+    out.push_str(&closing.followed.sentence());
     if closing.left.is_some() {
         writeln!(out, "{}", closing.rest()).expect("a string grows");
     }
@@ -291,6 +363,17 @@ fn exceptions(balance: &Balance) -> String {
         .flat_map(|mailbox| mailbox.exceptions.iter().map(move |e| (mailbox, e)))
         .filter(|(_, exception)| exception.bucket != Bucket::Skipped)
         .collect();
+    let leftovers: usize = balance.mailboxes.iter().map(|m| m.leftovers.len()).sum();
+    if leftovers > 0 {
+        let n = Count::new(leftovers as u64);
+        writeln!(
+            out,
+            "\n{} of items that left the source {} still on the target; the report lists them with their reasons.",
+            count(n, "copy", "copies"),
+            if leftovers == 1 { "is" } else { "are" }
+        )
+        .expect("a string grows");
+    }
     if listed.is_empty() {
         return out;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::event::{Event, EventKind};
 use crate::base::limits;
 use crate::base::quantity::{Moment, Span};
-use crate::base::spec::RunSpec;
+use crate::base::spec::{PassKind, RunSpec};
 use crate::cli::args::{Common, RunArgs};
 use crate::cli::commands::run::{Ended, carry};
 use crate::cli::contact::first_contact;
@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError
     // Inside the runtime: clients, clocks and signals belong to it.
     let mut ended = runtime.block_on(async {
         if args.scheduled {
-            nights(&open, &secrets, ui).await
+            nights(args, &open, &secrets, ui).await
         } else {
             night(args, &open, &secrets, ui).await
         }
@@ -77,7 +77,7 @@ async fn night(
         window_end(open, now)?,
     ];
     let stop_at = stops.into_iter().flatten().min_by_key(|stop| stop.after);
-    let spec = due(open, now, ui)?;
+    let spec = due(args, open, now, ui)?;
     let mut signals = Signals::listen();
     carry(open, &sides, ledger, spec, stop_at, &mut signals, ui).await
 }
@@ -124,8 +124,14 @@ fn until(minute: u16, open: &OpenPlan, now: Moment) -> Span {
 }
 
 /// The jobs that may begin today.
-fn due(open: &OpenPlan, now: Moment, ui: Ui) -> Result<RunSpec, CommandError> {
+fn due(args: &RunArgs, open: &OpenPlan, now: Moment, ui: Ui) -> Result<RunSpec, CommandError> {
     let mut spec = open.plan.to_spec();
+    spec.pass = if args.last {
+        PassKind::Final
+    } else {
+        PassKind::Follow
+    };
+    spec.allow_deletes = args.allow_deletes;
     let late = open.plan.not_due(now);
     if late.is_empty() {
         return Ok(spec);
@@ -175,7 +181,12 @@ enum Next {
 }
 
 /// Works in every window until everything is done, a person is needed, or a signal comes. The state directory is held all the time.
-async fn nights(open: &OpenPlan, secrets: &Secrets, ui: Ui) -> Result<Ended, CommandError> {
+async fn nights(
+    args: &RunArgs,
+    open: &OpenPlan,
+    secrets: &Secrets,
+    ui: Ui,
+) -> Result<Ended, CommandError> {
     let ledger = Arc::new(wiring::ledger(open, LedgerOpening::Create)?);
     // Wrong addresses and passwords are said at once, not when the first window opens.
     first_contact(open, &wiring::sides(&open.plan, secrets)?, ui).await?;
@@ -203,7 +214,8 @@ async fn nights(open: &OpenPlan, secrets: &Secrets, ui: Ui) -> Result<Ended, Com
                     .hint(format!("mailferry run {} --scheduled", open.path.display()))
             });
         }
-        let Some(ended) = one_of_many(open, secrets, &ledger, &mut signals, ui).await? else {
+        let Some(ended) = one_of_many(args, (open, secrets), &ledger, &mut signals, ui).await?
+        else {
             next = Next::Pause;
             continue;
         };
@@ -222,8 +234,8 @@ async fn nights(open: &OpenPlan, secrets: &Secrets, ui: Ui) -> Result<Ended, Com
 
 /// One night of many, with clients and clock of its own: nothing of them grows old over the days. Nothing where a side cannot be reached now.
 async fn one_of_many(
-    open: &OpenPlan,
-    secrets: &Secrets,
+    args: &RunArgs,
+    (open, secrets): (&OpenPlan, &Secrets),
     ledger: &Arc<EmbeddedLedger>,
     signals: &mut Signals,
     ui: Ui,
@@ -239,7 +251,7 @@ async fn one_of_many(
     }
     let now = sides.clock.moment();
     let stop_at = window_end(open, now)?;
-    let spec = due(open, now, ui)?;
+    let spec = due(args, open, now, ui)?;
     let ended = carry(open, &sides, Arc::clone(ledger), spec, stop_at, signals, ui).await?;
     Ok(Some(ended))
 }

@@ -21,12 +21,13 @@ use crate::engine::control::control;
 use crate::engine::ports::Ports;
 use crate::engine::run::{RunEnd, RunOrder, RunStop, run as engine_run};
 use crate::evidence::balance::Balance;
+use crate::flow::tally::Tally;
 use crate::plan::outlook::Carried;
 use crate::port::ledger::LedgerError;
 use crate::report::fanout::Fanout;
 use crate::report::narrator::{LineOut, Narrator, Outputs};
 use crate::report::progress::Progress;
-use crate::report::summary::Closing;
+use crate::report::summary::{Closing, Followed};
 use crate::store::embedded::EmbeddedLedger;
 
 /// The directory of spilt bodies inside a state directory.
@@ -57,6 +58,10 @@ impl Ended {
         own.source_calls += before.source_calls;
         own.target_calls += before.target_calls;
         own.throttled += before.throttled;
+        own.followed.updated += before.followed.updated;
+        own.followed.retracted += before.followed.retracted;
+        own.followed.estranged += before.followed.estranged;
+        own.followed.missed += before.followed.missed;
         own.sent += before.sent;
         own.took += before.took;
         own.dropped += before.dropped;
@@ -190,6 +195,13 @@ fn conclude(
     );
     let was_asked = matches!(end.stopped, Some(RunStop::Asked));
     let (exit, stopped, failure) = judge(&balance, end.stopped);
+    let followed = followed(&tally);
+    // What waits for a word of the operator is a decision, however well everything else went.
+    let exit = if exit == Exit::Done && followed.held_back > Count::ZERO {
+        Exit::Decision
+    } else {
+        exit
+    };
     // Asked when everything was done already: it did not stop because of that.
     let asked = close.asked.filter(|_| was_asked && stopped.is_some());
     let stopped = asked.map(Asked::words).or(stopped);
@@ -223,6 +235,7 @@ fn conclude(
             next,
             left,
             outlook,
+            followed,
         },
         balance,
         exit,
@@ -230,6 +243,16 @@ fn conclude(
         asked,
         unreached,
     })
+}
+
+fn followed(tally: &Tally) -> Followed {
+    Followed {
+        updated: tally.sum(|job| job.updated),
+        retracted: tally.sum(|job| job.retracted),
+        estranged: tally.sum(|job| job.estranged),
+        held_back: tally.sum(|job| job.held_back),
+        missed: tally.sum(|job| job.missed),
+    }
 }
 
 /// From the end of a run to exit code, reason and advice.
@@ -340,6 +363,7 @@ mod tests {
                 phase,
                 folders: vec![folder],
                 exceptions: Vec::new(),
+                leftovers: Vec::new(),
             }],
         }
     }
