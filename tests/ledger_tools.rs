@@ -114,7 +114,7 @@ fn check_and_export_look_and_do_not_touch() {
                 db.scan_prefix([table])
                     .map(Result::unwrap)
                     .find(|(key, _)| {
-                        db.scan_prefix([&[b'c'], &key[1..]].concat())
+                        db.scan_prefix([&b"c"[..], &key[1..]].concat())
                             .next()
                             .is_some()
                     })
