@@ -94,6 +94,9 @@ fn help_shows_every_command_with_examples() {
         "run",
         "status",
         "verify",
+        "retry",
+        "resolve",
+        "ledger",
         "report",
     ] {
         let help = room.run(&[command, "--help"]);

@@ -39,6 +39,19 @@ fn hex(bytes: &[u8]) -> String {
         })
 }
 
+impl std::str::FromStr for ItemKey {
+    type Err = ();
+
+    /// Reads what `Display` writes: 32 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(());
+        }
+        let n = u128::from_str_radix(text, 16).map_err(|_| ())?;
+        Ok(Self(n.to_be_bytes()))
+    }
+}
+
 impl fmt::Display for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))

@@ -174,6 +174,15 @@ pub const ROUNDS_MAX: u32 = ATTEMPTS_MAX + 1;
 /// Rows read from the ledger at a time.
 pub const LEDGER_PAGE: Count = Count::new(1_000);
 
+/// Characters of a name or a reason that a person gives: a sentence or two; a row holds at most [`FACTS_PER_ROW_MAX`] of them.
+pub const DECISION_TEXT_MAX: usize = 500;
+
+/// Damaged places that a check of a ledger lists; the rest are counted. A damaged page of the store is some hundred rows.
+pub const DAMAGE_SHOWN: usize = 100;
+
+/// Rows written in one atomic batch where a ledger is written anew: about 1 MB.
+pub const COMPACT_BATCH: usize = 1_000;
+
 /// Appends waiting for the shared flush.
 pub const APPEND_QUEUE: usize = 256;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
+use crate::cli::decision_args::{LedgerArgs, ResolveArgs, RetryArgs};
 use crate::cli::lab_help::LAB_HELP;
 pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::Color;
@@ -97,6 +98,12 @@ While a run works, this shows what the run wrote about itself at most two second
     Status(PlanFile),
     /// Lists both sides again and sets them against each other
     Verify(VerifyArgs),
+    /// Puts refused items back to be carried, after the cause was mended
+    Retry(RetryArgs),
+    /// Lists items that wait for a person, shows one, records decisions
+    Resolve(ResolveArgs),
+    /// Checks, exports or compacts the ledger of a plan
+    Ledger(LedgerArgs),
     /// Writes the sign-off report (HTML and JSON) into the state directory
     #[command(after_help = "Examples:
   mailferry report plan.toml

@@ -113,6 +113,9 @@ impl From<OpenError> for CommandError {
                 "use the plan this state began with, or name another directory with --state"
             }
             OpenError::OtherRealm { .. } => "name another directory with --state",
+            OpenError::Older { .. } => {
+                "`mailferry status PLAN` brings it up to date; then try again"
+            }
             OpenError::Newer { .. } => "use the newer mailferry",
             OpenError::Corrupt { .. } => {
                 "restore the directory from a copy; without one, begin anew with --state NEWDIR: what is on the target already is \

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod contact;
+pub mod decision_args;
 pub mod error;
 pub mod exit;
 pub mod lab_help;

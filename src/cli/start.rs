@@ -64,6 +64,9 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
         Command::Run(args) => commands::nights::run(args, &cli.common, ui),
         Command::Status(args) => commands::status::run(args, &cli.common, ui),
         Command::Verify(args) => commands::verify::run(args, &cli.common, ui),
+        Command::Retry(args) => commands::retry::run(args, &cli.common, ui),
+        Command::Resolve(args) => commands::resolve::run(args, &cli.common, ui),
+        Command::Ledger(args) => commands::ledger::run(args, &cli.common, ui),
         Command::Report(args) => commands::report::run(args, &cli.common, ui),
     }
 }

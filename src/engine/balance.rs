@@ -1,7 +1,7 @@
 //! Takes the balance from the ledger.
 
 use crate::base::books::FolderSums;
-use crate::base::fact::{Bucket, CopyRow, FolderRow, JobRow};
+use crate::base::fact::{Bucket, CopyFact, CopyRow, Decision, FolderRow, JobRow, SkipRule};
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::quantity::{Bytes, Count};
 use crate::evidence::balance::{
@@ -106,7 +106,7 @@ fn count(
         _ => Bytes::ZERO,
     };
     folder.count(bucket, copy.header.size, carried);
-    if let Some(why) = why(&state, bucket) {
+    if let Some(why) = why(copy, &state, bucket) {
         out.exceptions.push(Exception {
             folder: row.path.clone(),
             item: copy.key,
@@ -141,7 +141,8 @@ fn leftover(copy: &CopyRow, row: &FolderRow, state: &CopyState) -> Option<Leftov
     })
 }
 
-fn why(state: &CopyState, bucket: Bucket) -> Option<String> {
+/// Why an item is neither confirmed nor simply waiting, in words; a person's decision with name, day and reason.
+pub fn why(row: &CopyRow, state: &CopyState, bucket: Bucket) -> Option<String> {
     match state {
         CopyState::Refused(refusal) => Some(format!("{:?}: {}", refusal.why, refusal.said)),
         CopyState::Skipped(rule) => Some(skip_words(*rule)),
@@ -172,10 +173,21 @@ fn why(state: &CopyState, bucket: Bucket) -> Option<String> {
         CopyState::Updating { .. } => {
             Some("update begun, answer not recorded; the next run looks".to_owned())
         }
-        CopyState::Decided { rule, .. } => Some(skip_words(*rule)),
+        CopyState::Decided { rule, .. } => Some(decided(row, *rule)),
         CopyState::Wanted { .. }
         | CopyState::Confirmed { .. }
         | CopyState::Departed { .. }
         | CopyState::Gone => None,
+    }
+}
+
+fn decided(row: &CopyRow, rule: SkipRule) -> String {
+    let decision = row.facts.iter().rev().find_map(|fact| match fact {
+        CopyFact::Resolved(_, decision) => Some(decision),
+        _ => None,
+    });
+    match decision {
+        Some(Decision { by, why, at }) => format!("{}, {by} at {at}: {why}", skip_words(rule)),
+        None => skip_words(rule),
     }
 }

@@ -11,6 +11,7 @@ pub mod carry;
 pub mod clock;
 pub mod control;
 pub mod cx;
+pub mod decide;
 pub mod fetch;
 pub mod follow;
 pub mod pacer;

@@ -2,6 +2,7 @@
 
 pub mod bar;
 pub mod document;
+pub mod facts;
 pub mod fanout;
 pub mod html;
 pub mod journal;

@@ -83,6 +83,12 @@ const SUMS: u8 = b'n';
 /// The prefix of all job rows.
 pub const JOBS: &[u8] = &[JOB];
 
+/// The prefix of all folder rows.
+pub const FOLDERS: &[u8] = &[FOLDER];
+
+/// The prefix of all copy rows.
+pub const COPIES: &[u8] = &[COPY];
+
 /// The key of a job row.
 pub fn job_key(job: JobId) -> [u8; 5] {
     let mut key = [JOB; 5];

@@ -20,6 +20,7 @@ use crate::base::spec::Realm;
 use crate::port::ledger::{Lease, Ledger, LedgerError};
 use crate::store::codec::{self, CodecError, HEADER_KEY, Header};
 use crate::store::committer::{self, Order};
+use crate::store::compact;
 use crate::store::fold::{CopyAt, Rows};
 use crate::store::lock::{Holder, LOCK_FILE, LockError, StateLock};
 use crate::store::migrate;
@@ -28,7 +29,7 @@ use crate::store::migrate;
 pub const LEDGER_DIR: &str = "ledger";
 
 /// Says that a ledger was once begun here, so that one that lost its file is not taken for a new one.
-const MARKER_FILE: &str = "begun";
+pub(super) const MARKER_FILE: &str = "begun";
 
 /// Sled's page cache: 5 million rows ran in 290 MB resident with 64 MB of cache (design/house.md section 12).
 const CACHE_BYTES: u64 = 64_000_000;
@@ -84,6 +85,14 @@ pub enum OpenError {
         /// The newest this program reads.
         newest: u8,
     },
+    /// Written by an older program, and only looked at.
+    #[error("{} was written by an older mailferry (format {found})", dir.display())]
+    Older {
+        /// The state directory.
+        dir: PathBuf,
+        /// The format found.
+        found: u8,
+    },
     /// The files cannot be read as a ledger.
     #[error("the ledger in {} is damaged: {why}", dir.display())]
     Corrupt {
@@ -125,21 +134,12 @@ impl EmbeddedLedger {
     /// Opens the ledger of `state` for a plan, alone. Blocks on the disk: call it off the async threads, or before they start.
     pub fn open(state: &Path, belongs: &Header, opening: Opening) -> Result<Self, OpenError> {
         prepare(state, opening)?;
-        let lock = StateLock::take(state).map_err(|error| match error {
-            LockError::Held(by) => OpenError::Held {
-                dir: state.to_owned(),
-                by,
-            },
-            LockError::Elsewhere(by) => OpenError::Elsewhere {
-                dir: state.to_owned(),
-                by,
-            },
-            LockError::Io(error) => io_at(&state.join(LOCK_FILE), error),
-        })?;
+        let lock = lock(state)?;
         let marker = state.join(MARKER_FILE);
         if opening == Opening::Existing && !marker.exists() {
             return Err(OpenError::Missing(state.to_owned()));
         }
+        compact::tidy(state)?;
         let shelf = Shelf::open(state)?;
         shelf.check(state, belongs, marker.exists())?;
         if !marker.exists() {
@@ -282,12 +282,17 @@ impl Ledger for EmbeddedLedger {
 /// The sled database, with rows for words.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
-    db: sled::Db,
+    pub(super) db: sled::Db,
 }
 
 impl Shelf {
     fn open(state: &Path) -> Result<Self, OpenError> {
-        let path = state.join(LEDGER_DIR);
+        Self::open_at(state, LEDGER_DIR)
+    }
+
+    /// Opens, or begins, the database in that directory of a state directory.
+    pub(super) fn open_at(state: &Path, name: &str) -> Result<Self, OpenError> {
+        let path = state.join(name);
         let config = sled::Config::new()
             .path(&path)
             .cache_capacity(CACHE_BYTES)
@@ -334,13 +339,30 @@ impl Shelf {
                     other => corrupt(&word(&other)),
                 });
         };
-        match codec::decode_header(&found) {
+        match Self::judge(&found, state, belongs)? {
+            codec::FORMAT => Ok(()),
+            _ => migrate::to_current(self, belongs).map_err(|error| unusable_at(state, &error)),
+        }
+    }
+
+    /// The header as it lies there; `None` where there is none.
+    pub(super) fn header(&self) -> Result<Option<sled::IVec>, LedgerError> {
+        self.db.get(HEADER_KEY).map_err(|error| unusable(&error))
+    }
+
+    /// Whose ledger a header says it is, and of which format; an error where it is not the plan's, or cannot be read.
+    pub(super) fn judge(header: &[u8], state: &Path, belongs: &Header) -> Result<u8, OpenError> {
+        let dir = || state.to_owned();
+        match codec::decode_header(header) {
             Err(CodecError::Newer { found }) => Err(OpenError::Newer {
                 dir: dir(),
                 found,
                 newest: codec::FORMAT,
             }),
-            Err(CodecError::Damaged) => Err(corrupt("its header does not read back")),
+            Err(CodecError::Damaged) => Err(OpenError::Corrupt {
+                dir: dir(),
+                why: "its header does not read back".to_owned(),
+            }),
             Ok((_, header)) if header.realm != belongs.realm => Err(OpenError::OtherRealm {
                 dir: dir(),
                 found: header.realm,
@@ -349,10 +371,7 @@ impl Shelf {
                 dir: dir(),
                 found: header.plan,
             }),
-            Ok((codec::FORMAT, _)) => Ok(()),
-            Ok(_) => {
-                migrate::to_current(self, belongs).map_err(|error| corrupt(&error.to_string()))
-            }
+            Ok((format, _)) => Ok(format),
         }
     }
 
@@ -476,8 +495,19 @@ pub(super) fn unusable(error: &sled::Error) -> LedgerError {
     }
 }
 
+/// The same as the failure of a command that opens a ledger.
+pub(super) fn unusable_at(state: &Path, error: &LedgerError) -> OpenError {
+    if *error == LedgerError::DiskFull {
+        return io_at(&state.join(LEDGER_DIR), ErrorKind::StorageFull.into());
+    }
+    OpenError::Corrupt {
+        dir: state.to_owned(),
+        why: error.to_string(),
+    }
+}
+
 /// What sled says, without the bytes of a row.
-fn word(error: &sled::Error) -> String {
+pub(super) fn word(error: &sled::Error) -> String {
     match error {
         sled::Error::CollectionNotFound(_) => "a table is missing".to_owned(),
         sled::Error::Unsupported(_) => "its files are of another kind".to_owned(),
@@ -487,7 +517,22 @@ fn word(error: &sled::Error) -> String {
     }
 }
 
-fn io_at(path: &Path, error: std::io::Error) -> OpenError {
+/// Takes the lock of a state directory.
+pub(super) fn lock(state: &Path) -> Result<StateLock, OpenError> {
+    StateLock::take(state).map_err(|error| match error {
+        LockError::Held(by) => OpenError::Held {
+            dir: state.to_owned(),
+            by,
+        },
+        LockError::Elsewhere(by) => OpenError::Elsewhere {
+            dir: state.to_owned(),
+            by,
+        },
+        LockError::Io(error) => io_at(&state.join(LOCK_FILE), error),
+    })
+}
+
+pub(super) fn io_at(path: &Path, error: std::io::Error) -> OpenError {
     OpenError::Io {
         path: path.to_owned(),
         error,
@@ -495,7 +540,7 @@ fn io_at(path: &Path, error: std::io::Error) -> OpenError {
 }
 
 /// Makes the state directory, owner-only, or checks that the one that is there is ours.
-fn prepare(state: &Path, opening: Opening) -> Result<(), OpenError> {
+pub(super) fn prepare(state: &Path, opening: Opening) -> Result<(), OpenError> {
     if state.is_dir() {
         let ours = state.join(LOCK_FILE).exists();
         let empty = fs::read_dir(state)
@@ -524,7 +569,7 @@ fn prepare(state: &Path, opening: Opening) -> Result<(), OpenError> {
 }
 
 /// Takes the rights of group and others from everything sled made. Files it makes later lie in a directory that is closed to them.
-fn keep_private(state: &Path) {
+pub(super) fn keep_private(state: &Path) {
     let ledger = state.join(LEDGER_DIR);
     let _ = set_mode(&ledger, 0o700);
     let _ = set_mode(&state.join(MARKER_FILE), 0o600);

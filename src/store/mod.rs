@@ -1,10 +1,14 @@
 //! Layer 5: ledgers. `memory` for simulations, `embedded` (sled) for one workstation; both pass `tests/contract_ledger.rs`.
 
+mod check;
 pub mod codec;
 pub mod codec_v1;
 mod committer;
+mod compact;
 pub mod embedded;
+mod export;
 mod fold;
+pub mod inspect;
 pub mod lock;
 pub mod memory;
 mod migrate;

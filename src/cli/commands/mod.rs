@@ -2,10 +2,13 @@
 
 pub mod inventory;
 pub mod lab;
+pub mod ledger;
 pub mod nights;
 pub mod plan;
 pub mod rehearse;
 pub mod report;
+pub mod resolve;
+pub mod retry;
 pub mod run;
 pub mod status;
 pub mod verify;

@@ -218,7 +218,7 @@ fn conclude(
     let next = match exit {
         Exit::Done => format!("mailferry verify {plan}"),
         Exit::Decision => {
-            format!("mailferry report {plan}    (lists every open item with its reason)")
+            format!("mailferry resolve {plan} list    (every open item with its reason)")
         }
         _ => format!("mailferry run {plan}"),
     };

@@ -333,7 +333,7 @@ impl Verified {
             Exit::Done => format!("mailferry report {plan}"),
             Exit::Stopped => format!("mailferry run {plan}, then verify again"),
             Exit::Decision => {
-                format!("mailferry report {plan}    (lists every open item with its reason)")
+                format!("mailferry resolve {plan} list    (every open item with its reason)")
             }
             _ => {
                 "look at each finding above; a run does not repair what it did not make".to_owned()
