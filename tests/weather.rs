@@ -319,6 +319,7 @@ fn throttles_are_waited_out_by_their_own_time_and_cost_nothing_else() {
             .next(2, Import, Fault::IncomingBytes(None))
             .seconds(15, 60),
         Scene::of("429 MailboxConcurrency on a listing")
+            .after(2, Read)
             .next(2, Read, Fault::Connections)
             .seconds(45, 50),
         Scene::of("ServerBusy inside the reply")
@@ -538,8 +539,7 @@ fn a_mailbox_in_trouble_waits_or_stops_alone() {
             .mishap_with(Mishap::SourceFolderDeleted, Some((Export, 0)), |order| {
                 order.folder = Some(LAB.to_owned());
             })
-            // The survey promised them, no listing ever named them.
-            .bucket(Bucket::Remaining, 3),
+            .gone(3),
         Scene::of("the source's user deletes a folder while it is exported")
             .mishap_with(Mishap::SourceFolderDeleted, Some((Export, 1)), |order| {
                 order.folder = Some(LAB.to_owned());

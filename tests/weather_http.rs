@@ -206,7 +206,11 @@ async fn a_run_that_meets_any_fault_on_any_call_ends_as_if_it_had_not() {
             .filter(|kind| !(*kind == CallKind::Token && name == "unauthorized"))
             .map(|kind| {
                 // The first sign-in at the source must succeed: a refused one stops before the account is locked.
-                let after = if kind == CallKind::Read { 3 } else { 0 };
+                let after = match kind {
+                    CallKind::Sync => 1,
+                    CallKind::Read => 3,
+                    _ => 0,
+                };
                 json!({"fault": name, "call": kind, "after": after, "wait_ms": 300})
             })
             .collect();
