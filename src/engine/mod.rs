@@ -13,6 +13,7 @@ pub mod control;
 pub mod cx;
 pub mod fetch;
 pub mod follow;
+pub mod lineup;
 pub mod pacer;
 pub mod ports;
 pub mod reconcile;
