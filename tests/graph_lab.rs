@@ -220,7 +220,7 @@ async fn the_fifth_call_at_once_is_throttled_with_its_wait_and_nothing_else_suff
         Setback::Throttled {
             scope: Scope::TargetMailbox,
             wait: Some(Span::from_secs(1)),
-            said: Said::new(429, "ApplicationThrottled"),
+            said: Said::new(429, "MailboxConcurrency"),
         }
     );
     assert_eq!(stand.stat("/peak_in_flight"), json!(4));

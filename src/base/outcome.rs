@@ -72,6 +72,9 @@ impl Said {
     }
 }
 
+/// The code under which a throttle for too many calls at once on one mailbox is reported: the service's own word, out of its message.
+pub const CROWDED: &str = "MailboxConcurrency";
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.status, &self.code) {
@@ -255,6 +258,14 @@ pub enum Setback {
     OurRequest(Said),
     /// This machine failed us (disk full, file not readable), before anything was sent.
     Local(LocalCause),
+}
+
+impl Setback {
+    /// True for a throttle that is about calls at once, not about their number or bytes.
+    pub fn is_crowded(&self) -> bool {
+        matches!(self, Self::Throttled { said, .. }
+            if said.code.as_ref().is_some_and(|code| code.as_str() == CROWDED))
+    }
 }
 
 /// What failed on this machine.

@@ -27,6 +27,25 @@ pub struct JobSpec {
     pub target: MailboxId,
     /// The place of its wave among the waves of the plan, in the order in which they fall due; mailboxes of a lower one come first.
     pub turn: u32,
+    /// Items the plan counts in it, where it does. Decides nothing but which mailbox begins first.
+    pub items: Option<Count>,
+    /// Bytes the plan counts in it, alike.
+    pub bytes: Option<Bytes>,
+}
+
+/// What the source server is spared while its users work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceByDay {
+    /// Connections to it, at most.
+    pub connections: u32,
+    /// The IANA name of the zone the hours are meant in.
+    pub time_zone: String,
+    /// The days, 0 for Monday, sorted.
+    pub days: Vec<u8>,
+    /// When work begins, in minutes of the day.
+    pub from: u16,
+    /// When it ends, in minutes of the day. Not after `from`: on the next day.
+    pub to: u16,
 }
 
 /// The bounds of a run: the published limits, or lower.
@@ -40,8 +59,10 @@ pub struct RunLimits {
     pub target_upload_per_window: Option<Bytes>,
     /// Mailboxes worked on at once.
     pub mailboxes_at_once: u32,
-    /// Connections to the source server.
+    /// Connections to the source server, at most.
     pub source_connections: u32,
+    /// Fewer while its users work; `None` makes no difference between day and night.
+    pub source_by_day: Option<SourceByDay>,
     /// All spooled bodies together.
     pub spool_total: Bytes,
     /// The part of the spool that may be memory; the rest goes to owner-only files.
@@ -58,6 +79,7 @@ impl Default for RunLimits {
             target_upload_per_window: Some(limits::TARGET_UPLOAD_PER_WINDOW),
             mailboxes_at_once: limits::MAILBOXES_AT_ONCE,
             source_connections: limits::SOURCE_CONNECTIONS,
+            source_by_day: None,
             spool_total: limits::SPOOL_TOTAL,
             spool_memory: limits::SPOOL_MEMORY_TOTAL,
             settle: limits::VISIBILITY_SETTLE,

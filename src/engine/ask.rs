@@ -8,19 +8,48 @@ use crate::base::limits::{
     MOVE_PAUSE, MOVE_PAUSES_MAX, READ_ATTEMPTS_MAX, RENEWALS_MAX, SOURCE_HOLD_DEFAULT,
     TARGET_HOLD_DEFAULT, UNREACHED_ATTEMPTS_MAX,
 };
-use crate::base::outcome::{HaltCause, Scope, Setback, StopCause, Verdict};
-use crate::base::quantity::{Bytes, Span};
+use crate::base::outcome::{DoubtCause, HaltCause, Scope, Setback, StopCause, Verdict};
+use crate::base::quantity::{Bytes, Count, Span, Tick};
 use crate::engine::control::Wish;
 use crate::engine::cx::{Break, JobCx};
 use crate::engine::pacer::Turn;
 use crate::flow::judge::{Repeat, judge};
 use crate::pace::budget::Cost;
+use crate::pace::tide::Signal;
+use crate::plan::hours;
 
-/// The turns a call needs: its mailbox's, and on the source the server's.
+/// The turns a call needs: its mailbox's, and that of the server or of our application on the target.
 #[derive(Debug)]
 pub struct Turns {
-    _mailbox: Turn,
-    _server: Option<Turn>,
+    side: Side,
+    mailbox: Turn,
+    whole: Turn,
+    began: Tick,
+}
+
+impl Turns {
+    /// Gives the turns back after a call that carried about `weight` bytes. What it teaches goes to whom it concerns: the source server
+    /// learns from every call, a target mailbox only from being told that too many were in flight.
+    pub fn end(self, now: Tick, outcome: Result<(), &Setback>, weight: Bytes) {
+        let took = now - self.began;
+        let well = Signal::Well { took, weight };
+        let signal = match (outcome, self.side) {
+            (Ok(()), _) => well,
+            (Err(setback), Side::Target) if setback.is_crowded() => Signal::Strained,
+            (
+                Err(
+                    Setback::Throttled { .. }
+                    | Setback::Unwell(_)
+                    | Setback::GatewayGaveUp(_)
+                    | Setback::Lost(DoubtCause::TimedOut),
+                ),
+                Side::Source,
+            ) => Signal::Strained,
+            (Err(_), _) => Signal::Nothing,
+        };
+        self.mailbox.end(signal);
+        self.whole.end(signal);
+    }
 }
 
 impl JobCx {
@@ -29,7 +58,19 @@ impl JobCx {
     where
         F: Future<Output = Result<T, Setback>>,
     {
-        self.ask(Side::Source, None, call).await
+        self.ask(Side::Source, None, Bytes::ZERO, call).await
+    }
+
+    /// Asks the source for about `weight` bytes of content until it answers, as the table allows.
+    pub async fn ask_source_for<T, F>(
+        &self,
+        weight: Bytes,
+        call: impl FnMut() -> F,
+    ) -> Result<T, Break>
+    where
+        F: Future<Output = Result<T, Setback>>,
+    {
+        self.ask(Side::Source, None, weight, call).await
     }
 
     /// Asks the target until it answers, as the table allows. `mailbox` is renewed where a session ended.
@@ -41,13 +82,14 @@ impl JobCx {
     where
         F: Future<Output = Result<T, Setback>>,
     {
-        self.ask(Side::Target, mailbox, call).await
+        self.ask(Side::Target, mailbox, Bytes::ZERO, call).await
     }
 
     async fn ask<T, F>(
         &self,
         side: Side,
         mailbox: Option<&TargetMailboxId>,
+        weight: Bytes,
         mut call: impl FnMut() -> F,
     ) -> Result<T, Break>
     where
@@ -61,7 +103,11 @@ impl JobCx {
                 sent: Bytes::ZERO,
             });
             let outcome = call().await;
-            drop(turns);
+            let now = self.run.ports.clock.tick();
+            turns.end(now, outcome.as_ref().map(|_| ()), weight);
+            if let Some(mailbox) = mailbox {
+                self.charge(mailbox);
+            }
             let setback = match outcome {
                 Ok(value) => return Ok(value),
                 Err(setback) => setback,
@@ -116,20 +162,22 @@ impl JobCx {
 
     /// Waits for a turn on one side, unless the run is winding up.
     pub async fn turns(&self, side: Side, cost: Cost) -> Result<Turns, Break> {
+        let (mailbox, whole) = match side {
+            Side::Source => (&self.source, &self.run.server),
+            Side::Target => (&self.target, &self.run.app),
+        };
         let both = async {
-            match side {
-                Side::Source => {
-                    let mailbox = self.source.turn(cost).await;
-                    let server = Some(self.run.server.turn(cost).await);
-                    Turns {
-                        _mailbox: mailbox,
-                        _server: server,
-                    }
-                }
-                Side::Target => Turns {
-                    _mailbox: self.target.turn(cost).await,
-                    _server: None,
-                },
+            let mailbox = mailbox.turn(cost).await;
+            if side == Side::Source {
+                self.heed_the_day();
+            }
+            let whole = whole.turn(cost).await;
+            let began = self.run.ports.clock.tick();
+            Turns {
+                side,
+                mailbox,
+                whole,
+                began,
             }
         };
         tokio::select! {
@@ -139,7 +187,26 @@ impl JobCx {
         }
     }
 
-    /// Fences a scope. `nth` counts the throttles this call met: without a wait from the far side ours grows with it. A wait of nothing is
+    /// Opens as many connections to the source as its users leave us at this hour.
+    fn heed_the_day(&self) {
+        let limits = &self.run.spec.limits;
+        if limits.source_by_day.is_some() {
+            let now = self.run.ports.clock.moment();
+            self.run
+                .server
+                .set_cap(hours::source_connections(limits, now));
+        }
+    }
+
+    /// Charges the requests that calls to the target mailbox made by the way.
+    pub fn charge(&self, mailbox: &TargetMailboxId) {
+        let requests = self.run.ports.target.made_besides(mailbox);
+        if requests > Count::ZERO {
+            self.target.charge(requests);
+        }
+    }
+
+    /// Fences a scope, all who call on its behalf. `nth` counts the throttles this call met: without a wait from the far side ours grows with it. A wait of nothing is
     /// none: "suggested backoff time 0 ms" is no leave to ask without a pause (reference/ews.md section 3).
     pub fn hold(&self, scope: Scope, at_least: Option<Span>, nth: u32) {
         let nth = u64::from(nth);
@@ -149,13 +216,16 @@ impl JobCx {
             Scope::TargetMailbox | Scope::TargetApp => TARGET_HOLD_DEFAULT.times(nth.min(4)),
             Scope::SourceMailbox | Scope::SourceServer => SOURCE_HOLD_DEFAULT.times(nth.min(5)),
         });
-        match scope {
+        let rose = match scope {
             Scope::SourceServer => self.run.server.hold(wait),
             Scope::SourceMailbox => self.source.hold(wait),
-            // No limit is published across mailboxes; what concerns the application reaches each mailbox by its own answer.
-            Scope::TargetMailbox | Scope::TargetApp => self.target.hold(wait),
+            Scope::TargetMailbox => self.target.hold(wait),
+            Scope::TargetApp => self.run.app.hold(wait),
+        };
+        // Several calls told the same at once are one pause.
+        if rose {
+            self.tell(EventKind::Held { scope, wait });
         }
-        self.tell(EventKind::Held { scope, wait });
     }
 }
 

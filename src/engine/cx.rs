@@ -37,6 +37,8 @@ pub struct RunCx {
     pub spool: Arc<Spool>,
     /// The pace of the whole source server.
     pub server: Arc<Pacer>,
+    /// The pace of our application on the whole target.
+    pub app: Arc<Pacer>,
 }
 
 /// What one job's drivers share.

@@ -402,8 +402,8 @@ struct Spooled {
 async fn export(cx: &JobCx, group: &[&Wanted]) -> Result<Vec<Result<Spooled, Setback>>, Break> {
     let ids: Vec<ItemId> = group.iter().map(|item| item.id.clone()).collect();
     let (source, mailbox) = (Arc::clone(&cx.run.ports.source), &cx.job.source);
-    cx.ask_source(|| async {
-        let whole = group.iter().map(|item| estimate(item)).sum();
+    let whole = group.iter().map(|item| estimate(item)).sum();
+    cx.ask_source_for(whole, || async {
         let mut room = cx.run.spool.reserve(whole).await;
         let rooms = group
             .iter()

@@ -14,6 +14,7 @@ pub mod cx;
 pub mod decide;
 pub mod fetch;
 pub mod follow;
+pub mod lineup;
 pub mod pacer;
 pub mod ports;
 pub mod reconcile;

@@ -1,4 +1,4 @@
-//! One run: a task per mailbox, a bounded number at once, in plan order; drains on demand, stops where a side is closed.
+//! One run: a task per mailbox, a bounded number at once, the longest first; drains on demand, stops where a side is closed.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -9,20 +9,17 @@ use crate::base::dice::Dice;
 use crate::base::event::EventKind;
 use crate::base::fact::{JobPhase, JobRow};
 use crate::base::id::{JobId, RunId, WorkerId};
-use crate::base::limits::{
-    GRAPH_REQUEST_WINDOW, GRAPH_UPLOAD_WINDOW, SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX,
-};
 use crate::base::outcome::{LocalCause, StopCause};
 use crate::base::quantity::Count;
 use crate::base::spec::{JobSpec, RunSpec};
 use crate::engine::control::{Control, Lever, Wish};
 use crate::engine::cx::{Break, JobCx, RunCx};
+use crate::engine::lineup::line_up;
 use crate::engine::pacer::Pacer;
 use crate::engine::ports::Ports;
 use crate::engine::spool::Spool;
 use crate::engine::tasks::{Ended, Tasks};
 use crate::engine::worker::{JobEnd, work};
-use crate::pace::budget::Budget;
 use crate::port::ledger::LedgerError;
 
 /// Why a run ended before its work was done.
@@ -67,10 +64,8 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
     let spec = order.spec;
     let limits = &spec.limits;
     let cx = RunCx {
-        server: Pacer::new(
-            Budget::new(limits.source_connections),
-            Arc::clone(&ports.clock),
-        ),
+        server: Pacer::source_server(limits, Arc::clone(&ports.clock)),
+        app: Pacer::target_app(Arc::clone(&ports.clock)),
         spool: Spool::new(limits.spool_total, limits.spool_memory, order.spool_dir),
         ports,
         spec: Arc::clone(&spec),
@@ -80,8 +75,18 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
     cx.tell(EventKind::RunStarted {
         jobs: Count::new(spec.jobs.len() as u64),
     });
-    let mut stopped = register(&cx).await.err().map(RunStop::Ledger);
-    let mut jobs = in_turn(&spec.jobs).into_iter();
+    let mut stopped = None;
+    let lined_up = match register(&cx).await {
+        Ok(()) => line_up(&cx).await,
+        Err(error) => Err(error),
+    };
+    let mut jobs = match lined_up {
+        Ok(jobs) => jobs.into_iter(),
+        Err(error) => {
+            stopped = Some(RunStop::Ledger(error));
+            Vec::new().into_iter()
+        }
+    };
     let mut tasks: Tasks<JobId, JobEnd> = Tasks::new();
     loop {
         while stopped.is_none()
@@ -89,7 +94,7 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
             && tasks.running() < limits.mailboxes_at_once.max(1) as usize
         {
             let Some(job) = jobs.next() else { break };
-            match enlist(&cx, job, &order.dice).await {
+            match enlist(&cx, &job, &order.dice).await {
                 Ok(job_cx) => tasks.start(job.job, async move { work(&job_cx).await }),
                 Err(error) => stopped = Some(RunStop::Ledger(error)),
             }
@@ -139,13 +144,6 @@ fn stop_of(end: JobEnd) -> Option<RunStop> {
     }
 }
 
-/// The order in which mailboxes begin: those of the wave that falls due first, in plan order within a wave.
-fn in_turn(jobs: &[JobSpec]) -> Vec<&JobSpec> {
-    let mut order: Vec<&JobSpec> = jobs.iter().collect();
-    order.sort_by_key(|job| (job.turn, job.job));
-    order
-}
-
 async fn register(cx: &RunCx) -> Result<(), LedgerError> {
     let since = cx.ports.clock.moment();
     let rows: Vec<JobRow> = cx
@@ -169,17 +167,13 @@ async fn register(cx: &RunCx) -> Result<(), LedgerError> {
 pub async fn enlist(cx: &RunCx, job: &JobSpec, dice: &Dice) -> Result<JobCx, LedgerError> {
     let who = WorkerId::new(cx.run.as_str());
     let lease = cx.ports.ledger.claim(job.job, &who).await?;
-    let limits = &cx.spec.limits;
     let clock = || Arc::clone(&cx.ports.clock);
-    let target = Budget::new(limits.target_calls_in_flight)
-        .with_requests(limits.target_requests_per_window, GRAPH_REQUEST_WINDOW)
-        .with_upload(limits.target_upload_per_window, GRAPH_UPLOAD_WINDOW);
     Ok(JobCx {
         run: cx.clone(),
         job: job.clone(),
         lease,
-        source: Pacer::new(Budget::new(SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX), clock()),
-        target: Pacer::new(target, clock()),
+        source: Pacer::source_mailbox(clock()),
+        target: Pacer::target_mailbox(&cx.spec.limits, clock()),
         dice: Mutex::new(dice.split(&job.job.to_string())),
         to: OnceCell::new(),
     })

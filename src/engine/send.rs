@@ -14,7 +14,9 @@ use crate::base::event::{EventKind, Side};
 use crate::base::fact::{CopyFact, Fact};
 use crate::base::id::{FolderNo, TargetFolderId};
 use crate::base::item::ItemKey;
-use crate::base::limits::{MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX};
+use crate::base::limits::{
+    IMPORT_FRAME, MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX, TARGET_CALLS_WAITING,
+};
 use crate::base::outcome::{HaltCause, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::ask::{exhausted, patience};
@@ -51,7 +53,8 @@ pub async fn send(
     notes: mpsc::Sender<Note>,
 ) -> Result<(), Break> {
     let cx = lane.ferry.cx;
-    let places = cx.run.spec.limits.target_calls_in_flight.max(1) as usize;
+    // Some wait for their turn besides those in flight, so that the pacer has a choice of sizes.
+    let places = cx.run.spec.limits.target_calls_in_flight.max(1) as usize + TARGET_CALLS_WAITING;
     let mut queue: VecDeque<Ready> = VecDeque::new();
     let mut flying = FuturesUnordered::new();
     let mut broken: Option<Break> = None;
@@ -121,8 +124,8 @@ fn told(outcome: &Outcome) -> Option<EventKind> {
 async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
     let Ferry { cx, to } = lane.ferry;
     let bytes = item.body.len();
-    // Charged as it travels: base64 is 4/3 of the stream.
-    let wire = Bytes::new(bytes.get().div_ceil(3) * 4);
+    // Charged as it travels: base64 is 4/3 of the stream, and stands in a frame.
+    let wire = Bytes::new(bytes.get().div_ceil(3) * 4) + IMPORT_FRAME;
     let end = |fact, broken| Outcome {
         key: item.key,
         bytes,
@@ -200,7 +203,9 @@ async fn once(
         None => (target.create(to, lane.to, &item.body).await).map(CopyFact::Acknowledged),
         Some(old) => (target.update(to, lane.to, old, &item.body).await).map(CopyFact::Updated),
     };
-    drop(turns);
+    let now = cx.run.ports.clock.tick();
+    turns.end(now, outcome.as_ref().map(|_| ()), wire);
+    cx.charge(to);
     if let Err(setback) = &outcome {
         cx.tell(EventKind::SetBack {
             side: Side::Target,

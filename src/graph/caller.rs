@@ -1,10 +1,12 @@
 //! One call to Graph: the token goes in, and whatever is no success comes out as a setback.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::base::id::TargetMailboxId;
 use crate::base::limits;
 use crate::base::outcome::{MisreadCause, Said, Setback};
-use crate::base::quantity::Moment;
+use crate::base::quantity::{Count, Moment};
 use crate::base::secret::SafeUrl;
 use crate::graph::tokens::Tokens;
 use crate::port::clock::Clock;
@@ -20,6 +22,8 @@ pub(super) struct Caller {
     pub(super) clock: Arc<dyn Clock>,
     /// Scheme, host and port, without a slash at the end.
     base: String,
+    /// Requests on a mailbox beyond those its callers know of.
+    besides: Mutex<BTreeMap<TargetMailboxId, u64>>,
 }
 
 impl Caller {
@@ -29,7 +33,24 @@ impl Caller {
             tokens,
             clock,
             base,
+            besides: Mutex::default(),
         }
+    }
+
+    /// Notes `requests` on a mailbox that the pace does not know of.
+    pub(super) fn made(&self, mailbox: &TargetMailboxId, requests: u64) {
+        if requests > 0 {
+            *self.lock().entry(mailbox.clone()).or_default() += requests;
+        }
+    }
+
+    /// The requests noted for a mailbox, once.
+    pub(super) fn take_made(&self, mailbox: &TargetMailboxId) -> Count {
+        Count::new(self.lock().remove(mailbox).unwrap_or(0))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TargetMailboxId, u64>> {
+        self.besides.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The address of a resource; `query` may be empty.

@@ -24,13 +24,15 @@ pub(super) async fn ensure(
     if let Some(folder) = named(caller, mailbox, order).await? {
         return Ok(folder);
     }
-    match make(caller, mailbox, order).await? {
-        Some(folder) => Ok(folder),
-        // Somebody was quicker, or a folder the listing calls differently has that name.
-        None => named(caller, mailbox, order)
-            .await?
-            .ok_or_else(|| Setback::OurRequest(Said::new(409, "ErrorFolderExists"))),
+    caller.made(mailbox, 1);
+    if let Some(folder) = make(caller, mailbox, order).await? {
+        return Ok(folder);
     }
+    // Somebody was quicker, or a folder the listing calls differently has that name.
+    caller.made(mailbox, 1);
+    named(caller, mailbox, order)
+        .await?
+        .ok_or_else(|| Setback::OurRequest(Said::new(409, "ErrorFolderExists")))
 }
 
 /// The folder of exactly that name, byte for byte.
@@ -100,6 +102,8 @@ pub(super) async fn children(
         if all.len() > limits::TARGET_FOLDERS_MAX || !followed.insert(url.clone()) {
             return Err(endless());
         }
+        // Every page but the first.
+        caller.made(mailbox, u64::from(followed.len() > 1));
         let (status, body) = caller.get(Asked::Folders, url).await?;
         let page: FolderPage = json::read(status, &body)?;
         for folder in page.value {

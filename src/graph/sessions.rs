@@ -79,6 +79,7 @@ async fn open(caller: &Caller, mailbox: &TargetMailboxId) -> Result<(SafeUrl, Sp
         mailbox: mailbox.as_str().to_owned(),
     };
     let call = json_post(caller.url(&resource, ""), CallBody::None);
+    caller.made(mailbox, 1);
     let reply = caller.send(Asked::Session, call).await?;
     let status = reply.status();
     // Measured against the service's own clock where it tells it, so that ours need not be right.

@@ -9,6 +9,7 @@ use crate::base::item::Placed;
 use crate::base::limits;
 use crate::base::mailbox::{FolderOrder, TargetFolder};
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, UnreachedCause};
+use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
 use crate::graph::caller::{Caller, classify_reply, json_post};
 use crate::graph::content::{export_stream, import_body};
@@ -290,10 +291,15 @@ impl Target for GraphTarget {
         let resource = item_resource(mailbox, folder, &placed.item);
         let url = self.caller.url(&resource, Disposal::Soft.encode());
         let call = Call::new(Method::Delete, SafeUrl::new(url));
+        self.caller.made(mailbox, 1);
         match self.caller.send(Asked::Delete, call).await {
             Ok(_) | Err(Setback::Gone) => Ok(()),
             Err(setback) => Err(setback),
         }
+    }
+
+    fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
+        self.caller.take_made(mailbox)
     }
 
     fn renew(&self, mailbox: &TargetMailboxId) {

@@ -80,7 +80,10 @@ const fn is_passing(setback: &Setback) -> bool {
 
 impl Walk {
     async fn go_on(&mut self, caller: &Caller, mailbox: &TargetMailboxId) -> Result<(), Setback> {
+        let mut first = true;
+        let mut step = || caller.made(mailbox, u64::from(!std::mem::take(&mut first)));
         if self.tree.is_empty() {
+            step();
             let mut root = one(caller, mailbox, "msgfolderroot").await?;
             root.role = Some(FolderRole::Top);
             root.parent = None;
@@ -89,6 +92,7 @@ impl Walk {
             self.tree.push(root);
         }
         while let Some(parent) = self.waiting.front().cloned() {
+            step();
             let inside = children(caller, mailbox, &parent).await?;
             self.waiting.pop_front();
             for (folder, has_more) in inside {
@@ -134,6 +138,7 @@ impl Walk {
         };
         while let Some(role) = left.last().copied() {
             if let Some(name) = role.graph_name() {
+                caller.made(mailbox, 1);
                 match one(caller, mailbox, name).await {
                     Ok(found) => self.give_role(&found.id, role),
                     // Not every mailbox has every one, and not every name is known.

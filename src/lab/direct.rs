@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub use super::direct_source::DirectSource;
 pub use super::direct_target::DirectTarget;
 use super::fault::{CallKind, Entry, Fault};
-use super::world::{Busy, Now, Refused, Ticket, World};
+use super::world::{Busy, Limit, Now, Refused, Ticket, World};
 use crate::base::event::Side;
 use crate::base::outcome::{
-    DoubtCause, HaltCause, MisreadCause, Refusal, RefusalWhy, Said, Scope, Setback,
+    CROWDED, DoubtCause, HaltCause, MisreadCause, Refusal, RefusalWhy, Said, Scope, Setback,
 };
 use crate::base::quantity::{Bytes, Span};
 use crate::port::clock::Clock;
@@ -222,10 +222,14 @@ fn busy_word(side: Side) -> Said {
 }
 
 fn too_fast(side: Side, busy: Busy) -> Setback {
+    let said = match (side, busy.limit) {
+        (Side::Target, Limit::Concurrency) => Said::new(429, CROWDED),
+        _ => busy_word(side),
+    };
     Setback::Throttled {
         scope: scope_of(side),
         wait: (busy.wait > Span::ZERO).then_some(busy.wait),
-        said: busy_word(side),
+        said,
     }
 }
 

@@ -26,6 +26,8 @@ use crate::port::target::{Cursor, Target, TargetPage};
 pub struct DirectTarget {
     desk: Desk,
     sessions: Mutex<BTreeMap<TargetMailboxId, String>>,
+    /// Sessions opened by the way, by mailbox, since somebody asked.
+    besides: Mutex<BTreeMap<TargetMailboxId, u64>>,
 }
 
 impl DirectTarget {
@@ -38,6 +40,7 @@ impl DirectTarget {
                 latency,
             },
             sessions: Mutex::default(),
+            besides: Mutex::default(),
         }
     }
 
@@ -58,9 +61,7 @@ impl DirectTarget {
     }
 
     fn open_sessions(&self) -> MutexGuard<'_, BTreeMap<TargetMailboxId, String>> {
-        self.sessions
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock_map(&self.sessions)
     }
 
     async fn import(
@@ -95,12 +96,20 @@ impl DirectTarget {
             return Ok(token.clone());
         }
         let id = mailbox.as_str();
+        *lock_map(&self.besides).entry(mailbox.clone()).or_default() += 1;
         let act = |world: &mut World, now| Ok((world.open_session(now, id)?, answer(1)));
         let (session, _) = self.call(id, CallKind::OpenSession, 0, act).await?;
         let token = session.token;
         self.open_sessions().insert(mailbox.clone(), token.clone());
         Ok(token)
     }
+}
+
+fn lock_map<T>(
+    map: &Mutex<BTreeMap<TargetMailboxId, T>>,
+) -> MutexGuard<'_, BTreeMap<TargetMailboxId, T>> {
+    map.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn target_folder(row: FolderRow) -> TargetFolder {
@@ -341,6 +350,11 @@ impl Target for DirectTarget {
             Ok(((), answer(0)))
         };
         self.call(id, CallKind::Delete, 0, act).await.map(drop)
+    }
+
+    fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
+        let made = lock_map(&self.besides).remove(mailbox);
+        Count::new(made.unwrap_or(0))
     }
 
     fn renew(&self, mailbox: &TargetMailboxId) {

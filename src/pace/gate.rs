@@ -1,6 +1,6 @@
 //! Calls in flight.
 
-/// Admits at most `limit` at a time.
+/// Counts those inside against a limit that may change.
 #[derive(Clone, Debug)]
 pub struct Gate {
     limit: u32,
@@ -19,6 +19,11 @@ impl Gate {
     /// True when one more may enter.
     pub const fn open(&self) -> bool {
         self.inside < self.limit
+    }
+
+    /// Sets the limit. Nobody inside is sent away.
+    pub fn set_limit(&mut self, limit: u32) {
+        self.limit = limit.max(1);
     }
 
     /// One enters. Ask [`Gate::open`] first.

@@ -4,4 +4,6 @@ pub mod backoff;
 pub mod budget;
 pub mod gate;
 pub mod hold;
+pub mod order;
+pub mod tide;
 pub mod window;

@@ -244,6 +244,8 @@ impl Plan {
                 source: pair.source.clone(),
                 target: pair.target.clone(),
                 turn,
+                items: pair.items,
+                bytes: pair.bytes,
             })
             .collect()
     }
@@ -363,7 +365,7 @@ mod tests {
         );
         assert_eq!(
             plan.limits.target_upload_per_window,
-            Some(Bytes::new(140_000_000))
+            Some(Bytes::new(148_000_000))
         );
         assert_eq!(plan.limits.settle, Span::from_secs(30));
         assert_eq!(plan.jobs().len(), 2);
@@ -395,10 +397,12 @@ mod tests {
         cloud = "global"
 
         [limits]
-        target_calls_in_flight_per_mailbox = 3
-        target_requests_per_10_min = 9800
-        target_upload_per_5_min = "140 MB"
+        target_calls_in_flight_per_mailbox = 4
+        target_requests_per_10_min = 9900
+        target_upload_per_5_min = "148 MB"
         source_mailboxes_at_once = 20
+        source_connections_by_day = 6
+        working_hours = { days = ["mon", "tue", "wed", "thu", "fri"], from = "07:00", to = "19:00" }
         memory = "512 MB"
         spool_memory = "64 MB"
         visibility_settle = "30 s"
@@ -441,7 +445,9 @@ mod tests {
             ("clinic-wave-1", "clinic-wave-2"),
             ("b.ozanne@clinic.example\" }", "b.other@clinic.example\" }"),
             ("\"live\"", "\"rehearsal\""),
-            ("140 MB", "139 MB"),
+            ("148 MB", "139 MB"),
+            ("by_day = 6", "by_day = 5"),
+            ("\"19:00\"", "\"18:30\""),
         ] {
             let text = with(old, new);
             match Plan::parse(&text) {
@@ -506,7 +512,7 @@ mailboxes = [
         p.toml:15:14: `credential` holds either `secret_env` or `certificate`
         p.toml:16:9: `cloud` must be "global": mailbox import exists in no other cloud
         p.toml:19:38: `target_calls_in_flight_per_mailbox` is 40; it may be 1 to 4 (the published limit)
-        p.toml:20:27: `target_upload_per_5_min` must be a size such as "140 MB"
+        p.toml:20:27: `target_upload_per_5_min` must be a size such as "148 MB"
         p.toml:21:21: `visibility_settle` may be 30.0 s to 1 h 00 min: a shorter wait would create twice what shows late
         p.toml:24:13: `time_zone` is no IANA time zone such as "Europe/Guernsey"
         p.toml:25:29: `days` must be one of mon, tue, wed, thu, fri, sat, sun; did you mean "tue"?
@@ -533,10 +539,41 @@ mailboxes = [
     }
 
     #[test]
+    fn the_day_may_spare_the_source_where_it_is_known_whose_day_it_is() {
+        let plan = Plan::parse(SAMPLE).expect("the sample is right");
+        let day = plan.limits.source_by_day.expect("the sample has one");
+        assert_eq!((day.connections, day.from, day.to), (6, 420, 1140));
+        assert_eq!(day.time_zone, "Europe/Guernsey");
+        let bare = with("working_hours = {", "# {");
+        let plan = Plan::parse(&bare).expect("hours have a default");
+        assert_eq!(plan.limits.source_by_day, Some(day));
+        insta::assert_snapshot!(
+            [
+                with("by_day = 6", "by_day = 21"),
+                with("source_connections_by_day = 6", ""),
+                with("source_connections_by_day", "source_connections_by_dya"),
+                with("from = \"07:00\"", "form = \"07:00\""),
+                REHEARSAL.replace("LIMIT", "\"1 MB\"\nsource_connections_by_day = 2"),
+            ]
+            .map(|text| problems(&text))
+            .join("\n"),
+            @r"
+        p.toml:23:29: `source_connections_by_day` is 21; it may be 1 to 20 (the source's max_connections)
+        p.toml:24:17: `working_hours` says when `source_connections_by_day` holds, which is missing
+        p.toml:23:1: unknown key `source_connections_by_dya` in [limits]; did you mean `source_connections_by_day`?
+        p.toml:24:17: `working_hours` says when `source_connections_by_day` holds, which is missing
+        p.toml:24:17: `from` is missing in [limits.working_hours]
+        p.toml:24:63: unknown key `form` in [limits.working_hours]; did you mean `from`?
+        p.toml:14:1: `source_connections_by_day` needs to know whose day: write [schedule] with `time_zone`
+        "
+        );
+    }
+
+    #[test]
     fn limits_are_lowered_freely_and_raised_only_in_rehearsals() {
-        let raised = with("140 MB", "151 MB");
+        let raised = with("148 MB", "151 MB");
         assert!(problems(&raised).contains("published limit"), "{raised}");
-        assert!(problems(&with("\"140 MB\"", "\"unlimited\"")).contains("rehearsal"));
+        assert!(problems(&with("\"148 MB\"", "\"unlimited\"")).contains("rehearsal"));
         let rehearsal = REHEARSAL.replace("LIMIT", "\"unlimited\"");
         let plan = Plan::parse(&rehearsal).map_err(|p| format!("{p:?}"));
         let plan = plan.expect("a rehearsal may lift limits");
@@ -552,7 +589,7 @@ mailboxes = [
         );
         assert_eq!(
             plan.limits.target_requests_per_window,
-            Some(Count::new(9_800))
+            Some(Count::new(9_900))
         );
     }
 

@@ -316,22 +316,22 @@ mod tests {
     #[test]
     fn each_limit_binds_where_it_is_the_narrowest() {
         let paces = Paces::published(&RunLimits::default(), None);
-        // 140 MB in 5 minutes are 1.26 GB an hour before base64.
+        // 148 MB in 5 minutes are 1.33 GB an hour before base64.
         assert_eq!(
-            paces.fast.time(load(1, 1_260_000_000)),
+            paces.fast.time(load(1, 1_332_000_000)),
             (3_660, Binding::Upload)
         );
         assert_eq!(
-            paces.slow.time(load(1, 1_008_000_000)),
+            paces.slow.time(load(1, 1_065_600_000)),
             (3_900, Binding::Upload)
         );
-        // 3 calls of 0.3 s are 36,000 items an hour, of 1.2 s are 9,000.
+        // 4 calls of 0.3 s are 48,000 items an hour, of 1.2 s are 12,000.
         assert_eq!(
-            paces.fast.time(load(36_000, 1)),
+            paces.fast.time(load(48_000, 1)),
             (3_660, Binding::CallsInFlight)
         );
         assert_eq!(
-            paces.slow.time(load(9_000, 1)),
+            paces.slow.time(load(12_000, 1)),
             (3_900, Binding::CallsInFlight)
         );
         assert_eq!(paces.fast.time(load(0, 0)), (60, Binding::Overhead));

@@ -11,6 +11,7 @@ pub mod estate;
 pub mod explain;
 pub mod forecast;
 pub mod graph;
+pub mod hours;
 pub mod inventory;
 pub mod lint;
 mod lint_address;

@@ -9,7 +9,7 @@ use crate::plan::document::{
     AuthMethod, Credential, Plan, SCHEMA, Service, SourceAuth, SourceEnd, TargetEnd,
 };
 use crate::plan::problem::{Problem, nearest};
-use crate::plan::read_bounds::{read_limits, read_schedule, read_select};
+use crate::plan::read_bounds::{place_hours, read_limits, read_schedule, read_select};
 use crate::plan::read_waves::read_waves;
 use crate::plan::strict::{At, Reader, Section};
 
@@ -65,6 +65,7 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
     let target = read_target(reader, &top, rules);
     read_limits(reader, &top, rules, &mut bounds);
     let schedule = read_schedule(reader, &top);
+    place_hours(reader, &top, schedule.as_ref(), &mut bounds);
     let select = read_select(reader, &top, &bounds);
     let waves = read_waves(reader, &top);
     Some(Plan {

@@ -2,11 +2,13 @@
 
 use crate::base::limits;
 use crate::base::quantity::{Bytes, Count, Span, parse_bytes};
-use crate::base::spec::{Realm, RunLimits};
+use crate::base::spec::{Realm, RunLimits, SourceByDay};
 use crate::plan::document::{SelectPlan, parse_span};
 use crate::plan::read::{narrow, one_of};
 use crate::plan::schedule::{DAYS, Schedule, Window, parse_date, parse_time, zone_of};
 use crate::plan::strict::{Reader, Section};
+
+const WINDOW_KEYS: [&str; 3] = ["days", "from", "to"];
 
 pub(super) fn read_limits<'r, 'a>(
     reader: &'r Reader<'a>,
@@ -19,6 +21,8 @@ pub(super) fn read_limits<'r, 'a>(
         "target_requests_per_10_min",
         "target_upload_per_5_min",
         "source_mailboxes_at_once",
+        "source_connections_by_day",
+        "working_hours",
         "memory",
         "spool_memory",
         "visibility_settle",
@@ -56,6 +60,7 @@ pub(super) fn read_limits<'r, 'a>(
     if let Some(n) = section.number("source_mailboxes_at_once", 1, most, "memory and sockets") {
         bounds.mailboxes_at_once = narrow(n);
     }
+    bounds.source_by_day = read_by_day(reader, &section, bounds.source_connections);
     // Without room for one item of the largest kind a run could stand still for ever.
     let least = limits::ITEM_MAX;
     let most = (limits::SPOOL_TOTAL_MAX, "of one machine");
@@ -70,6 +75,58 @@ pub(super) fn read_limits<'r, 'a>(
     }
     if let Some(settle) = read_settle(reader, &section, realm) {
         bounds.settle = settle;
+    }
+}
+
+/// The cap on the source while its users work. The zone is the schedule's, and filled in when that is read.
+fn read_by_day<'r, 'a>(
+    reader: &'r Reader<'a>,
+    section: &Section<'r, 'a>,
+    most: u32,
+) -> Option<SourceByDay> {
+    let (cap, hours) = ("source_connections_by_day", "working_hours");
+    if let Some(item) = section.item(hours)
+        && !section.has(cap)
+    {
+        let wanted = format!("`{hours}` says when `{cap}` holds, which is missing");
+        reader.refuse(item.span().as_ref(), wanted);
+    }
+    let connections = section.number(cap, 1, u64::from(most), "the source's max_connections")?;
+    let day = SourceByDay {
+        connections: narrow(connections),
+        time_zone: String::new(),
+        days: vec![0, 1, 2, 3, 4],
+        from: limits::WORKING_HOURS.0,
+        to: limits::WORKING_HOURS.1,
+    };
+    let Some(hours) = section.section(hours, &WINDOW_KEYS) else {
+        return Some(day);
+    };
+    let Window { days, from, to } = read_window(reader, &hours)?;
+    Some(SourceByDay {
+        days,
+        from,
+        to,
+        ..day
+    })
+}
+
+/// Gives the working hours their zone.
+pub(super) fn place_hours<'r, 'a>(
+    reader: &'r Reader<'a>,
+    top: &Section<'r, 'a>,
+    schedule: Option<&Schedule>,
+    bounds: &mut RunLimits,
+) {
+    let Some(day) = &mut bounds.source_by_day else {
+        return;
+    };
+    if let Some(schedule) = schedule {
+        day.time_zone.clone_from(&schedule.time_zone);
+    } else if !top.has("schedule") {
+        let limits = top.item("limits").and_then(toml_edit::Item::span);
+        let wanted = "`source_connections_by_day` needs to know whose day: write [schedule] with `time_zone`";
+        reader.refuse(limits.as_ref(), wanted);
     }
 }
 
@@ -106,7 +163,7 @@ fn read_size<'r, 'a>(
     let Some(size) = parse_bytes(&text.value) else {
         reader.refuse(
             text.span.as_ref(),
-            format!("`{key}` must be a size such as \"140 MB\""),
+            format!("`{key}` must be a size such as \"148 MB\""),
         );
         return None;
     };
@@ -166,8 +223,10 @@ pub(super) fn read_schedule<'r, 'a>(
         );
     }
     let mut windows = Vec::new();
-    let known = ["days", "from", "to"];
-    for window in section.sections("windows", &known).unwrap_or_default() {
+    for window in section
+        .sections("windows", &WINDOW_KEYS)
+        .unwrap_or_default()
+    {
         if let Some(window) = read_window(reader, &window) {
             windows.push(window);
         }

@@ -189,9 +189,19 @@ fn limits(out: &mut Lines, limits: &RunLimits) {
         limits.target_upload_per_window.map_or_else(unlimited, size),
     );
     out.put("source_mailboxes_at_once", limits.mailboxes_at_once);
+    if let Some(day) = &limits.source_by_day {
+        out.put("source_connections_by_day", day.connections);
+        out.put("working_hours", window_row(&day.days, day.from, day.to));
+    }
     out.put("memory", size(limits.spool_total));
     out.put("spool_memory", size(limits.spool_memory));
     out.put("visibility_settle", span(limits.settle));
+}
+
+fn window_row(days: &[u8], from: u16, to: u16) -> String {
+    let days = days.iter().map(|day| DAYS[usize::from(*day) % 7]);
+    let (from, to) = (text(&render_time(from)), text(&render_time(to)));
+    format!("{{ days = {}, from = {from}, to = {to} }}", texts(days))
 }
 
 fn windows(out: &mut Lines, schedule: &Schedule) {
@@ -199,15 +209,8 @@ fn windows(out: &mut Lines, schedule: &Schedule) {
     out.put("time_zone", text(&schedule.time_zone));
     let mut rows = String::from("[\n");
     for window in &schedule.windows {
-        let days = window.days.iter().map(|day| DAYS[usize::from(*day) % 7]);
-        writeln!(
-            rows,
-            "  {{ days = {}, from = {}, to = {} }},",
-            texts(days),
-            text(&render_time(window.from)),
-            text(&render_time(window.to))
-        )
-        .expect("a string grows");
+        let row = window_row(&window.days, window.from, window.to);
+        writeln!(rows, "  {row},").expect("a string grows");
     }
     rows.push(']');
     out.put("windows", rows);

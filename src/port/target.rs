@@ -8,6 +8,7 @@ use crate::base::id::{MailboxId, TargetFolderId, TargetItemId, TargetMailboxId};
 use crate::base::item::{Placed, TargetHeader};
 use crate::base::mailbox::{FolderOrder, TargetFolder};
 use crate::base::outcome::Setback;
+use crate::base::quantity::Count;
 use crate::port::body::{Body, BodyStream};
 
 /// A position in a target listing; opaque (Graph's nextLink).
@@ -127,6 +128,12 @@ pub trait Target: fmt::Debug + Send + Sync {
         folder: &TargetFolderId,
         placed: &Placed,
     ) -> Result<(), Setback>;
+
+    /// Requests that calls made on this mailbox beyond one each (pages of a listing, sessions), since this was last asked: the service counts
+    /// them, so the caller's pace has to. A target whose every call is one request has none.
+    fn made_besides(&self, _mailbox: &TargetMailboxId) -> Count {
+        Count::ZERO
+    }
 
     /// Forgets cached tokens and sessions of this mailbox, so that the next call fetches new ones. Called on `Verdict::Renew`.
     fn renew(&self, mailbox: &TargetMailboxId);

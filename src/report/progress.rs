@@ -315,6 +315,8 @@ mod tests {
             source: MailboxId::new("c@clinic.example"),
             target: MailboxId::new("c@clinic.example"),
             turn: 0,
+            items: None,
+            bytes: None,
         };
         let more = now.clone().with_jobs(&[unknown]);
         assert_eq!(more.mailboxes.len(), 3);

@@ -29,7 +29,6 @@ use crate::engine::ports::Ports;
 use crate::engine::run::enlist;
 use crate::engine::spool::Spool;
 use crate::evidence::grade::{GRADE_RULES, Grade};
-use crate::pace::budget::Budget;
 use crate::port::sink::EventSink;
 use crate::report::narrator::replace;
 use crate::report::{table, words};
@@ -140,7 +139,8 @@ fn context(open: &OpenPlan, sides: &Sides, ledger: Arc<EmbeddedLedger>, control:
     let limits = &open.plan.limits;
     let clock = Arc::clone(&sides.clock);
     RunCx {
-        server: Pacer::new(Budget::new(limits.source_connections), Arc::clone(&clock)),
+        server: Pacer::source_server(limits, Arc::clone(&clock)),
+        app: Pacer::target_app(Arc::clone(&clock)),
         spool: Spool::new(limits.spool_total, limits.spool_memory, open.state.clone()),
         run: wiring::run_id(clock.as_ref()),
         ports: Ports {

@@ -1,9 +1,11 @@
 //! Every unwelcome answer of Graph, classified once, in one table (reference/graph.md section 8). Status, code words and two documented
 //! texts decide; nothing else of a message is looked at.
 
-use crate::base::outcome::{Code, HaltCause, Refusal, RefusalWhy, Said, Scope, Setback, StopCause};
+use crate::base::outcome::{
+    CROWDED, Code, HaltCause, Refusal, RefusalWhy, Said, Scope, Setback, StopCause,
+};
 use crate::base::quantity::Moment;
-use crate::wire::graph::error::{ErrorBody, said_of};
+use crate::wire::graph::error::{ErrorBody, LimitNamed, said_of};
 use crate::wire::graph::{retry_after, token};
 
 /// What was asked. The same status means different things to different calls.
@@ -48,7 +50,11 @@ pub struct Answer<'a> {
 pub fn classify(asked: Asked, answer: &Answer<'_>, now: Moment) -> Setback {
     let body = ErrorBody::read(answer.body);
     let codes = body.as_ref().map(ErrorBody::codes).unwrap_or_default();
-    let said = said_of(answer.status, telling(&codes));
+    // Both limits come under one code; only the message tells them apart.
+    let said = match body.as_ref().and_then(ErrorBody::limit_named) {
+        Some(LimitNamed::MailboxConcurrency) => said_of(answer.status, CROWDED),
+        Some(LimitNamed::IncomingBytes) | None => said_of(answer.status, telling(&codes)),
+    };
     let wait = retry_after::wait(answer.retry_after, answer.date, now);
     if let Some(setback) = by_code(asked, answer.status, &codes, &said) {
         return setback;
