@@ -10,8 +10,10 @@ mod plan_view;
 pub mod plans;
 pub mod secrets;
 pub mod signals;
+mod slices;
 mod start;
 pub mod ui;
+mod verify_view;
 pub mod wiring;
 
 pub use start::main;

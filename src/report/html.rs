@@ -130,12 +130,13 @@ fn verification(out: &mut Page, report: &Report<'_>) {
     let text = |key: &str| found[key].as_str().unwrap_or("?").to_owned();
     let number = |key: &str| Count::new(found[key].as_u64().unwrap_or_default());
     out.line(&format!(
-        "<p>Last verification: both sides were listed again at level {}; grade <strong>{}</strong>, {} unexplained, {} on the target of \
-         unknown origin.</p>",
+        "<p>Last verification: both sides were listed again at level {}; grade <strong>{}</strong>, {} source items unexplained, {} \
+         items on the target without a counterpart, of which {} are explained.</p>",
         escape(&text("level")),
         escape(&text("grade")),
         number("unexplained"),
         number("extra_on_target"),
+        number("extra_explained"),
     ));
 }
 

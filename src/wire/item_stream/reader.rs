@@ -3,6 +3,7 @@
 use super::digest::Digester;
 use super::parse::Container;
 use crate::base::item::{Digest, ItemClass, SearchKey, Stamp};
+use crate::base::outline::Outline;
 use crate::base::quantity::{Bytes, Count};
 
 /// What a stream says about its item.
@@ -73,6 +74,14 @@ impl ItemReader {
         }
     }
 
+    /// A reader that can say which property differs: it keeps a hash and a name of each.
+    pub fn with_outline() -> Self {
+        Self {
+            digester: Digester::with_outline(),
+            ..Self::new()
+        }
+    }
+
     /// Takes the next bytes, in any portions.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes += Bytes::new(bytes.len() as u64);
@@ -81,13 +90,19 @@ impl ItemReader {
 
     /// Ends the stream.
     pub fn finish(self) -> ItemReport {
+        self.finish_with_outline().0
+    }
+
+    /// Ends the stream; the outline is there for items read whole by a reader [`Self::with_outline`].
+    pub fn finish_with_outline(self) -> (ItemReport, Option<Outline>) {
         let framing = self.container.framing();
         let mut digester = self.digester;
         let digest = (framing.complete && !digester.lost)
             .then(|| digester.close_top())
             .flatten();
+        let outline = digest.and_then(|_| digester.outline());
         let seen = digester.seen;
-        ItemReport {
+        let report = ItemReport {
             bytes: self.bytes,
             sound: framing.sound,
             whole: digest.is_some(),
@@ -101,7 +116,8 @@ impl ItemReader {
             embedded: seen.embedded,
             unknown: Count::new(framing.strange),
             digest,
-        }
+        };
+        (report, outline)
     }
 }
 
