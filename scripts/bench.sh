@@ -3,11 +3,13 @@
 #   scripts/bench.sh            20,000 items of 10 KB and 50 items of 20 MB (some minutes)
 #   scripts/bench.sh quick      a tenth of that
 #   scripts/bench.sh plan       the planner, from 1,000 to 50,000 mailboxes
+#   scripts/bench.sh verify [N] verification of N items (1,000,000) at level identity against the bare listing of both sides
 # Needs python3 (for peak memory); builds in release mode.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v python3 >/dev/null || { echo "skipped: bench.sh needs python3 to read peak memory"; exit 0; }
 [ "${1:-}" = plan ] && exec scripts/bench_plan.sh
+[ "${1:-}" = verify ] && exec cargo bench --bench verify --quiet -- "${2:-1000000}"
 factor=1; [ "${1:-}" = quick ] && factor=10
 cargo build --release --quiet
 cargo bench --bench floor --quiet --no-run

@@ -259,6 +259,12 @@ pub const FINDINGS_LISTED_MAX: usize = 100_000;
 /// Each batch costs the two listings once more, about 300 calls beside 100,000 exports.
 pub const CONTENT_BATCH: usize = 50_000;
 
+/// Occurrences of one series that are expanded: a daily appointment over 13 years. Of a series without end these are compared, and the pattern.
+pub const OCCURRENCES_MAX: usize = 5_000;
+
+/// The longest recurrence that is read: a thousand exceptions with subject and place, 100,000 bytes, rounded up.
+pub const RECURRENCE_MAX: usize = 131_072;
+
 /// Differences of content per folder whose properties are looked into, two exports each; the rest are listed without them.
 pub const CONTENT_EXPLAINED_MAX: usize = 1_000;
 

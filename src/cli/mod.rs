@@ -13,6 +13,7 @@ pub mod signals;
 mod slices;
 mod start;
 pub mod ui;
+pub mod verdict;
 mod verify_view;
 pub mod wiring;
 

@@ -285,6 +285,13 @@ fn what(finding: &Finding) -> String {
     if more > 0 {
         write!(out, "; and {more} more").expect("a string grows");
     }
+    if let Some((source, target)) = finding.dates {
+        write!(
+            out,
+            "; its dates differ ({source} occurrences at the source, {target} on the target)"
+        )
+        .expect("a string grows");
+    }
     out
 }
 
@@ -382,6 +389,7 @@ fn finding_json(finding: &Finding) -> Value {
         "explained": finding.reason.explained(),
         "what": finding.reason.words(),
         "differences": finding.differences.iter().map(Difference::words).collect::<Vec<_>>(),
+        "dates_differ": finding.dates.map(|(source, target)| json!({"source": source.get(), "target": target.get()})),
         "items": finding.count.get(),
     })
 }
@@ -396,15 +404,21 @@ fn folder_json(folder: &FolderAudit) -> Value {
         "watermark": {
             "rows": folder.mark.rows.get(),
             "facts": folder.mark.facts.get(),
-            "sync_state": folder.sync.map(hex),
+            "mark": folder.mark.quick.map(|mark| hex(&mark)),
+            "sync_state": folder.sync.map(|hash| hex(&hash)),
             "listed": folder.listed.to_string(),
         },
         "content": content_json(&folder.content),
     })
 }
 
-fn hex(bytes: [u8; 32]) -> String {
-    crate::base::item::Digest(bytes).to_string()
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            write!(out, "{byte:02x}").expect("a string grows");
+            out
+        })
 }
 
 fn content_json(tally: &ContentTally) -> Map<String, Value> {

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod control;
 pub mod cx;
 pub mod fetch;
+pub mod marks;
 pub mod pacer;
 pub mod ports;
 pub mod reconcile;

@@ -6,6 +6,7 @@ use crate::base::fact::{Bucket, JobPhase};
 use crate::base::quantity::Count;
 use crate::base::spec::Realm;
 use crate::evidence::balance::{FolderBalance, MailboxBalance, Totals};
+use crate::evidence::grade::GRADE_RULES_TEXT;
 use crate::report::document::{NOT_PROVEN, Report};
 use crate::report::words;
 
@@ -137,6 +138,10 @@ fn verification(out: &mut Page, report: &Report<'_>) {
         number("unexplained"),
         number("extra_on_target"),
         number("extra_explained"),
+    ));
+    out.line(&format!(
+        "<details><summary>How grades are given</summary><pre>{}</pre></details>",
+        escape(GRADE_RULES_TEXT)
     ));
 }
 

@@ -3,7 +3,7 @@
 //! A verdict was given over the rows and facts the ledger held of a folder. Rows are never removed and facts are only appended, so the two
 //! numbers say whether anything became known since: a new item, an edit, a deletion, a copy made again.
 
-use crate::base::fact::{FolderFate, FolderRow};
+use crate::base::fact::FolderRow;
 use crate::base::id::FolderNo;
 use crate::base::mailbox::FolderPath;
 use crate::base::quantity::Count;
@@ -19,17 +19,20 @@ pub struct FolderMark {
     pub rows: Count,
     /// What happened to them, all together.
     pub facts: Count,
+    /// A mark of cheap sums: where it is the same, nothing became known; where it differs, rows and facts decide.
+    pub quick: Option<[u8; 16]>,
 }
 
 impl FolderMark {
-    /// The mark of a folder before its first row; nothing for a folder that stays.
-    pub fn begin(row: &FolderRow) -> Option<Self> {
-        (row.fate == FolderFate::Carry).then(|| Self {
+    /// The mark of a folder before its first row.
+    pub fn begin(row: &FolderRow) -> Self {
+        Self {
             folder: row.no,
             path: row.path.clone(),
             rows: Count::ZERO,
             facts: Count::ZERO,
-        })
+            quick: None,
+        }
     }
 
     /// Counts one row with this many facts.
@@ -101,6 +104,7 @@ mod tests {
             path: FolderPath::of([format!("f{folder}").as_str()]),
             rows: Count::new(rows),
             facts: Count::new(facts),
+            quick: None,
         }
     }
 

@@ -13,8 +13,6 @@ pub enum Reason {
     ChangedOnBoth,
     /// The content differs, and what was carried is not on record.
     Differs,
-    /// The occurrences of a series differ.
-    Occurrences,
     /// More copies on the target than at the source.
     Twice,
     /// Ours, but under another class or search key.
@@ -45,12 +43,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, worst first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 17] = [
         Self::Missing,
         Self::ChangedOnTarget,
         Self::ChangedOnBoth,
         Self::Differs,
-        Self::Occurrences,
         Self::Twice,
         Self::Altered,
         Self::Unknown,
@@ -73,7 +70,6 @@ impl Reason {
             Self::ChangedOnTarget => "changed_on_target",
             Self::ChangedOnBoth => "changed_on_both",
             Self::Differs => "differs",
-            Self::Occurrences => "occurrences_differ",
             Self::Twice => "there_twice",
             Self::Altered => "altered",
             Self::Unknown => "unknown_origin",
@@ -97,7 +93,6 @@ impl Reason {
             Self::ChangedOnTarget => "changed on the target since it was carried",
             Self::ChangedOnBoth => "changed on both sides since it was carried",
             Self::Differs => "differs, and what was carried is not on record",
-            Self::Occurrences => "the dates of the appointment differ",
             Self::Twice => {
                 "on the target more often than at the source (same class and search key)"
             }
@@ -123,7 +118,6 @@ impl Reason {
             | Self::ChangedOnTarget
             | Self::ChangedOnBoth
             | Self::Differs
-            | Self::Occurrences
             | Self::Twice
             | Self::Altered
             | Self::Unknown => false,
@@ -210,7 +204,7 @@ mod tests {
     fn every_reason_has_words_of_its_own() {
         let keys: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.key()).collect();
         let words: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.words()).collect();
-        assert_eq!((keys.len(), words.len()), (18, 18));
+        assert_eq!((keys.len(), words.len()), (17, 17));
         assert!(Reason::ALL.is_sorted());
     }
 

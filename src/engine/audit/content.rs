@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use super::drive::{SourcePages, TargetPages};
 use super::export::{Export, Taken, Want, from_source, from_target};
 use super::result::ONE;
-use super::{Finding, FolderAudit};
+use super::{ContentTally, Finding, FolderAudit};
 use crate::base::fact::{Bucket, FolderRow, SkipRule};
 use crate::base::id::{ItemId, TargetItemId};
 use crate::base::item::{Digest, ItemKey, SourceHeader};
@@ -24,6 +24,7 @@ use crate::flow::copy::CopyState;
 use crate::verify::content::{Changed, Judged, judge};
 use crate::verify::march::{Mark, Scope, TargetKey};
 use crate::verify::reason::Reason;
+use crate::wire::appointment::Dates;
 
 /// Two items that identity calls the same.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,26 @@ impl<I> Seen<I> {
             Export::Gone | Export::Withheld => None,
         }
     }
+}
+
+/// What two exports say about when an appointment takes place; nothing for other items.
+fn dates(
+    source: &Seen<ItemId>,
+    target: &Seen<TargetItemId>,
+    tally: &mut ContentTally,
+) -> Option<(Count, Count)> {
+    let (Export::Taken(source), Export::Taken(target)) = (&source.export, &target.export) else {
+        return None;
+    };
+    let (left, right) = (source.dates?, target.dates?);
+    tally.appointments += ONE;
+    let (Ok(left), Ok(right)) = (left, right) else {
+        tally.not_expanded += ONE;
+        return None;
+    };
+    let count = |dates: Dates| Count::new(u64::from(dates.count));
+    tally.occurrences += count(left);
+    (left != right).then(|| (count(left), count(right)))
 }
 
 type SourceSide = BTreeMap<ItemKey, Seen<ItemId>>;
@@ -213,6 +234,9 @@ fn even(
         .into_iter()
         .partition(|(_, source, target)| equal(source, target));
     out.content.same += Count::new(same.len() as u64);
+    for (_, source, target) in &same {
+        dates(source, target, &mut out.content);
+    }
     // Copies may be paired crosswise: any free partner with the same digest will do.
     let (mut sources, mut targets): (Vec<_>, Vec<_>) = rest
         .into_iter()
@@ -221,7 +245,7 @@ fn even(
     sources.retain(|(_, source)| {
         let partner = targets.iter().position(|target| equal(source, target));
         if let Some(at) = partner {
-            targets.remove(at);
+            dates(source, &targets.remove(at), &mut out.content);
             out.content.same += ONE;
         }
         partner.is_none()
@@ -284,7 +308,8 @@ async fn look_closer(
     } else {
         from_afar(source.digest(), target.digest(), carried)
     };
-    conclude(odd, target, judged, out);
+    let dates = dates(source, target, &mut out.content);
+    conclude(odd, target, (judged, dates), out);
     Ok(())
 }
 
@@ -315,7 +340,12 @@ fn from_afar(source: Option<Digest>, target: Option<Digest>, carried: Option<Dig
     }
 }
 
-fn conclude(odd: Odd<'_>, target: &Seen<TargetItemId>, judged: Judged, out: &mut FolderAudit) {
+fn conclude(
+    odd: Odd<'_>,
+    target: &Seen<TargetItemId>,
+    (judged, dates): (Judged, Option<(Count, Count)>),
+    out: &mut FolderAudit,
+) {
     let (reason, differences) = match judged {
         Judged::Same => {
             out.content.same += ONE;
@@ -347,6 +377,7 @@ fn conclude(odd: Odd<'_>, target: &Seen<TargetItemId>, judged: Judged, out: &mut
         item: Some(odd.key),
         target: Some(target.id.clone()),
         differences,
+        dates,
         ..Finding::new(&odd.row.path, reason)
     });
 }

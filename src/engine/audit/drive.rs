@@ -17,6 +17,7 @@ use crate::base::id::{TargetFolderId, TargetMailboxId};
 use crate::base::limits::{AUDIT_ROOM_ITEMS, AUDIT_ROOM_UNIT, SOURCE_FIND_PAGE};
 use crate::base::quantity::Count;
 use crate::engine::cx::{Break, Ferry, JobCx};
+use crate::engine::marks::quick;
 use crate::engine::worker::resolve;
 use crate::port::source::SourcePage;
 use crate::port::target::TargetPage;
@@ -68,6 +69,7 @@ pub async fn audit(cx: &JobCx, order: &Order) -> Result<MailboxAudit, Break> {
     folders::unknown(ferry, &rows, &mut out).await?;
     let (listed, mut shown) = folders::shown(ferry).await?;
     folders::strangers(&listed, &rows, &mut out);
+    let sums = cx.run.ports.ledger.sums(cx.job.job).await?;
     let mut waited = false;
     for row in rows.iter().filter(|row| row.fate == FolderFate::Carry) {
         let mut found = folder(ferry, order, row, &shown).await?;
@@ -77,6 +79,7 @@ pub async fn audit(cx: &JobCx, order: &Order) -> Result<MailboxAudit, Break> {
             (_, shown) = folders::shown(ferry).await?;
             found = folder(ferry, order, row, &shown).await?;
         }
+        found.mark.quick = Some(quick(row, sums.get(&row.no)));
         out.take(found);
     }
     out.conclude();

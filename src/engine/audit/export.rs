@@ -11,7 +11,9 @@ use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::judge::{Repeat, judge};
 use crate::port::source::ExportSink;
 use crate::verify::content::Reading;
-use crate::wire::item_stream::ItemReader;
+use crate::wire::appointment::Dates;
+use crate::wire::item_stream::{ItemReader, Readout};
+use crate::wire::recurrence::NotExpanded;
 
 /// Times an item that failed in a group is asked for alone.
 const ALONE_MAX: u32 = 3;
@@ -32,6 +34,8 @@ pub(super) struct Taken {
     pub(super) digest: Option<Digest>,
     /// All of it, where that was wanted.
     pub(super) reading: Option<Reading>,
+    /// When it takes place, for an appointment.
+    pub(super) dates: Option<Result<Dates, NotExpanded>>,
 }
 
 /// How the export of one item ended.
@@ -58,7 +62,7 @@ impl Reader {
             item: if deep {
                 ItemReader::with_outline()
             } else {
-                ItemReader::new()
+                ItemReader::with_calendar()
             },
             bytes: deep.then(Sha256::new),
             any: false,
@@ -75,7 +79,11 @@ impl Reader {
 
     /// Nothing where not a byte came: success without a byte is not an item.
     fn finish(self) -> Option<Taken> {
-        let (report, outline) = self.item.finish_with_outline();
+        let Readout {
+            report,
+            outline,
+            dates,
+        } = self.item.finish_with_more();
         let reading = self.bytes.map(|hash| Reading {
             bytes: hash.finalize().into(),
             outline,
@@ -84,6 +92,7 @@ impl Reader {
         self.any.then_some(Taken {
             digest: report.digest,
             reading,
+            dates,
         })
     }
 }

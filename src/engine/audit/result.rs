@@ -28,6 +28,8 @@ pub struct Finding {
     pub reason: Reason,
     /// Which properties differ, at level content.
     pub differences: Vec<Difference>,
+    /// Occurrences at the source and on the target, where an appointment takes place at other times there.
+    pub dates: Option<(Count, Count)>,
     /// How many items it concerns.
     pub count: Count,
 }
@@ -40,6 +42,7 @@ impl Finding {
             target: None,
             reason,
             differences: Vec::new(),
+            dates: None,
             count: ONE,
         }
     }
@@ -121,12 +124,7 @@ impl FolderAudit {
     pub(super) fn begin(row: &FolderRow, listed: Moment) -> Self {
         use sha2::{Digest as _, Sha256};
         Self {
-            mark: FolderMark {
-                folder: row.no,
-                path: row.path.clone(),
-                rows: Count::ZERO,
-                facts: Count::ZERO,
-            },
+            mark: FolderMark::begin(row),
             listed,
             sync: row
                 .sync
@@ -242,7 +240,6 @@ impl MailboxAudit {
             Reason::ChangedOnTarget,
             Reason::ChangedOnBoth,
             Reason::Differs,
-            Reason::Occurrences,
         ]);
         self.extra = self.sum(&[Reason::Twice, Reason::Altered, Reason::Unknown]);
         self.extra_explained = self.sum(&[

@@ -66,12 +66,7 @@ pub(super) async fn ask(
     asked: &Asked,
 ) -> Result<Told, Break> {
     let mut told = Told {
-        mark: FolderMark {
-            folder: row.no,
-            path: row.path.clone(),
-            rows: Count::ZERO,
-            facts: Count::ZERO,
-        },
+        mark: FolderMark::begin(row),
         sums: BTreeMap::new(),
         departed: Count::ZERO,
         buckets: BTreeMap::new(),

@@ -4,6 +4,8 @@
 //! the sorted set of what it holds. Sorting makes order meaningless; what the store assigns is left out; named properties count by set and
 //! name or number, since their ids are local to a mailbox.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use super::parse::{Lost, Visit, Which};
@@ -12,6 +14,7 @@ use crate::base::item::Digest;
 use crate::base::limits;
 use crate::base::outline::{Outline, Part, PartKind, PropertyName, PropertyPrint};
 use crate::base::quantity::Count;
+use crate::wire::appointment::{APPOINTMENT_SET, is_wanted};
 
 /// What an object is, which decides what may be inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,8 @@ struct Open {
     tail: Option<Vec<u8>>,
     /// Its name, where an outline is wanted.
     name: Option<PropertyName>,
+    /// Its number, where it says when an appointment takes place.
+    date: Option<u32>,
 }
 
 /// Hashes what passes, and keeps the identity.
@@ -69,6 +74,8 @@ pub(super) struct Digester {
     pub(super) seen: Seen,
     /// One outline per frame, where they are wanted.
     outlines: Option<Vec<Outline>>,
+    /// The dates of an appointment, where they are wanted, by number.
+    calendar: Option<BTreeMap<u32, Vec<u8>>>,
 }
 
 impl Digester {
@@ -78,6 +85,19 @@ impl Digester {
             outlines: Some(vec![Outline::default()]),
             ..Self::new()
         }
+    }
+
+    /// A digester that keeps what says when an appointment takes place, too.
+    pub(super) fn with_calendar() -> Self {
+        Self {
+            calendar: Some(BTreeMap::new()),
+            ..Self::new()
+        }
+    }
+
+    /// The properties that say when an appointment takes place.
+    pub(super) fn calendar(&mut self) -> Option<BTreeMap<u32, Vec<u8>>> {
+        self.calendar.take()
     }
 
     /// The outline of the whole. Call it after [`Self::close_top`] gave a digest.
@@ -97,6 +117,7 @@ impl Digester {
             lost: false,
             seen: Seen::default(),
             outlines: None,
+            calendar: None,
         }
     }
 
@@ -274,6 +295,17 @@ impl Visit for Digester {
         );
         let flags = plain && id == tags::MESSAGE_FLAGS && kind == tags::T_I32;
         let keep = flags || plain && identity && self.frames.len() == 1;
+        let date = match which {
+            Which::Number { set, number }
+                if self.calendar.is_some()
+                    && self.frames.len() == 1
+                    && set == APPOINTMENT_SET
+                    && is_wanted(number) =>
+            {
+                Some(number)
+            }
+            Which::Tag(_) | Which::Number { .. } | Which::Name { .. } => None,
+        };
         let text = tags::canonical_type(kind) == tags::T_UNICODE;
         let name = (counts && self.outlines.is_some()).then(|| name_of(&which));
         self.open = Some(Open {
@@ -281,9 +313,10 @@ impl Visit for Digester {
             kind,
             flags,
             hash: counts.then(|| named(&which, kind)),
-            kept: keep.then(Vec::new),
+            kept: (keep || date.is_some()).then(Vec::new),
             tail: text.then(Vec::new),
             name,
+            date,
         });
         Ok(())
     }
@@ -300,7 +333,12 @@ impl Visit for Digester {
         let Some(open) = &mut self.open else { return };
         if let Some(kept) = &mut open.kept {
             kept.extend_from_slice(bytes);
-            if kept.len() > limits::STREAM_IDENTITY_MAX {
+            let most = if open.date.is_some() {
+                limits::RECURRENCE_MAX
+            } else {
+                limits::STREAM_IDENTITY_MAX
+            };
+            if kept.len() > most {
                 open.kept = None;
             }
         }
@@ -340,6 +378,10 @@ impl Visit for Digester {
                 self.lost = true;
                 return Err(Lost);
             }
+        }
+        if let (Some(number), Some(calendar)) = (open.date, &mut self.calendar) {
+            // Too long is not the same as absent: an empty value is never read as dates.
+            calendar.insert(number, open.kept.take().unwrap_or_default());
         }
         if let Some(kept) = open.kept.filter(|_| self.frames.len() == 1) {
             self.seen.keep(open.id, open.kind, kept);
