@@ -27,6 +27,8 @@ pub(super) struct Covered {
     pub(super) items: Count,
     /// Slices that cover every folder.
     pub(super) slices: Vec<u32>,
+    /// Items that other slices found different, and nothing explained it.
+    pub(super) differing: Count,
 }
 
 /// The whole file.
@@ -51,6 +53,7 @@ struct Folder {
 #[derive(Debug, Serialize, Deserialize)]
 struct Slice {
     compared: u64,
+    differing: u64,
     at: i64,
 }
 
@@ -66,7 +69,7 @@ pub(super) fn remember(
         let covered = mailboxes.iter().map(|(_, outcome)| match outcome {
             Outcome::Audited(found) if wish.level == VerifyLevel::Content => Covered {
                 items: found.content.compared,
-                slices: Vec::new(),
+                ..Covered::default()
             },
             Outcome::Audited(_) | Outcome::NotBegun | Outcome::NotRead(_) => Covered::default(),
         });
@@ -115,9 +118,12 @@ fn note(
             };
         }
         folder.slices.insert(nth, slice(audit, at));
-        for (nth, slice) in &folder.slices {
+        for (other, slice) in &folder.slices {
+            if *other != nth {
+                covered.differing += Count::new(slice.differing);
+            }
             covered.items += Count::new(slice.compared);
-            *complete.entry(*nth).or_default() += 1;
+            *complete.entry(*other).or_default() += 1;
         }
     }
     let folders = found.folders.len();
@@ -132,6 +138,7 @@ fn note(
 fn slice(audit: &FolderAudit, at: Moment) -> Slice {
     Slice {
         compared: audit.content.compared.get(),
+        differing: audit.content.differing.get(),
         at: at.unix_ms(),
     }
 }

@@ -156,11 +156,17 @@ impl Verified {
             }
         }
         let covered = match self.wish.scope {
-            Scope::Slice { .. } => format!(
-                "; all slices so far cover {} of {}",
-                self.covered_items(),
-                level.due
-            ),
+            Scope::Slice { .. } => {
+                let before = match self.differed_before() {
+                    Count::ZERO => String::new(),
+                    n => format!(", and other slices found {n} different"),
+                };
+                let covered = self.covered_items();
+                format!(
+                    "; all slices so far cover {covered} of {}{before}",
+                    level.due
+                )
+            }
             Scope::All | Scope::Sample { .. } => String::new(),
         };
         format!(

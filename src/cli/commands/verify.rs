@@ -165,7 +165,7 @@ pub async fn verify(
     let dir = directory(open)?;
     let at = sides.clock.moment();
     let covered = slices::remember(&dir, wish, at, &mailboxes)?;
-    let verified = Verified {
+    let mut verified = Verified {
         plan: open.path.clone(),
         wish,
         at,
@@ -173,6 +173,9 @@ pub async fn verify(
         mailboxes,
         covered,
     };
+    if verified.differed_before() > Count::ZERO {
+        verified.exit = Exit::Unexplained;
+    }
     let path = dir.join(VERIFY_FILE);
     let text = format!("{:#}\n", verified.to_json());
     replace(&path, text.as_bytes()).map_err(|error| CommandError::file(&path, &error))?;
@@ -286,10 +289,17 @@ fn judge_one(found: &MailboxAudit) -> Exit {
 impl Verified {
     /// The worst grade of all mailboxes.
     pub fn grade(&self) -> Grade {
-        worst(self.mailboxes.iter().map(|(_, outcome)| match outcome {
+        let earlier = (self.differed_before() > Count::ZERO).then_some(Some(Grade::Poor));
+        let now = self.mailboxes.iter().map(|(_, outcome)| match outcome {
             Outcome::Audited(found) => Some(found.grade),
             Outcome::NotBegun | Outcome::NotRead(_) => None,
-        }))
+        });
+        worst(now.chain(earlier))
+    }
+
+    /// Items that earlier slices found different: a later slice that finds nothing does not acquit them.
+    pub(in crate::cli) fn differed_before(&self) -> Count {
+        self.covered.iter().map(|covered| covered.differing).sum()
     }
 
     /// Sums over what could be read.
