@@ -551,7 +551,7 @@ fn a_run_that_is_told_to_stop_says_so_and_a_later_one_finishes() {
     let stopped = room.run(&["run", plan, "--json", "--stop-after", "100 ms"]);
     assert_eq!(stopped.code, 6, "{} {}", stopped.out, stopped.err);
     let told = stopped.json();
-    assert_eq!(told["stopped"], "asked to stop");
+    assert_eq!(told["stopped"], "--stop-after is reached");
     assert_eq!(told["items"]["unexplained"], 0);
     let finished = room.run(&["run", plan, "--json"]);
     assert_eq!(finished.code, 0, "{}", finished.err);

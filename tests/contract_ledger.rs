@@ -694,7 +694,9 @@ async fn a_second_opener_is_told_who_holds_the_directory() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open(dir.path());
     match reopen(dir.path(), &belongs()) {
-        Err(OpenError::Held { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+        Err(OpenError::Held { by, .. }) => {
+            assert_eq!(by.map(|by| by.pid), Some(std::process::id()))
+        }
         other => panic!("{other:?}"),
     }
 }

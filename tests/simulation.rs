@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use mailferry::base::dice::Dice;
 use mailferry::base::quantity::Span;
+use mailferry::base::spec::PassKind;
 use mailferry::lab::fault::Weather;
 use mailferry::lab::world::{Limits, WorldOptions};
 use mailferry::port::ledger::Ledger;
@@ -56,6 +57,7 @@ fn draw(seed: u64) -> Knobs {
         latency,
         settle: Span::from_secs(30),
         // Every third world has all the variety of the lab.
+        pass: PassKind::Follow,
         variety: seed.is_multiple_of(3).then(|| 60 + u64::from(upto(60))),
     }
 }

@@ -76,6 +76,29 @@ pub enum EventKind {
     CopyParked,
     /// An item left the source before it was carried.
     CopyGone,
+    /// A copy was replaced by the newer version of its source item.
+    CopyUpdated {
+        /// Its stream's length.
+        bytes: Bytes,
+    },
+    /// A source item that was said to have changed has the content we carried.
+    CopySame,
+    /// The copy of an item that left the source was taken off the target.
+    CopyRetracted,
+    /// Somebody else changed or removed a copy; it is left alone.
+    CopyEstranged,
+    /// So many items left the source at once that their copies stay until the operator allows it.
+    DeletesHeldBack {
+        /// How many.
+        copies: Count,
+    },
+    /// A folder of ours was renamed or removed on the target, as its source folder was.
+    FolderFollowed,
+    /// A folder was enumerated in full and compared with the ledger.
+    FolderCompared {
+        /// Items that no delta had shown.
+        missed: Count,
+    },
     /// A create may or may not have happened.
     Doubted,
     /// A doubt was settled by looking.
@@ -112,4 +135,9 @@ pub enum EventKind {
     Draining,
     /// The run ended.
     RunEnded,
+    /// Nothing is worked on until then: the plan's next window, or the day of its next wave.
+    Resting {
+        /// Until when.
+        until: Moment,
+    },
 }

@@ -74,6 +74,8 @@ pub enum Estrangement {
     Edited,
     /// It is no longer where we put it.
     Missing,
+    /// The target does not let us take it away (a hold, a policy).
+    Held,
 }
 
 impl Estrangement {
@@ -82,6 +84,7 @@ impl Estrangement {
         match self {
             Self::Edited => "changed on the target by somebody else",
             Self::Missing => "deleted or moved on the target by somebody else",
+            Self::Held => "the target does not let it be taken away",
         }
     }
 }

@@ -110,12 +110,29 @@ pub const UNREACHED_ATTEMPTS_MAX: u32 = 34;
 /// Times in a row that a renewed token or session may be refused.
 pub const RENEWALS_MAX: u32 = 3;
 
+/// A mailbox that is on its way to another database is left alone this long (reference/ews.md section 4: 15 minutes and more).
+pub const MOVE_PAUSE: Span = Span::from_secs(900);
+
+/// Times a call meets a moving mailbox before the mailbox is left for another run: 8 x 15 min = 2 h. Local moves of ordinary mailboxes end
+/// within it; a move that takes the night would keep the place of a mailbox that can be worked on.
+pub const MOVE_PAUSES_MAX: u32 = 8;
+
+/// Times one folder may be enumerated from its start again in one sweep, because its sync state was refused.
+pub const RESYNCS_MAX: u32 = 5;
+
+/// Times a listing may say "more to come" without bringing anything or moving on.
+pub const EMPTY_PAGES_MAX: u32 = 8;
+
 /// Looks at the target that must miss an item before it is sent again.
 pub const EMPTY_LOOKS_MIN: u32 = 2;
 
 /// How long the target may take to show a new item: we wait this long before a missing item counts as missing, each time. 30 to 60 s
 /// are advised (reference/graph.md section 10); the delay itself is not documented.
 pub const VISIBILITY_SETTLE: Span = Span::from_secs(30);
+
+/// Settle times waited on top while the target shows fewer items than it acknowledged: 10 x 30 s = 5 min per mailbox and run, in which its
+/// user may as well have deleted some.
+pub const WITNESS_WAITS_MAX: u32 = 10;
 
 /// Facts in one row: each attempt leaves at most intent, loss and the looks; with room for skips, adoption,
 /// change, updates and decisions.
@@ -136,6 +153,17 @@ pub const BACKOFF_MAX: Span = Span::from_secs(60);
 
 /// Longest hold we accept from the far side before it looks like a mistake: one hour. Five minutes are ordinary.
 pub const HOLD_MAX: Span = Span::from_secs(3600);
+
+/// Copies taken off one target mailbox in one pass without a word: what a person cleans up in an evening.
+pub const DELETES_FREE: Count = Count::new(100);
+
+/// Beyond that, the share of the mailbox's copies in hundredths that may go in one pass unless the operator allows more. A mailbox that lost more
+/// than a tenth of its items overnight was reorganised by its user, or emptied by somebody else; a person tells which.
+pub const DELETES_PERCENT_MAX: u64 = 10;
+
+/// Rows without a settled copy that are kept in mind while copies are taken away: about 60 bytes each, so 6 MB. With more of them nothing is
+/// taken away in this pass.
+pub const UNSETTLED_STAMPS_MAX: usize = 100_000;
 
 /// Open rows that one look at a target folder answers for: about 100 bytes each, so 2 MB.
 pub const ADOPT_BATCH: usize = 20_000;
@@ -349,6 +377,19 @@ pub const CALL_TIMEOUT: Span = Span::from_secs(130);
 /// For an export or import: 300 s and more for the largest item over a slow line (20 minutes are used by others).
 pub const TRANSFER_TIMEOUT: Span = Span::from_secs(1_200);
 
+/// The part of a window that is given to the drain at its end, at most: one in ten. A window of 200 minutes and more drains for the whole
+/// [`TRANSFER_TIMEOUT`] where the largest items are carried.
+pub const DRAIN_SHARE: u64 = 10;
+
+/// A run without a progress bar says how far it is this often: some sixty lines a night.
+pub const LOG_EVERY: Span = Span::from_secs(600);
+
+/// A run that works night after night tries again this long after a side could not be reached: six times an hour troubles nobody, and an outage
+/// of an hour costs a night little more than the hour.
+pub const CONTACT_PAUSE: Span = Span::from_secs(600);
+
+const _: () = assert!(DRAIN_SHARE >= 2);
+const _: () = assert!(CALL_TIMEOUT.get() <= TRANSFER_TIMEOUT.get());
 const _: () = assert!(TARGET_CALLS_IN_FLIGHT_PER_MAILBOX >= 1);
 const _: () = assert!(TARGET_UPLOAD_PER_WINDOW.get() <= GRAPH_UPLOAD_PER_WINDOW.get());
 const _: () = assert!(TARGET_REQUESTS_PER_WINDOW.get() <= GRAPH_REQUESTS_PER_WINDOW.get());

@@ -235,6 +235,8 @@ pub enum Setback {
     Expired(Said),
     /// An export ended in the truncation marker; nothing of it may be used.
     Truncated,
+    /// The batch was given up before this item's turn. Says nothing about the item.
+    NotTried(Said),
     /// The item is no longer there.
     Gone,
     /// The folder is no longer there.
@@ -290,6 +292,7 @@ impl fmt::Display for Setback {
             Self::Unwell(said) => write!(f, "server unwell ({said})"),
             Self::Expired(said) => write!(f, "sign-in or session expired ({said})"),
             Self::Truncated => f.write_str("export cut short by the server"),
+            Self::NotTried(said) => write!(f, "batch stopped before this item ({said})"),
             Self::Gone => f.write_str("item no longer there"),
             Self::FolderGone => f.write_str("folder no longer there"),
             Self::StateInvalid => f.write_str("sync state refused"),
@@ -317,6 +320,8 @@ pub enum Verdict {
         /// At least this long; `None` leaves it to the back-off.
         at_least: Option<Span>,
     },
+    /// Leave the mailbox alone for a while, then again; after so many times without success stop it for this reason.
+    Pause(HaltCause),
     /// Fetch a new token or session, then again.
     Renew,
     /// The create may have happened: look at the target before anything else.

@@ -25,6 +25,8 @@ pub struct JobSpec {
     pub source: MailboxId,
     /// Into which mailbox.
     pub target: MailboxId,
+    /// The place of its wave among the waves of the plan, in the order in which they fall due; mailboxes of a lower one come first.
+    pub turn: u32,
 }
 
 /// The bounds of a run: the published limits, or lower.
@@ -84,6 +86,17 @@ impl Default for Selection {
     }
 }
 
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassKind {
+    /// Copies what is new and follows what changed, by the source's own record of changes.
+    #[default]
+    Follow,
+    /// The same, and then compares a full enumeration of the source with the ledger: deltas are fast, and not trusted.
+    Final,
+}
+
 /// Everything the engine needs to know about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSpec {
@@ -93,4 +106,9 @@ pub struct RunSpec {
     pub limits: RunLimits,
     /// What is carried.
     pub select: Selection,
+    /// How far this run goes.
+    pub pass: PassKind,
+    /// Takes copies off the target however many items left the source. Without it, a mailbox from which much was deleted at once is left as it
+    /// is: after a breach, that may be the attacker's work.
+    pub allow_deletes: bool,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
+use crate::cli::lab_help::LAB_HELP;
 pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::Color;
 use crate::plan::document::parse_span;
@@ -192,7 +193,7 @@ pub enum LabWeather {
   mailferry lab --dir /tmp/lab --mailboxes 3 --items 50 --weather storm --limits small
   mailferry run /tmp/lab/plan.toml        (in another terminal; the plan finds its secrets beside it)
 
-The lab is ready when DIR/lab.json is there.")]
+The lab is ready when DIR/lab.json is there. With --help: how to set its weather by name.", after_long_help = LAB_HELP)]
 pub struct LabArgs {
     /// Write lab.json, plan.toml, inventory.csv and secrets.env into DIR
     #[arg(long, value_name = "DIR")]
@@ -285,10 +286,12 @@ pub struct InventoryArgs {
 #[command(after_help = "Examples:
   MAILFERRY_SOURCE_PASSWORD=... MAILFERRY_CLIENT_SECRET=... mailferry run plan.toml
   mailferry run plan.toml --stop-after '2 h'
+  mailferry run plan.toml --scheduled           night after night, until it is done
   mailferry run plan.toml --json | tail -1
 
-Ctrl-C finishes what is on its way and stops; a second Ctrl-C stops at once. Either way nothing is lost and nothing is
-sent twice: run the command again to go on.")]
+Ctrl-C or SIGTERM finishes what is on its way and stops; a second one stops at once. Either way nothing is lost and nothing
+is sent twice: run the command again to go on. Work ends before a window of the plan does: nothing begins that may not be
+finished and recorded by its end. With work left (exit 6), the summary says what is left and how long it takes.")]
 pub struct RunArgs {
     /// The plan file
     #[command(flatten)]
@@ -305,6 +308,10 @@ pub struct RunArgs {
     /// Begin nothing new after HH:MM in the time zone of the plan's schedule (UTC without one)
     #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
     pub until: Option<u16>,
+
+    /// Wait for the plan's windows and days, and work night after night until everything is done
+    #[arg(long, conflicts_with_all = ["stop_after", "until"])]
+    pub scheduled: bool,
 }
 
 fn span(text: &str) -> Result<Span, String> {

@@ -13,8 +13,23 @@ use crate::cli::ui::Ui;
 use crate::cli::wiring::Sides;
 use crate::port::target::Target as _;
 
+/// Why there was no contact.
+#[derive(Clone, Debug)]
+pub struct NoContact {
+    /// What to say.
+    pub error: CommandError,
+    /// True when nobody needs to act: the other side may be back in a while.
+    pub may_pass: bool,
+}
+
+impl From<NoContact> for CommandError {
+    fn from(no: NoContact) -> Self {
+        no.error
+    }
+}
+
 /// Reaches and signs in to both sides. What concerns a single mailbox is left to the engine.
-pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(), CommandError> {
+pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(), NoContact> {
     let Some(first) = open.plan.jobs().into_iter().next() else {
         return Ok(());
     };
@@ -37,37 +52,44 @@ pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(),
 }
 
 /// Whether a setback of the first contact ends the command.
-fn judge(side: &str, key: &str, url: &str, setback: &Setback) -> Result<(), CommandError> {
+fn judge(side: &str, key: &str, url: &str, setback: &Setback) -> Result<(), NoContact> {
+    let no = |error, may_pass| Err(NoContact { error, may_pass });
     let url = SafeUrl::new(url);
     match setback {
-        Setback::SideClosed(cause, _) => Err(side_closed(*cause)),
-        Setback::Unreached(cause) => Err(CommandError::new(
-            Exit::Unreached,
-            format!("the {side} at {url} cannot be reached: {setback}"),
-        )
-        .hint(match cause {
-            UnreachedCause::Name => format!(
-                "check the host in `{key}` of the plan, and name resolution on this machine"
-            ),
-            UnreachedCause::Connect => {
-                format!("check host and port in `{key}` of the plan, firewall and proxy")
-            }
-            UnreachedCause::Tls => {
-                "check the certificate of the server, and that this machine trusts its issuer"
-                    .to_owned()
-            }
-            UnreachedCause::NotSecure => format!("write https:// in `{key}` of the plan"),
-        })),
+        Setback::SideClosed(cause, _) => no(side_closed(*cause), false),
+        Setback::Unreached(cause) => no(
+            CommandError::new(
+                Exit::Unreached,
+                format!("the {side} at {url} cannot be reached: {setback}"),
+            )
+            .hint(match cause {
+                UnreachedCause::Name => format!(
+                    "check the host in `{key}` of the plan, and name resolution on this machine"
+                ),
+                UnreachedCause::Connect => {
+                    format!("check host and port in `{key}` of the plan, firewall and proxy")
+                }
+                UnreachedCause::Tls => {
+                    "check the certificate of the server, and that this machine trusts its issuer"
+                        .to_owned()
+                }
+                UnreachedCause::NotSecure => format!("write https:// in `{key}` of the plan"),
+            }),
+            matches!(cause, UnreachedCause::Name | UnreachedCause::Connect),
+        ),
         Setback::Misread(_, _)
         | Setback::Lost(_)
         | Setback::GatewayGaveUp(_)
-        | Setback::Unwell(_) => Err(CommandError::new(
-            Exit::Unreached,
-            format!("the {side} at {url} does not answer as it should: {setback}"),
-        )
-        .hint(format!(
-            "check `{key}` of the plan and the health of that server, then run again"
-        ))),
+        | Setback::Unwell(_) => no(
+            CommandError::new(
+                Exit::Unreached,
+                format!("the {side} at {url} does not answer as it should: {setback}"),
+            )
+            .hint(format!(
+                "check `{key}` of the plan and the health of that server, then run again"
+            )),
+            true,
+        ),
         // Reached and signed in; the rest is about one mailbox, or about the pace.
         _ => Ok(()),
     }

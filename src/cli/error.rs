@@ -54,10 +54,12 @@ impl CommandError {
 
     /// A file that could not be read or written.
     pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        if is_full(error) {
+            return disk_full(path);
+        }
         let hint = match error.kind() {
             ErrorKind::NotFound => "check the path",
             ErrorKind::PermissionDenied => "check who may read and write there",
-            ErrorKind::StorageFull => "make room on the disk",
             _ => "check the file and its disk",
         };
         Self::new(Exit::Refused, format!("{}: {error}", path.display())).hint(hint)
@@ -74,12 +76,37 @@ impl fmt::Display for CommandError {
     }
 }
 
+/// True when a disk has no room left, or a quota is spent.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+/// Nothing is wrong with what was asked: there is work left, and it goes on once there is room.
+fn disk_full(path: &std::path::Path) -> CommandError {
+    CommandError::new(
+        Exit::Stopped,
+        format!("the disk of {} is full", path.display()),
+    )
+    .hint("make room on that disk, then run again: it goes on where it was")
+}
+
 impl From<OpenError> for CommandError {
     fn from(error: OpenError) -> Self {
+        if let OpenError::Io { path, error } = &error
+            && is_full(error)
+        {
+            return disk_full(path);
+        }
         let hint = match &error {
             OpenError::Missing(_) => "start with `mailferry run PLAN`",
             OpenError::Held { .. } => {
                 "wait for that run to end, or look at it with `mailferry status PLAN`"
+            }
+            OpenError::Elsewhere { .. } => {
+                "look there; where that process is gone, empty the file `lock` in the directory and run again"
             }
             OpenError::Foreign(_) => "name an empty or new directory with --state",
             OpenError::OtherPlan { .. } => {
@@ -94,7 +121,7 @@ impl From<OpenError> for CommandError {
             OpenError::Io { .. } => "check rights and room of the directory",
         };
         let exit = match error {
-            OpenError::Held { .. } => Exit::Held,
+            OpenError::Held { .. } | OpenError::Elsewhere { .. } => Exit::Held,
             _ => Exit::Refused,
         };
         Self::new(exit, error.to_string()).hint(hint)

@@ -5,6 +5,8 @@ pub mod commands;
 pub mod contact;
 pub mod error;
 pub mod exit;
+pub mod lab_help;
+mod left;
 pub mod plan_args;
 mod plan_view;
 pub mod plans;

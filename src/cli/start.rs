@@ -61,7 +61,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
         Command::Lab(args) => commands::lab::run(args, ui),
         Command::Inventory(args) => commands::inventory::run(args, ui),
         Command::Plan(args) => commands::plan::run(args, ui),
-        Command::Run(args) => commands::run::run(args, &cli.common, ui),
+        Command::Run(args) => commands::nights::run(args, &cli.common, ui),
         Command::Status(args) => commands::status::run(args, &cli.common, ui),
         Command::Verify(args) => commands::verify::run(args, &cli.common, ui),
         Command::Report(args) => commands::report::run(args, &cli.common, ui),

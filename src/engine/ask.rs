@@ -5,8 +5,8 @@ use std::future::Future;
 use crate::base::event::{EventKind, Side};
 use crate::base::id::TargetMailboxId;
 use crate::base::limits::{
-    READ_ATTEMPTS_MAX, RENEWALS_MAX, SOURCE_HOLD_DEFAULT, TARGET_HOLD_DEFAULT,
-    UNREACHED_ATTEMPTS_MAX,
+    MOVE_PAUSE, MOVE_PAUSES_MAX, READ_ATTEMPTS_MAX, RENEWALS_MAX, SOURCE_HOLD_DEFAULT,
+    TARGET_HOLD_DEFAULT, UNREACHED_ATTEMPTS_MAX,
 };
 use crate::base::outcome::{HaltCause, Scope, Setback, StopCause, Verdict};
 use crate::base::quantity::{Bytes, Span};
@@ -53,7 +53,7 @@ impl JobCx {
     where
         F: Future<Output = Result<T, Setback>>,
     {
-        let (mut attempts, mut throttles, mut renewals) = (0, 0, 0);
+        let (mut attempts, mut throttles, mut renewals, mut pauses) = (0, 0, 0, 0);
         loop {
             let turns = self.turns(side, Cost::default()).await?;
             self.tell(EventKind::Called {
@@ -83,10 +83,21 @@ impl JobCx {
                     throttles += 1;
                     self.hold(scope, at_least, throttles);
                 }
+                Verdict::Pause(why) => {
+                    pauses += 1;
+                    if pauses > MOVE_PAUSES_MAX {
+                        return Err(Break::Halt(why));
+                    }
+                    self.hold(mailbox_of(side), Some(MOVE_PAUSE), pauses);
+                }
                 Verdict::Renew => {
                     renewals += 1;
                     if renewals > RENEWALS_MAX {
                         return Err(Break::Exhausted(setback));
+                    }
+                    // A fresh token helps at once; where it does not, haste helps nobody.
+                    if renewals > 1 {
+                        self.wait(self.backoff(renewals)).await?;
                     }
                     if let Some(mailbox) = mailbox {
                         self.run.ports.target.renew(mailbox);
@@ -128,9 +139,12 @@ impl JobCx {
         }
     }
 
-    /// Fences a scope. `nth` counts the throttles this call met: without a wait from the far side ours grows with it.
-    pub fn hold(&self, scope: Scope, at_least: Option<Span>, nth: u64) {
-        let wait = at_least.unwrap_or_else(|| match scope {
+    /// Fences a scope. `nth` counts the throttles this call met: without a wait from the far side ours grows with it. A wait of nothing is
+    /// none: "suggested backoff time 0 ms" is no leave to ask without a pause (reference/ews.md section 3).
+    pub fn hold(&self, scope: Scope, at_least: Option<Span>, nth: u32) {
+        let nth = u64::from(nth);
+        let told = at_least.filter(|wait| *wait > Span::ZERO);
+        let wait = told.unwrap_or_else(|| match scope {
             // 15, 30, 45, 60 s: long doubling waits leave the rolling window idle.
             Scope::TargetMailbox | Scope::TargetApp => TARGET_HOLD_DEFAULT.times(nth.min(4)),
             Scope::SourceMailbox | Scope::SourceServer => SOURCE_HOLD_DEFAULT.times(nth.min(5)),
@@ -142,6 +156,14 @@ impl JobCx {
             Scope::TargetMailbox | Scope::TargetApp => self.target.hold(wait),
         }
         self.tell(EventKind::Held { scope, wait });
+    }
+}
+
+/// The mailbox a call on this side concerns.
+pub const fn mailbox_of(side: Side) -> Scope {
+    match side {
+        Side::Source => Scope::SourceMailbox,
+        Side::Target => Scope::TargetMailbox,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Takes the balance from the ledger.
 
+use crate::base::books::FolderSums;
 use crate::base::fact::{Bucket, CopyRow, FolderRow, JobRow};
 use crate::base::limits::LEDGER_PAGE;
-use crate::base::quantity::Bytes;
+use crate::base::quantity::{Bytes, Count};
 use crate::evidence::balance::{Balance, Exception, FolderBalance, MailboxBalance, skip_words};
 use crate::flow::copy::{CopyState, replay};
 use crate::port::ledger::{Ledger, LedgerError};
@@ -25,6 +26,7 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
         let rows = ledger.folders(job.job).await?;
         let mut folders: Vec<FolderBalance> = rows
             .iter()
+            .filter(|row| !is_tombstone(row, sums.get(&row.no).copied().unwrap_or_default()))
             .map(|row| {
                 let mut folder = FolderBalance::begin(row);
                 if let Some(sums) = sums.get(&row.no) {
@@ -47,6 +49,11 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
     Ok(balance)
 }
 
+/// A folder that went, with nothing left that is on the source.
+fn is_tombstone(row: &FolderRow, sums: FolderSums) -> bool {
+    row.gone && sums.source() == Count::ZERO
+}
+
 async fn mailbox(ledger: &dyn Ledger, job: &JobRow) -> Result<MailboxBalance, LedgerError> {
     let mut out = MailboxBalance {
         job: job.job,
@@ -57,6 +64,9 @@ async fn mailbox(ledger: &dyn Ledger, job: &JobRow) -> Result<MailboxBalance, Le
         exceptions: Vec::new(),
     };
     for row in ledger.folders(job.job).await? {
+        if is_tombstone(&row, ledger.folder_sums(job.job, row.no).await?) {
+            continue;
+        }
         let mut folder = FolderBalance::begin(&row);
         let mut after = None;
         loop {

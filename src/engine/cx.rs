@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::OnceCell;
+
+use crate::base::books::{Due, FolderSums};
 use crate::base::dice::Dice;
 use crate::base::event::{Event, EventKind};
 use crate::base::fact::{CopyRow, Fact};
@@ -51,6 +54,8 @@ pub struct JobCx {
     pub target: Arc<Pacer>,
     /// Its own dice.
     pub dice: Mutex<Dice>,
+    /// The target mailbox, once it was asked for.
+    pub to: OnceCell<TargetMailboxId>,
 }
 
 /// Why a driver stopped before its work was done.
@@ -139,6 +144,32 @@ impl JobCx {
                 .copies(self.job.job, folder, after, LEDGER_PAGE)
                 .await?,
         )
+    }
+
+    /// The next page of a folder's rows that have this to be done, each with its state; empty at the end.
+    pub async fn due(
+        &self,
+        folder: FolderNo,
+        due: Due,
+        after: Option<ItemKey>,
+    ) -> Result<Vec<(CopyRow, CopyState)>, Break> {
+        let ledger = &self.run.ports.ledger;
+        let rows = ledger
+            .due(self.job.job, folder, due, after, LEDGER_PAGE)
+            .await?;
+        replayed(rows)
+    }
+
+    /// What the rows of a folder add up to.
+    pub async fn sums(&self, folder: FolderNo) -> Result<FolderSums, Break> {
+        let ledger = &self.run.ports.ledger;
+        Ok(ledger.folder_sums(self.job.job, folder).await?)
+    }
+
+    /// The target mailbox; asked for once.
+    pub async fn to(&self) -> Result<&TargetMailboxId, Break> {
+        let ask = || self.ask_target(None, || self.run.ports.target.resolve(&self.job.target));
+        self.to.get_or_try_init(ask).await
     }
 
     /// Waits, unless the run is winding up.

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
@@ -13,9 +14,11 @@ use crate::base::books::Due;
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
-use crate::base::item::ItemKey;
-use crate::base::limits::{GROUPS_AHEAD, INTENT_GROUP, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS};
-use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, Verdict};
+use crate::base::item::{Digest, ItemKey, Placed};
+use crate::base::limits::{
+    GROUPS_AHEAD, INTENT_GROUP, MOVE_PAUSE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS,
+};
+use crate::base::outcome::{Refusal, RefusalWhy, Said, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::cx::{Break, JobCx};
 use crate::engine::spool::{Room, Spooling};
@@ -32,6 +35,8 @@ pub struct Ready {
     pub key: ItemKey,
     /// Its whole stream.
     pub body: Body,
+    /// The copy it replaces; `None` for one that is new.
+    pub replaces: Option<Placed>,
 }
 
 /// A row to be carried.
@@ -40,49 +45,115 @@ struct Wanted {
     key: ItemKey,
     id: ItemId,
     size: Bytes,
+    /// The copy that is older than the source, and what it was made from.
+    outdated: Option<(Placed, Option<Digest>)>,
 }
 
 /// Times an item that failed in a group is asked for alone.
 const ALONE_MAX: u32 = 3;
 
-/// Fetches everything of `folder` that is to be created, in key order, and hands it on. Returns at the end of the folder.
+/// Times those whose turn did not come are asked for together, before each is asked for alone.
+const TOGETHER_MAX: u32 = 4;
+
+/// Fetches everything of `folder` that is to be created, then what is to be updated, in key order, and hands it on. Returns at the end of the
+/// folder.
 pub async fn fetch(
     cx: &JobCx,
     folder: FolderNo,
     ready: mpsc::Sender<Vec<Ready>>,
 ) -> Result<(), Break> {
+    fetch_due(cx, folder, Due::Create, &ready).await?;
+    fetch_due(cx, folder, Due::Update, &ready).await
+}
+
+async fn fetch_due(
+    cx: &JobCx,
+    folder: FolderNo,
+    due: Due,
+    ready: &mpsc::Sender<Vec<Ready>>,
+) -> Result<(), Break> {
     let mut after = None;
     loop {
-        let rows = cx.page(folder, after).await?;
+        let rows = cx.due(folder, due, after).await?;
         let Some((last, _)) = rows.last() else {
             return Ok(());
         };
         after = Some(last.key);
-        let mut wanted: VecDeque<Wanted> = rows.iter().filter_map(wanted).collect();
-        let groups = std::iter::from_fn(|| Some(next_group(&mut wanted)).filter(|g| !g.is_empty()));
-        let mut fetched = stream::iter(groups)
-            .map(|group| async move {
-                if cx.run.control.draining() {
-                    return Err(Break::Draining);
-                }
-                fetch_group(cx, folder, &group).await
-            })
-            .buffered(GROUPS_AHEAD);
-        while let Some(group) = fetched.next().await {
-            let group = group?;
-            if !group.is_empty() && ready.send(group).await.is_err() {
-                // The sender stopped; its reason is the one that counts.
-                return Err(Break::Draining);
-            }
-        }
+        let wanted = rows.iter().filter_map(wanted).collect();
+        fetch_page(cx, folder, wanted, &ready).await?;
     }
 }
 
+/// Fetches one page's items. Goes through to the end also when something breaks: groups that are being made ready by then have, or are
+/// about to have, durable intents, and those are handed back as not sent; an intent nobody answers for would be a doubt.
+async fn fetch_page(
+    cx: &JobCx,
+    folder: FolderNo,
+    mut wanted: VecDeque<Wanted>,
+    ready: &mpsc::Sender<Vec<Ready>>,
+) -> Result<(), Break> {
+    let stopped = &AtomicBool::new(false);
+    let groups = std::iter::from_fn(|| Some(next_group(&mut wanted)).filter(|g| !g.is_empty()));
+    let mut fetched = stream::iter(groups)
+        .map(|group| async move {
+            if cx.run.control.draining() || stopped.load(Ordering::Relaxed) {
+                return Err(Break::Draining);
+            }
+            fetch_group(cx, folder, &group).await
+        })
+        .buffered(GROUPS_AHEAD);
+    let mut broken = None;
+    while let Some(group) = fetched.next().await {
+        let unsent = match group {
+            Ok(group) if group.is_empty() => continue,
+            Ok(group) if broken.is_some() => group,
+            Ok(group) => match ready.send(group).await {
+                Ok(()) => continue,
+                // The sender stopped; its reason is the one that counts.
+                Err(refused) => {
+                    broken = Some(Break::Draining);
+                    refused.0
+                }
+            },
+            Err(error) => {
+                broken = broken.or(Some(error));
+                Vec::new()
+            }
+        };
+        stopped.store(true, Ordering::Relaxed);
+        hand_back(cx, folder, &unsent).await?;
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+/// Records that nothing of these was sent.
+async fn hand_back(cx: &JobCx, folder: FolderNo, unsent: &[Ready]) -> Result<(), Break> {
+    let facts: Vec<Fact> = unsent
+        .iter()
+        .map(|item| Fact::Copy {
+            folder,
+            key: item.key,
+            fact: CopyFact::NothingSent,
+        })
+        .collect();
+    cx.append(&facts).await
+}
+
 fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
-    (state.due() == Some(Due::Create)).then(|| Wanted {
+    let outdated = match state {
+        CopyState::Wanted { .. } => None,
+        CopyState::ChangedSince {
+            placed,
+            sent: Some(sent),
+            ..
+        } => Some((placed.clone(), sent.digest)),
+        _ => return None,
+    };
+    Some(Wanted {
         key: row.key,
         id: row.header.id.clone(),
         size: row.header.size,
+        outdated,
     })
 }
 
@@ -106,37 +177,86 @@ fn estimate(item: &Wanted) -> Bytes {
     Bytes::new(item.size.get() + item.size.get() / 4 + 16 * 1024)
 }
 
+/// What a group gave so far.
+#[derive(Default)]
+struct Haul {
+    facts: Vec<Fact>,
+    events: Vec<EventKind>,
+    ready: Vec<Ready>,
+}
+
 async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<Vec<Ready>, Break> {
-    let mut facts = Vec::new();
-    let mut events = Vec::new();
-    let mut ready = Vec::new();
-    let mut alone: VecDeque<(&Wanted, u32)> = VecDeque::new();
-    match export(cx, group).await {
-        Ok(results) => {
-            for (item, result) in group.iter().zip(results) {
-                match result {
-                    Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
-                    Err(setback) => {
-                        let again = settle(cx, folder, item, &setback, 0, &mut facts, &mut events)?;
-                        alone.extend(again.then_some((item, 1)));
-                    }
+    let mut haul = Haul::default();
+    let alone = fetch_together(cx, folder, group, &mut haul).await?;
+    fetch_alone(cx, folder, alone, &mut haul).await?;
+    // Law 1: durable before the first byte of any of these creates or updates leaves.
+    cx.append(&haul.facts).await?;
+    for event in haul.events {
+        cx.tell(event);
+    }
+    Ok(haul.ready)
+}
+
+/// Asks for the group in one call, and for those whose turn did not come in another. Returns those that must be asked for alone.
+async fn fetch_together<'g>(
+    cx: &JobCx,
+    folder: FolderNo,
+    group: &'g [Wanted],
+    haul: &mut Haul,
+) -> Result<VecDeque<(&'g Wanted, u32)>, Break> {
+    let mut together: Vec<&Wanted> = group.iter().collect();
+    let mut alone = VecDeque::new();
+    let mut rounds = 0;
+    while !together.is_empty() {
+        let results = match export(cx, &together).await {
+            Ok(results) => results,
+            // One poisoned item can spoil a whole call: each is asked for alone, so that it spoils nothing but itself.
+            Err(broken) if group_may_be_at_fault(&broken) => {
+                alone.extend(together.drain(..).map(|item| (item, 1)));
+                break;
+            }
+            Err(broken) => return Err(broken),
+        };
+        rounds += 1;
+        let mut again = Vec::new();
+        let mut held = false;
+        for (item, result) in together.iter().zip(results) {
+            match result {
+                Ok(spooled) => keep(folder, item, spooled, haul),
+                Err(Setback::Throttled { scope, wait, .. }) => {
+                    cx.hold(scope, wait, rounds);
+                    held = true;
+                    again.push(*item);
+                }
+                Err(Setback::NotTried(_)) if rounds < TOGETHER_MAX => again.push(*item),
+                Err(setback) => {
+                    let more = settle(cx, folder, item, &setback, 0, haul)?;
+                    alone.extend(more.then_some((*item, 1)));
                 }
             }
         }
-        // One poisoned item can spoil a whole call: each is asked for alone, so that it spoils nothing but itself.
-        Err(broken) if group_may_be_at_fault(&broken) => {
-            alone.extend(group.iter().map(|item| (item, 1)));
+        if !again.is_empty() && !held {
+            cx.wait(cx.backoff(rounds)).await?;
         }
-        Err(broken) => return Err(broken),
+        together = again;
     }
+    Ok(alone)
+}
+
+async fn fetch_alone(
+    cx: &JobCx,
+    folder: FolderNo,
+    mut alone: VecDeque<(&Wanted, u32)>,
+    haul: &mut Haul,
+) -> Result<(), Break> {
     while let Some((item, attempt)) = alone.pop_front() {
-        let outcome = match export(cx, std::slice::from_ref(item)).await {
+        let outcome = match export(cx, &[item]).await {
             Ok(results) => results
                 .into_iter()
                 .next()
                 .unwrap_or(Err(Setback::Truncated)),
             Err(Break::Exhausted(setback)) => {
-                blame(cx, &setback).await?;
+                blame(cx).await?;
                 Err(as_refusal(&setback))
             }
             Err(Break::Refused(refusal)) => Err(Setback::ItemRefused(refusal)),
@@ -144,21 +264,19 @@ async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<V
             Err(broken) => return Err(broken),
         };
         match outcome {
-            Ok(spooled) => keep(folder, item, spooled, &mut facts, &mut ready),
+            Ok(spooled) => keep(folder, item, spooled, haul),
             Err(setback) => {
-                if settle(cx, folder, item, &setback, attempt, &mut facts, &mut events)? {
+                if attempt >= ALONE_MAX && judge(Repeat::Freely, &setback) == Verdict::Again {
+                    blame(cx).await?;
+                }
+                if settle(cx, folder, item, &setback, attempt, haul)? {
                     cx.wait(cx.backoff(attempt)).await?;
                     alone.push_back((item, attempt + 1));
                 }
             }
         }
     }
-    // Law 1: durable before the first byte of any of these creates leaves.
-    cx.append(&facts).await?;
-    for event in events {
-        cx.tell(event);
-    }
-    Ok(ready)
+    Ok(())
 }
 
 fn group_may_be_at_fault(broken: &Break) -> bool {
@@ -179,19 +297,19 @@ fn group_may_be_at_fault(broken: &Break) -> bool {
 
 /// An item is blamed for a call that never succeeds only when the source is well otherwise: it must still list the mailbox's folders. During
 /// an outage nobody is blamed, and the mailbox goes on another time.
-async fn blame(cx: &JobCx, setback: &Setback) -> Result<(), Break> {
-    match cx.run.ports.source.folders(&cx.job.source).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Break::Exhausted(setback.clone())),
-    }
+async fn blame(cx: &JobCx) -> Result<(), Break> {
+    let source = &cx.run.ports.source;
+    cx.ask_source(|| source.folders(&cx.job.source)).await?;
+    Ok(())
 }
 
 /// A setback that comes back every time an item is asked for alone is the item's.
 fn as_refusal(setback: &Setback) -> Setback {
     let said = match setback {
-        Setback::GatewayGaveUp(said) | Setback::Unwell(said) | Setback::Misread(_, said) => {
-            said.clone()
-        }
+        Setback::GatewayGaveUp(said)
+        | Setback::Unwell(said)
+        | Setback::NotTried(said)
+        | Setback::Misread(_, said) => said.clone(),
         Setback::Truncated => Said::code("TruncatedData"),
         _ => Said::code("NoAnswer"),
     };
@@ -201,25 +319,27 @@ fn as_refusal(setback: &Setback) -> Setback {
     })
 }
 
-fn keep(
-    folder: FolderNo,
-    item: &Wanted,
-    spooled: Spooled,
-    facts: &mut Vec<Fact>,
-    ready: &mut Vec<Ready>,
-) {
-    let fact = CopyFact::Intended {
-        digest: spooled.digest,
-        stream: spooled.body.len(),
+/// An item that exported: its intent, and itself. One that has the content its copy was made from needs nothing.
+fn keep(folder: FolderNo, item: &Wanted, spooled: Spooled, haul: &mut Haul) {
+    let (digest, stream) = (spooled.digest, spooled.body.len());
+    let fact = match &item.outdated {
+        None => CopyFact::Intended { digest, stream },
+        Some((_, old)) if old.is_some() && *old == digest => CopyFact::SameContent,
+        Some(_) => CopyFact::UpdateIntended { digest, stream },
     };
-    facts.push(Fact::Copy {
+    if fact == CopyFact::SameContent {
+        haul.events.push(EventKind::CopySame);
+    } else {
+        haul.ready.push(Ready {
+            key: item.key,
+            body: spooled.body,
+            replaces: item.outdated.as_ref().map(|(placed, _)| placed.clone()),
+        });
+    }
+    haul.facts.push(Fact::Copy {
         folder,
         key: item.key,
         fact,
-    });
-    ready.push(Ready {
-        key: item.key,
-        body: spooled.body,
     });
 }
 
@@ -230,38 +350,41 @@ fn settle(
     item: &Wanted,
     setback: &Setback,
     attempt: u32,
-    facts: &mut Vec<Fact>,
-    events: &mut Vec<EventKind>,
+    haul: &mut Haul,
 ) -> Result<bool, Break> {
     let spent = attempt >= ALONE_MAX;
     let fact = match judge(Repeat::Freely, setback) {
         Verdict::Again | Verdict::Doubt(_) | Verdict::Renew if !spent => return Ok(true),
         Verdict::Hold { scope, at_least } => {
-            cx.hold(scope, at_least, 1);
+            cx.hold(scope, at_least, attempt.max(1));
+            return Ok(true);
+        }
+        Verdict::Pause(_) if !spent => {
+            cx.hold(Scope::SourceMailbox, Some(MOVE_PAUSE), attempt.max(1));
             return Ok(true);
         }
         Verdict::Again | Verdict::Doubt(_) | Verdict::Renew => {
             let Setback::ItemRefused(refusal) = as_refusal(setback) else {
                 return Ok(false);
             };
-            events.push(EventKind::CopyRefused(refusal.clone()));
+            haul.events.push(EventKind::CopyRefused(refusal.clone()));
             CopyFact::Refused(refusal)
         }
         Verdict::Refuse(refusal) => {
-            events.push(EventKind::CopyRefused(refusal.clone()));
+            haul.events.push(EventKind::CopyRefused(refusal.clone()));
             CopyFact::Refused(refusal)
         }
         Verdict::Forget => {
-            events.push(EventKind::CopyGone);
+            haul.events.push(EventKind::CopyGone);
             CopyFact::Gone
         }
         Verdict::Resurvey => return Err(Break::FolderGone),
         Verdict::Resync => return Err(Break::StateInvalid),
-        Verdict::Halt(why) => return Err(Break::Halt(why)),
+        Verdict::Halt(why) | Verdict::Pause(why) => return Err(Break::Halt(why)),
         Verdict::Stop(why) => return Err(Break::Stop(why)),
         Verdict::Drain(why) => return Err(Break::Local(why)),
     };
-    facts.push(Fact::Copy {
+    haul.facts.push(Fact::Copy {
         folder,
         key: item.key,
         fact,
@@ -273,14 +396,14 @@ fn settle(
 #[derive(Debug)]
 struct Spooled {
     body: Body,
-    digest: Option<crate::base::item::Digest>,
+    digest: Option<Digest>,
 }
 
-async fn export(cx: &JobCx, group: &[Wanted]) -> Result<Vec<Result<Spooled, Setback>>, Break> {
+async fn export(cx: &JobCx, group: &[&Wanted]) -> Result<Vec<Result<Spooled, Setback>>, Break> {
     let ids: Vec<ItemId> = group.iter().map(|item| item.id.clone()).collect();
     let (source, mailbox) = (Arc::clone(&cx.run.ports.source), &cx.job.source);
     cx.ask_source(|| async {
-        let whole = group.iter().map(estimate).sum();
+        let whole = group.iter().map(|item| estimate(item)).sum();
         let mut room = cx.run.spool.reserve(whole).await;
         let rooms = group
             .iter()
@@ -359,6 +482,7 @@ mod tests {
             key: ItemKey::of(&id),
             id,
             size: Bytes::new(size),
+            outdated: None,
         }
     }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::books::Due;
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact, FolderRow};
 use crate::base::id::{TargetFolderId, TargetItemId};
-use crate::base::item::{SearchKey, Stamp, TargetHeader};
+use crate::base::item::{ItemKey, SearchKey, Stamp, TargetHeader};
 use crate::base::limits::ADOPT_BATCH;
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::copy::CopyState;
@@ -45,16 +46,38 @@ pub async fn look(ferry: Ferry<'_>, folder: &FolderRow, look: Look) -> Result<us
     }
 }
 
-/// Open rows after `after`, at most `ADOPT_BATCH` of them; and where to go on, if there is more.
+/// Open rows after `after`, at most about `ADOPT_BATCH` of them; and where to go on, if there is more. Doubts and items never sent are two
+/// sequences of the index; the doubts come whole, in front.
 async fn open_rows(
     cx: &JobCx,
     folder: &FolderRow,
     look: Look,
-    mut after: Option<crate::base::item::ItemKey>,
-) -> Result<(Vec<Open>, Option<crate::base::item::ItemKey>), Break> {
+    mut after: Option<ItemKey>,
+) -> Result<(Vec<Open>, Option<ItemKey>), Break> {
+    let mut open = Vec::new();
+    if after.is_none() || look != Look::Adopt {
+        let (doubts, more) = batch(cx, folder, look, Due::Doubt, after).await?;
+        if look != Look::Adopt {
+            return Ok((doubts, more));
+        }
+        open = doubts;
+        after = None;
+    }
+    let (wanted, more) = batch(cx, folder, look, Due::Create, after).await?;
+    open.extend(wanted);
+    Ok((open, more))
+}
+
+async fn batch(
+    cx: &JobCx,
+    folder: &FolderRow,
+    look: Look,
+    due: Due,
+    mut after: Option<ItemKey>,
+) -> Result<(Vec<Open>, Option<ItemKey>), Break> {
     let mut open = Vec::new();
     loop {
-        let rows = cx.page(folder.no, after).await?;
+        let rows = cx.due(folder.no, due, after).await?;
         let Some((last, _)) = rows.last() else {
             return Ok((open, None));
         };

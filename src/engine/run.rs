@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::OnceCell;
+
 use crate::base::dice::Dice;
 use crate::base::event::EventKind;
 use crate::base::fact::{JobPhase, JobRow};
@@ -79,7 +81,7 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
         jobs: Count::new(spec.jobs.len() as u64),
     });
     let mut stopped = register(&cx).await.err().map(RunStop::Ledger);
-    let mut jobs = spec.jobs.iter();
+    let mut jobs = in_turn(&spec.jobs).into_iter();
     let mut tasks: Tasks<JobId, JobEnd> = Tasks::new();
     loop {
         while stopped.is_none()
@@ -137,6 +139,13 @@ fn stop_of(end: JobEnd) -> Option<RunStop> {
     }
 }
 
+/// The order in which mailboxes begin: those of the wave that falls due first, in plan order within a wave.
+fn in_turn(jobs: &[JobSpec]) -> Vec<&JobSpec> {
+    let mut order: Vec<&JobSpec> = jobs.iter().collect();
+    order.sort_by_key(|job| (job.turn, job.job));
+    order
+}
+
 async fn register(cx: &RunCx) -> Result<(), LedgerError> {
     let since = cx.ports.clock.moment();
     let rows: Vec<JobRow> = cx
@@ -172,5 +181,6 @@ pub async fn enlist(cx: &RunCx, job: &JobSpec, dice: &Dice) -> Result<JobCx, Led
         source: Pacer::new(Budget::new(SOURCE_CALLS_IN_FLIGHT_PER_MAILBOX), clock()),
         target: Pacer::new(target, clock()),
         dice: Mutex::new(dice.split(&job.job.to_string())),
+        to: OnceCell::new(),
     })
 }

@@ -1,7 +1,8 @@
-//! Creates items on the target, a few at a time. The only caller of [`Target::create`](crate::port::target::Target::create).
+//! Creates and updates items on the target, a few at a time. The only caller of [`Target::create`](crate::port::target::Target::create) and
+//! [`Target::update`](crate::port::target::Target::update).
 //!
-//! A create is repeated here only while the far side has said that nothing happened. Everything else becomes a fact, and what follows
-//! from it is decided elsewhere.
+//! A create or update is repeated here only while the far side has said that nothing happened. Everything else becomes a fact, and what follows
+//! from it is decided elsewhere. An update without a clear answer leaves no fact: its durable intent says already that somebody must look.
 
 use std::collections::VecDeque;
 
@@ -13,8 +14,8 @@ use crate::base::event::{EventKind, Side};
 use crate::base::fact::{CopyFact, Fact};
 use crate::base::id::{FolderNo, TargetFolderId};
 use crate::base::item::ItemKey;
-use crate::base::limits::RENEWALS_MAX;
-use crate::base::outcome::{HaltCause, Verdict};
+use crate::base::limits::{MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX};
+use crate::base::outcome::{HaltCause, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::ask::{exhausted, patience};
 use crate::engine::cx::{Break, Ferry};
@@ -34,11 +35,12 @@ pub struct Lane<'a> {
     pub to: &'a TargetFolderId,
 }
 
-/// How one create ended: a fact, and whether the mailbox must stop.
+/// How one create or update ended: a fact, and whether the mailbox must stop.
 struct Outcome {
     key: ItemKey,
     bytes: Bytes,
-    fact: CopyFact,
+    /// `None`: an update that somebody must look after.
+    fact: Option<CopyFact>,
     broken: Option<Break>,
 }
 
@@ -85,8 +87,10 @@ pub async fn send(
             biased;
             Some(outcome) = flying.next() => {
                 let then = told(&outcome);
-                let fact = Fact::Copy { folder: lane.folder, key: outcome.key, fact: outcome.fact };
-                note(&notes, Note { fact, then }).await?;
+                if let Some(fact) = outcome.fact {
+                    let fact = Fact::Copy { folder: lane.folder, key: outcome.key, fact };
+                    note(&notes, Note { fact, then }).await?;
+                }
                 broken = broken.or(outcome.broken);
             }
             group = ready.recv(), if more && queue.is_empty() => match group {
@@ -104,10 +108,10 @@ async fn note(notes: &mpsc::Sender<Note>, note: Note) -> Result<(), Break> {
 
 /// What is told once the fact is durable. An item that was not sent goes back in line without a word.
 fn told(outcome: &Outcome) -> Option<EventKind> {
-    match &outcome.fact {
-        CopyFact::Acknowledged(_) => Some(EventKind::CopyConfirmed {
-            bytes: outcome.bytes,
-        }),
+    let bytes = outcome.bytes;
+    match outcome.fact.as_ref()? {
+        CopyFact::Acknowledged(_) => Some(EventKind::CopyConfirmed { bytes }),
+        CopyFact::Updated(_) => Some(EventKind::CopyUpdated { bytes }),
         CopyFact::Refused(refusal) => Some(EventKind::CopyRefused(refusal.clone())),
         CopyFact::Lost(_) => Some(EventKind::Doubted),
         _ => None,
@@ -122,36 +126,38 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
     let end = |fact, broken| Outcome {
         key: item.key,
         bytes,
-        fact,
+        fact: Some(fact),
         broken,
     };
-    let (mut attempts, mut throttles, mut renewals) = (0, 0, 0);
+    let look = || Outcome {
+        key: item.key,
+        bytes,
+        fact: None,
+        broken: None,
+    };
+    let (mut attempts, mut throttles, mut renewals, mut pauses) = (0, 0, 0, 0);
     loop {
-        let turns = match cx.turns(Side::Target, Cost { upload: wire }).await {
-            Ok(turns) => turns,
+        let setback = match once(lane, &item, wire).await {
+            Ok(Ok(fact)) => return end(fact, None),
+            Ok(Err(setback)) => setback,
             Err(broken) => return end(CopyFact::NothingSent, Some(broken)),
         };
-        cx.tell(EventKind::Called {
-            side: Side::Target,
-            sent: wire,
-        });
-        let outcome = cx.run.ports.target.create(to, lane.to, &item.body).await;
-        drop(turns);
-        let setback = match outcome {
-            Ok(placed) => return end(CopyFact::Acknowledged(placed), None),
-            Err(setback) => setback,
-        };
-        cx.tell(EventKind::SetBack {
-            side: Side::Target,
-            setback: setback.clone(),
-        });
         let broken = match judge(Repeat::Once, &setback) {
+            // A version that is no longer there, an item that went, a content that is not taken: the codes are not documented, a look tells.
+            Verdict::Doubt(_) | Verdict::Refuse(_) | Verdict::Forget if item.replaces.is_some() => {
+                return look();
+            }
             Verdict::Doubt(cause) => return end(CopyFact::Lost(cause), None),
             Verdict::Refuse(refusal) => return end(CopyFact::Refused(refusal), None),
             // Nothing happened, says the far side: the intent on record still stands, so the same create may go again.
             Verdict::Hold { scope, at_least } => {
                 throttles += 1;
                 cx.hold(scope, at_least, throttles);
+                continue;
+            }
+            Verdict::Pause(_) if pauses < MOVE_PAUSES_MAX => {
+                pauses += 1;
+                cx.hold(Scope::TargetMailbox, Some(MOVE_PAUSE), pauses);
                 continue;
             }
             Verdict::Again if attempts + 1 < patience(&setback) => {
@@ -169,10 +175,37 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
             Verdict::Again | Verdict::Renew => exhausted(Side::Target, setback),
             Verdict::Forget | Verdict::Resurvey | Verdict::Resync => Break::FolderGone,
             Verdict::Halt(HaltCause::Exhausted) => Break::Exhausted(setback),
-            Verdict::Halt(why) => Break::Halt(why),
+            Verdict::Halt(why) | Verdict::Pause(why) => Break::Halt(why),
             Verdict::Stop(why) => Break::Stop(why),
             Verdict::Drain(why) => Break::Local(why),
         };
         return end(CopyFact::NothingSent, Some(broken));
     }
+}
+
+/// One attempt: the fact it ends with, or what came back instead. An error: there is no turn to be had.
+async fn once(
+    lane: Lane<'_>,
+    item: &Ready,
+    wire: Bytes,
+) -> Result<Result<CopyFact, Setback>, Break> {
+    let Ferry { cx, to } = lane.ferry;
+    let target = &cx.run.ports.target;
+    let turns = cx.turns(Side::Target, Cost { upload: wire }).await?;
+    cx.tell(EventKind::Called {
+        side: Side::Target,
+        sent: wire,
+    });
+    let outcome = match &item.replaces {
+        None => (target.create(to, lane.to, &item.body).await).map(CopyFact::Acknowledged),
+        Some(old) => (target.update(to, lane.to, old, &item.body).await).map(CopyFact::Updated),
+    };
+    drop(turns);
+    if let Err(setback) = &outcome {
+        cx.tell(EventKind::SetBack {
+            side: Side::Target,
+            setback: setback.clone(),
+        });
+    }
+    Ok(outcome)
 }

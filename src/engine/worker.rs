@@ -1,18 +1,24 @@
 //! One mailbox, from claim to caught up.
+//!
+//! A pass: recover what the last process left open; list the folders where they changed; per folder, list what changed and carry it; settle
+//! doubts together; and last, once everything that was moved is in its new place, take away copies whose items left.
 
+use crate::base::books::{Due, FolderSums};
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, Fact, FolderFate, FolderRow, JobPhase};
-use crate::base::id::{FolderNo, TargetMailboxId};
+use crate::base::id::TargetMailboxId;
 use crate::base::limits::ROUNDS_MAX;
 use crate::base::outcome::{DoubtCause, HaltCause};
 use crate::base::quantity::Count;
+use crate::base::spec::PassKind;
 use crate::engine::carry::carry;
 use crate::engine::cx::{Break, Ferry, JobCx};
+use crate::engine::follow::{check, retract};
 use crate::engine::reconcile::{Look, look};
 use crate::engine::send::Lane;
-use crate::engine::survey::{Survey, survey};
-use crate::engine::sweep::sweep;
-use crate::flow::copy::CopyState;
+use crate::engine::survey::{Scope, Survey, remove_folders, survey};
+use crate::engine::sweep::{compare, folder_left, sweep};
+use crate::engine::witness::{Patience, settle_time};
 
 /// How a job ended.
 #[derive(Debug)]
@@ -30,30 +36,26 @@ pub enum JobEnd {
 /// Works one mailbox.
 pub async fn work(cx: &JobCx) -> JobEnd {
     cx.tell(EventKind::JobStarted);
-    let end = match journey(cx).await {
-        Ok(()) => JobEnd::CaughtUp,
-        Err(Break::Draining) => JobEnd::Stopped,
+    let (end, settled) = match journey(cx).await {
+        Ok(phase) => (JobEnd::CaughtUp, phase),
+        Err(Break::Draining) => (JobEnd::Stopped, JobPhase::CaughtUp),
         Err(broken) => match broken.for_mailbox() {
-            Break::Halt(why) => JobEnd::Halted(why),
-            broken => JobEnd::Broke(broken),
+            Break::Halt(why) => (JobEnd::Halted(why), JobPhase::Halted(why)),
+            broken => (JobEnd::Broke(broken), JobPhase::CaughtUp),
         },
     };
     let phase = match &end {
-        JobEnd::CaughtUp => Some(JobPhase::CaughtUp),
-        JobEnd::Halted(why) => Some(JobPhase::Halted(*why)),
-        JobEnd::Stopped | JobEnd::Broke(_) => None,
+        JobEnd::CaughtUp | JobEnd::Halted(_) => settled,
+        JobEnd::Stopped | JobEnd::Broke(_) => return end,
     };
-    match phase {
-        Some(phase) => match enter(cx, phase).await {
-            Ok(()) => {
-                if let JobEnd::Halted(why) = &end {
-                    cx.tell(EventKind::JobHalted(*why));
-                }
-                end
+    match enter(cx, phase).await {
+        Ok(()) => {
+            if let JobEnd::Halted(why) = &end {
+                cx.tell(EventKind::JobHalted(*why));
             }
-            Err(broken) => JobEnd::Broke(broken),
-        },
-        None => end,
+            end
+        }
+        Err(broken) => JobEnd::Broke(broken),
     }
 }
 
@@ -64,41 +66,60 @@ async fn enter(cx: &JobCx, phase: JobPhase) -> Result<(), Break> {
     Ok(())
 }
 
-async fn journey(cx: &JobCx) -> Result<(), Break> {
+/// One pass. Returns the phase it leads to.
+async fn journey(cx: &JobCx) -> Result<JobPhase, Break> {
     recover(cx).await?;
-    enter(cx, JobPhase::Seeding).await?;
-    let to = cx
-        .ask_target(None, || cx.run.ports.target.resolve(&cx.job.target))
-        .await?;
-    let mut surveys = 0;
-    loop {
-        let ferry = Ferry { cx, to: &to };
-        let mut found = survey(ferry).await?;
-        match folders(ferry, &mut found).await {
+    let finish = cx.run.spec.pass == PassKind::Final;
+    let jobs = cx.run.ports.ledger.jobs().await?;
+    let row = jobs.into_iter().find(|row| row.job == cx.job.job);
+    let hierarchy = row.as_ref().and_then(|row| row.hierarchy.clone());
+    // Once caught up, a pass that was cut short changes nothing about what was listed before it.
+    let settled =
+        row.is_some_and(|row| row.phase.is_settled() || row.phase == JobPhase::CatchingUp);
+    enter(
+        cx,
+        match (finish, settled) {
+            (true, _) => JobPhase::Finishing,
+            (false, true) => JobPhase::CatchingUp,
+            (false, false) => JobPhase::Seeding,
+        },
+    )
+    .await?;
+    // A mailbox that was never caught up, and one that is about to be final, is looked at from both sides in full.
+    let mut scope = if finish || !settled {
+        Scope::Everything
+    } else {
+        Scope::Changes(hierarchy)
+    };
+    for _ in 0..=ROUNDS_MAX {
+        let mut found = survey(cx, scope).await?;
+        match folders(cx, &mut found).await {
             // Somebody deleted or moved a folder under us: list again, a bounded number of times.
-            Err(Break::FolderGone) if surveys < ROUNDS_MAX => {
-                surveys += 1;
+            Err(Break::FolderGone) => {
+                scope = Scope::Everything;
                 // Groups that were made ready and not sent have intents nobody will answer for.
                 recover(cx).await?;
             }
-            other => return other,
+            Err(other) => return Err(other),
+            Ok(()) if finish => return Ok(JobPhase::Finished),
+            Ok(()) => return Ok(JobPhase::CaughtUp),
         }
     }
+    Err(Break::FolderGone)
 }
 
 /// Law 2: an intent whose answer nobody heard becomes a doubt, and nothing else changes.
 async fn recover(cx: &JobCx) -> Result<(), Break> {
-    for folder in cx.run.ports.ledger.folders(cx.job.job).await? {
-        let mut after = None;
-        loop {
-            let rows = cx.page(folder.no, after).await?;
-            let Some((last, _)) = rows.last() else { break };
-            after = Some(last.key);
+    let ledger = &cx.run.ports.ledger;
+    for (folder, sums) in ledger.sums(cx.job.job).await? {
+        // Each page takes its rows out of the index, so the next one begins at the front again.
+        let mut left = sums.due(Due::InFlight);
+        while left > Count::ZERO {
+            let rows = cx.due(folder, Due::InFlight, None).await?;
             let facts: Vec<Fact> = rows
                 .iter()
-                .filter(|(_, state)| matches!(state, CopyState::Intended { .. }))
                 .map(|(row, _)| Fact::Copy {
-                    folder: folder.no,
+                    folder,
                     key: row.key,
                     fact: CopyFact::Lost(DoubtCause::Crash),
                 })
@@ -107,138 +128,150 @@ async fn recover(cx: &JobCx) -> Result<(), Break> {
             for _ in &facts {
                 cx.tell(EventKind::Doubted);
             }
+            left = if facts.is_empty() {
+                Count::ZERO
+            } else {
+                cx.sums(folder).await?.due(Due::InFlight)
+            };
         }
     }
     Ok(())
 }
 
-async fn folders(ferry: Ferry<'_>, survey: &mut Survey) -> Result<(), Break> {
+async fn folders(cx: &JobCx, survey: &mut Survey) -> Result<(), Break> {
     let mut open: Vec<usize> = Vec::new();
     for at in 0..survey.rows.len() {
         if survey.rows[at].fate != FolderFate::Carry {
             continue;
         }
-        if ferry.cx.run.control.draining() {
+        if cx.run.control.draining() {
             return Err(Break::Draining);
         }
-        let folder = &mut survey.rows[at];
-        match one_folder(ferry, folder, &survey.target_items).await {
-            Ok(0) => {}
-            Ok(_) => open.push(at),
-            Err(broken) => return Err(broken),
+        let shown = survey.shown(&survey.rows[at]);
+        if one_folder(cx, &mut survey.rows[at], shown).await? > Count::ZERO {
+            open.push(at);
+        }
+    }
+    for folder in &survey.gone {
+        if cx.sums(folder.no).await?.source() > Count::ZERO {
+            folder_left(cx, folder).await?;
         }
     }
     let rows: Vec<&FolderRow> = open.iter().map(|at| &survey.rows[*at]).collect();
-    settle_all(ferry, &rows).await
+    settle_all(cx, &rows).await?;
+    if leaving(cx).await? {
+        let ferry = Ferry {
+            cx,
+            to: cx.to().await?,
+        };
+        let all: Vec<FolderRow> = survey.rows.iter().chain(&survey.gone).cloned().collect();
+        retract(ferry, &all).await?;
+    }
+    remove_folders(cx, &mut survey.gone).await?;
+    // Last: whoever is told that nothing changed among the folders must be able to rely on what was done about the last change.
+    cx.append(&[Fact::Hierarchy(survey.hierarchy.take())]).await
+}
+
+async fn leaving(cx: &JobCx) -> Result<bool, Break> {
+    let sums = cx.run.ports.ledger.sums(cx.job.job).await?;
+    Ok(sums
+        .values()
+        .any(|sums| sums.due(Due::Retract) > Count::ZERO))
 }
 
 /// Sweeps and carries one folder. Returns how many items are still open.
+///
+/// `shown` is what the target counts in its counterpart, where it was asked.
 async fn one_folder(
-    ferry: Ferry<'_>,
+    cx: &JobCx,
     folder: &mut FolderRow,
-    target_items: &std::collections::BTreeMap<crate::base::id::TargetFolderId, Count>,
-) -> Result<usize, Break> {
-    sweep(ferry.cx, folder).await?;
-    let Some(to) = folder.target.clone() else {
-        return Ok(0);
+    shown: Option<Count>,
+) -> Result<Count, Break> {
+    sweep(cx, folder).await?;
+    if cx.run.spec.pass == PassKind::Final {
+        compare(cx, folder).await?;
+    }
+    let before = cx.sums(folder.no).await?;
+    if unfinished(&before) == Count::ZERO || folder.target.is_none() {
+        return Ok(Count::ZERO);
+    }
+    let ferry = Ferry {
+        cx,
+        to: cx.to().await?,
     };
-    let before = books(ferry.cx, folder.no).await?;
-    let shown = target_items.get(&to).copied().unwrap_or(Count::ZERO);
-    if shown > before.placed && before.open > 0 {
-        // The target holds more than this ledger explains: answers nobody heard, or an earlier plan's work.
+    // More than this ledger explains, doubts included: answers of a ledger that was lost, or an earlier plan's work.
+    let explained = before.placed() + before.due(Due::Doubt);
+    if shown.is_some_and(|shown| shown > explained) && before.due(Due::Create) > Count::ZERO {
         look(ferry, folder, Look::Adopt).await?;
-    } else if before.doubts > 0 {
+    }
+    check(ferry, folder).await?;
+    carry_folder(ferry, folder).await?;
+    if cx.sums(folder.no).await?.due(Due::Doubt) > Count::ZERO {
         look(ferry, folder, Look::Early).await?;
     }
-    if before.open > before.doubts {
+    Ok(unfinished(&cx.sums(folder.no).await?))
+}
+
+/// What a pass still has to do in a folder, besides taking copies away.
+fn unfinished(sums: &FolderSums) -> Count {
+    sums.open().saturating_sub(sums.due(Due::Retract))
+}
+
+async fn carry_folder(ferry: Ferry<'_>, folder: &FolderRow) -> Result<(), Break> {
+    let sums = ferry.cx.sums(folder.no).await?;
+    let due = sums.due(Due::Create) + sums.due(Due::Update);
+    if let (true, Some(to)) = (due > Count::ZERO, &folder.target) {
         carry(Lane {
             ferry,
             folder: folder.no,
-            to: &to,
+            to,
         })
         .await?;
     }
-    let mut after = books(ferry.cx, folder.no).await?;
-    if after.doubts > 0 {
-        look(ferry, folder, Look::Early).await?;
-        after = books(ferry.cx, folder.no).await?;
-    }
-    Ok(after.open)
+    Ok(())
 }
 
 /// Settles what is open in all these folders together: wait once for all, look at each, send again what proved missing.
-async fn settle_all(ferry: Ferry<'_>, rows: &[&FolderRow]) -> Result<(), Break> {
+async fn settle_all(cx: &JobCx, rows: &[&FolderRow]) -> Result<(), Break> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let ferry = Ferry {
+        cx,
+        to: cx.to().await?,
+    };
+    let mut patience = Patience::default();
     for _ in 0..ROUNDS_MAX {
-        let mut open = 0;
+        let mut open = Count::ZERO;
         for _ in 0..crate::base::limits::EMPTY_LOOKS_MIN {
-            let mut doubts = 0;
+            let mut doubts = Count::ZERO;
             for row in rows {
-                doubts += books(ferry.cx, row.no).await?.doubts;
+                doubts += cx.sums(row.no).await?.due(Due::Doubt);
             }
-            if doubts == 0 {
+            if doubts == Count::ZERO {
                 break;
             }
-            ferry.cx.wait(ferry.cx.run.spec.limits.settle).await?;
+            settle_time(ferry, &mut patience).await?;
             for row in rows {
                 look(ferry, row, Look::Late).await?;
             }
         }
         for row in rows {
-            let books_now = books(ferry.cx, row.no).await?;
-            if let (true, Some(to)) = (books_now.open > books_now.doubts, &row.target) {
-                carry(Lane {
-                    ferry,
-                    folder: row.no,
-                    to,
-                })
-                .await?;
+            check(ferry, row).await?;
+            carry_folder(ferry, row).await?;
+            if cx.sums(row.no).await?.due(Due::Doubt) > Count::ZERO {
                 look(ferry, row, Look::Early).await?;
             }
-            open += books(ferry.cx, row.no).await?.open;
+            open += unfinished(&cx.sums(row.no).await?);
         }
-        if open == 0 {
+        if open == Count::ZERO {
             return Ok(());
         }
     }
     Err(Break::Halt(HaltCause::Exhausted))
 }
 
-/// What the rows of a folder add up to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Books {
-    /// Neither settled nor left behind.
-    open: usize,
-    /// Of them, in doubt.
-    doubts: usize,
-    /// Known to be on the target.
-    placed: Count,
-}
-
-async fn books(cx: &JobCx, folder: FolderNo) -> Result<Books, Break> {
-    let mut books = Books::default();
-    let mut after = None;
-    loop {
-        let rows = cx.page(folder, after).await?;
-        let Some((last, _)) = rows.last() else {
-            return Ok(books);
-        };
-        after = Some(last.key);
-        for (_, state) in &rows {
-            match state {
-                CopyState::Wanted { .. } => books.open += 1,
-                CopyState::Intended { .. } | CopyState::InDoubt { .. } => {
-                    books.open += 1;
-                    books.doubts += 1;
-                }
-                other if other.placed().is_some() => books.placed += Count::new(1),
-                _ => {}
-            }
-        }
-    }
-}
-
 /// The target mailbox of a job, for callers outside the engine.
 pub async fn resolve(cx: &JobCx) -> Result<TargetMailboxId, Break> {
-    cx.ask_target(None, || cx.run.ports.target.resolve(&cx.job.target))
-        .await
+    cx.to().await.cloned()
 }

@@ -51,6 +51,12 @@ pub struct FolderBalance {
     pub bytes: Bytes,
     /// Bytes of the streams that arrived.
     pub carried: Bytes,
+    /// Of `bytes`, those of items that are not carried yet or in doubt.
+    #[serde(default)]
+    pub left: Bytes,
+    /// Items the hierarchy promises that no listing has shown yet; their bytes are in no number here.
+    #[serde(default)]
+    pub unlisted: Count,
 }
 
 /// One item a person may have to look at. Names no content.
@@ -81,6 +87,10 @@ pub struct Totals {
     pub carried: Bytes,
     /// Items in folders that stay.
     pub left_out: Count,
+    /// Listed bytes of items that are not carried yet or in doubt.
+    pub left: Bytes,
+    /// Items that no listing has shown yet.
+    pub unlisted: Count,
 }
 
 impl Totals {
@@ -103,6 +113,8 @@ impl Totals {
         self.source += folder.source;
         self.bytes += folder.bytes;
         self.carried += folder.carried;
+        self.left += folder.left;
+        self.unlisted += folder.unlisted;
         for (bucket, n) in &folder.buckets {
             *self.buckets.entry(*bucket).or_default() += *n;
         }
@@ -127,6 +139,8 @@ impl FolderBalance {
             buckets: BTreeMap::new(),
             bytes: Bytes::ZERO,
             carried: Bytes::ZERO,
+            left: Bytes::ZERO,
+            unlisted: Count::ZERO,
         }
     }
 
@@ -135,6 +149,9 @@ impl FolderBalance {
         self.source += Count::new(1);
         *self.buckets.entry(bucket).or_default() += Count::new(1);
         self.bytes += listed;
+        if matches!(bucket, Bucket::Remaining | Bucket::InDoubt) {
+            self.left += listed;
+        }
         self.carried += carried;
     }
 
@@ -148,6 +165,7 @@ impl FolderBalance {
             }
         }
         self.bytes += sums.bytes();
+        self.left += sums.bytes_of(Bucket::Remaining) + sums.bytes_of(Bucket::InDoubt);
         self.carried += sums.carried();
     }
 
@@ -156,6 +174,7 @@ impl FolderBalance {
         let unlisted = row.items.saturating_sub(self.source);
         if self.left_out.is_none() && !row.swept && unlisted > Count::ZERO {
             self.source += unlisted;
+            self.unlisted = unlisted;
             *self.buckets.entry(Bucket::Remaining).or_default() += unlisted;
         }
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::base::id::{FolderId, ItemId, MailboxId, SyncToken};
 use crate::base::limits;
 use crate::base::mailbox::{FolderRole, SourceFolder};
-use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::base::outcome::{HaltCause, MisreadCause, Said, Setback};
 use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
 use crate::exchange::client::{self, Client, SignIn};
@@ -137,7 +137,11 @@ impl Source for ExchangeSource {
             .await?;
         // What lies outside the user's tree stays behind; it is listed so that the balance can name it. Some servers keep it to themselves.
         match self.list_below(mailbox, ROOT, &mut survey).await {
-            Err(Setback::FolderGone | Setback::MailboxClosed(..) | Setback::OurRequest(_))
+            Err(
+                Setback::FolderGone
+                | Setback::MailboxClosed(HaltCause::SourceDenied, _)
+                | Setback::OurRequest(_),
+            )
             | Ok(()) => {}
             Err(other) => return Err(other),
         }

@@ -173,6 +173,7 @@ impl ParkCause {
             Self::Conflict(Estrangement::Missing) => {
                 "changed at the source, and deleted or moved on the target by somebody else"
             }
+            Self::Conflict(Estrangement::Held) => "the target does not let it be changed",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The whole retry policy, as one table. No clock, no I/O. Pinned by the snapshot at the end: changing policy means changing a text
 //! that a reviewer reads.
 
-use crate::base::outcome::{DoubtCause, Refusal, RefusalWhy, Setback, Verdict};
+use crate::base::outcome::{DoubtCause, HaltCause, Refusal, RefusalWhy, Setback, Verdict};
 
 /// How often a call may take effect. Declared by the caller, never guessed from its HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub fn judge(repeat: Repeat, setback: &Setback) -> Verdict {
             scope: *scope,
             at_least: *wait,
         },
-        Setback::Unreached(_) | Setback::Truncated => Verdict::Again,
+        Setback::Unreached(_) | Setback::Truncated | Setback::NotTried(_) => Verdict::Again,
         // No answer, or one that may hide a success.
         Setback::Lost(cause) => doubt_or_again(cause.clone()),
         Setback::GatewayGaveUp(said) | Setback::Unwell(said) => {
@@ -36,11 +36,13 @@ pub fn judge(repeat: Repeat, setback: &Setback) -> Verdict {
         Setback::FolderGone => Verdict::Resurvey,
         Setback::StateInvalid => Verdict::Resync,
         Setback::ItemRefused(refusal) => Verdict::Refuse(refusal.clone()),
+        // A move ends by itself; every other cause waits for a person.
+        Setback::MailboxClosed(why @ HaltCause::Moving, _) => Verdict::Pause(*why),
         Setback::MailboxClosed(why, _) => Verdict::Halt(*why),
         Setback::SideClosed(why, _) => Verdict::Stop(*why),
         // A refusal of one create is that item's; a refused read is a bug that would loop.
         Setback::OurRequest(said) => match repeat {
-            Repeat::Freely => Verdict::Halt(crate::base::outcome::HaltCause::OurRequest),
+            Repeat::Freely => Verdict::Halt(HaltCause::OurRequest),
             Repeat::Once => Verdict::Refuse(Refusal {
                 why: RefusalWhy::TargetRefused,
                 said: said.clone(),
@@ -53,9 +55,7 @@ pub fn judge(repeat: Repeat, setback: &Setback) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::outcome::{
-        HaltCause, LocalCause, MisreadCause, Said, Scope, StopCause, UnreachedCause,
-    };
+    use crate::base::outcome::{LocalCause, MisreadCause, Said, Scope, StopCause, UnreachedCause};
     use crate::base::quantity::Span;
     use std::fmt::Write as _;
 
@@ -79,11 +79,13 @@ mod tests {
             Setback::Unwell(said()),
             Setback::Expired(Said::status(401)),
             Setback::Truncated,
+            Setback::NotTried(Said::code("ErrorBatchProcessingStopped")),
             Setback::Gone,
             Setback::FolderGone,
             Setback::StateInvalid,
             Setback::ItemRefused(refusal),
             Setback::MailboxClosed(HaltCause::QuotaFull, Said::status(507)),
+            Setback::MailboxClosed(HaltCause::Moving, Said::code("ErrorMailboxMoveInProgress")),
             Setback::SideClosed(StopCause::TargetCredentials, Said::status(401)),
             Setback::Misread(MisreadCause::Html, Said::status(200)),
             Setback::OurRequest(Said::status(400)),
@@ -111,7 +113,10 @@ mod tests {
         for setback in all_setbacks() {
             if judge(Repeat::Once, &setback) == Verdict::Again {
                 assert!(
-                    matches!(setback, Setback::Unreached(_) | Setback::Truncated),
+                    matches!(
+                        setback,
+                        Setback::Unreached(_) | Setback::Truncated | Setback::NotTried(_)
+                    ),
                     "{setback:?} would be resent blindly"
                 );
             }

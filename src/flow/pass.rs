@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::fact::{CopyFact, Fact, SkipRule};
 use crate::base::id::FolderNo;
-use crate::base::item::{ItemKey, SourceHeader};
+use crate::base::item::{ItemKey, SourceHeader, Version};
 use crate::base::quantity::{Bytes, Count};
 use crate::flow::copy::CopyState;
 
@@ -22,8 +22,36 @@ pub enum Listed {
     },
     /// An item left the folder.
     Left(ItemKey),
-    /// Its read flag changed.
-    Flagged(ItemKey),
+    /// Its read flag changed to this.
+    Flagged(ItemKey, bool),
+}
+
+/// A row that a page touches, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its state.
+    pub state: CopyState,
+    /// The version that was listed.
+    pub version: Option<Version>,
+    /// Whether it was read.
+    pub read: Option<bool>,
+}
+
+impl Known {
+    /// True when a listing shows another version, or another read flag, than the ledger has. What one side does not say proves nothing.
+    fn differs(&self, header: &SourceHeader) -> bool {
+        let version = self.version.zip(header.version);
+        let read = self.read.zip(header.read);
+        version.is_some_and(|(old, new)| old != new) || read.is_some_and(|(old, new)| old != new)
+    }
+
+    fn now(state: CopyState, header: &SourceHeader) -> Self {
+        Self {
+            state,
+            version: header.version,
+            read: header.read,
+        }
+    }
 }
 
 /// The outcome of a page.
@@ -39,15 +67,18 @@ pub struct PageFacts {
     pub skipped: Count,
     /// Known items that left before they were carried.
     pub gone: Count,
+    /// Rows that were known and turned out to be another version, or to be there after all.
+    pub changed: Count,
 }
 
-/// Says what follows from one page, in the server's order. `known` are the states of the rows the page touches, where they exist.
+/// Says what follows from one page, in the server's order. `known` are the rows the page touches, where they exist.
 ///
-/// A page may show the same item twice (created, then edited); the second sees what the first did.
+/// A page may show the same item twice (created, then edited); the second sees what the first did. An item that is listed once more, by a repeated
+/// listing or a full enumeration, changed where its version or read flag did, whatever the server's record of changes says.
 pub fn read_page(
     folder: FolderNo,
     page: &[Listed],
-    mut known: BTreeMap<ItemKey, CopyState>,
+    mut known: BTreeMap<ItemKey, Known>,
 ) -> PageFacts {
     let mut out = PageFacts::default();
     for listed in page {
@@ -62,50 +93,91 @@ pub fn read_page(
                     folder,
                     header: header.clone(),
                 });
-                match known.get(&key) {
-                    None => {
-                        out.new += Count::new(1);
-                        out.new_bytes += header.size;
-                        let mut state = CopyState::NEW;
-                        if let Some(rule) = skip {
-                            out.skipped += Count::new(1);
-                            push(&mut out.facts, folder, key, CopyFact::Skipped(*rule));
-                            state = CopyState::Skipped(*rule);
-                        }
-                        known.insert(key, state);
-                    }
-                    // Seen again by a repeated or restarted listing: nothing happened to it.
-                    Some(state) if !edited && !matches!(state, CopyState::Gone) => {}
-                    Some(state) => {
-                        let mut next =
-                            step(&mut out.facts, folder, key, state, CopyFact::ChangedSince);
-                        if let (Some(rule), CopyState::Wanted { .. }) = (skip, &next) {
-                            next =
-                                step(&mut out.facts, folder, key, &next, CopyFact::Skipped(*rule));
-                        }
-                        known.insert(key, next);
-                    }
-                }
+                let now = match known.get(&key) {
+                    None => out.newcomer(folder, key, header, *skip),
+                    Some(row) => out.seen_again(folder, key, row, header, (*edited, *skip)),
+                };
+                known.insert(key, now);
             }
             Listed::Left(key) => {
-                if let Some(state) = known.get(key) {
-                    if matches!(state, CopyState::Wanted { .. }) {
+                if let Some(row) = known.get_mut(key) {
+                    if matches!(row.state, CopyState::Wanted { .. }) {
                         out.gone += Count::new(1);
                     }
-                    let next = step(&mut out.facts, folder, *key, state, CopyFact::Gone);
-                    known.insert(*key, next);
+                    row.state = step(&mut out.facts, folder, *key, &row.state, CopyFact::Gone);
                 }
             }
-            Listed::Flagged(key) => {
-                // A copy that waits takes the flag along when it is exported; only a settled copy is out of date.
-                if let Some(state @ CopyState::Confirmed { .. }) = known.get(key) {
-                    let next = step(&mut out.facts, folder, *key, state, CopyFact::ChangedSince);
-                    known.insert(*key, next);
+            Listed::Flagged(key, read) => {
+                if let Some(row) = known.get_mut(key) {
+                    row.read = Some(*read);
+                    // A copy that waits takes the flag along when it is exported; only a settled copy is out of date.
+                    if row.state.placed().is_some() {
+                        let fact = CopyFact::ChangedSince;
+                        row.state = step(&mut out.facts, folder, *key, &row.state, fact);
+                    }
                 }
             }
         }
     }
     out
+}
+
+impl PageFacts {
+    fn newcomer(
+        &mut self,
+        folder: FolderNo,
+        key: ItemKey,
+        header: &SourceHeader,
+        skip: Option<SkipRule>,
+    ) -> Known {
+        self.new += Count::new(1);
+        self.new_bytes += header.size;
+        let mut state = CopyState::NEW;
+        if let Some(rule) = skip {
+            self.skipped += Count::new(1);
+            push(&mut self.facts, folder, key, CopyFact::Skipped(rule));
+            state = CopyState::Skipped(rule);
+        }
+        Known::now(state, header)
+    }
+
+    fn seen_again(
+        &mut self,
+        folder: FolderNo,
+        key: ItemKey,
+        row: &Known,
+        header: &SourceHeader,
+        (edited, skip): (bool, Option<SkipRule>),
+    ) -> Known {
+        let back = matches!(row.state, CopyState::Gone | CopyState::Departed { .. });
+        // Nothing happened to it, or what happened is carried along when it is exported.
+        let waits = matches!(row.state, CopyState::Wanted { .. });
+        if !(edited || back || row.differs(header)) || (waits && skip.is_none()) {
+            return Known::now(row.state.clone(), header);
+        }
+        self.changed += Count::new(1);
+        let fact = CopyFact::ChangedSince;
+        let mut next = step(&mut self.facts, folder, key, &row.state, fact);
+        if let (Some(rule), CopyState::Wanted { .. }) = (skip, &next) {
+            let fact = CopyFact::Skipped(rule);
+            next = step(&mut self.facts, folder, key, &next, fact);
+        }
+        Known::now(next, header)
+    }
+}
+
+/// What follows when a folder is gone with everything inside, or when these items are proved to be absent.
+pub fn all_left(folder: FolderNo, rows: &[(ItemKey, CopyState)]) -> PageFacts {
+    let known = rows.iter().map(|(key, state)| {
+        let row = Known {
+            state: state.clone(),
+            version: None,
+            read: None,
+        };
+        (*key, row)
+    });
+    let listed: Vec<Listed> = rows.iter().map(|(key, _)| Listed::Left(*key)).collect();
+    read_page(folder, &listed, known.collect())
 }
 
 /// Applies `fact` where the machine allows it; a state that does not take it stays as it is (a parked item stays parked).
@@ -145,7 +217,7 @@ mod tests {
             size: Bytes::new(100),
             read: Some(true),
             received: None,
-            version: None,
+            version: Some(Version([1; 8])),
         }
     }
 
@@ -157,12 +229,16 @@ mod tests {
         }
     }
 
-    fn confirmed() -> CopyState {
+    fn confirmed() -> Known {
         let placed = Placed {
             item: TargetItemId::new("t"),
             change_key: ChangeKey::new("c"),
         };
-        CopyState::Confirmed { placed, sent: None }
+        Known {
+            state: CopyState::Confirmed { placed, sent: None },
+            version: Some(Version([1; 8])),
+            read: Some(true),
+        }
     }
 
     fn copies(out: &PageFacts) -> Vec<&CopyFact> {
@@ -211,6 +287,52 @@ mod tests {
         );
         assert_eq!(copies(&out), [&CopyFact::Gone]);
         assert_eq!((out.new, out.gone), (Count::new(1), Count::new(1)));
+    }
+
+    #[test]
+    fn an_edit_that_no_delta_told_is_seen_by_its_version_or_read_flag() {
+        let key = ItemKey::of(&header(1).id);
+        let show = |version: Option<Version>, read: Option<bool>| {
+            let header = SourceHeader {
+                read,
+                version,
+                ..header(1)
+            };
+            let listed = Listed::There {
+                header,
+                edited: false,
+                skip: None,
+            };
+            let out = read_page(FolderNo(1), &[listed], BTreeMap::from([(key, confirmed())]));
+            !copies(&out).is_empty()
+        };
+        let same = Some(Version([1; 8]));
+        assert!(!show(same, Some(true)));
+        assert!(show(Some(Version([2; 8])), Some(true)));
+        assert!(show(same, Some(false)));
+        assert!(!show(None, None), "what is not said proves nothing");
+    }
+
+    #[test]
+    fn an_item_that_is_back_is_carried_again() {
+        let key = ItemKey::of(&header(1).id);
+        let gone = Known {
+            state: CopyState::Gone,
+            version: None,
+            read: None,
+        };
+        let known = BTreeMap::from([(key, gone)]);
+        let out = read_page(FolderNo(1), &[there(1, false)], known);
+        assert_eq!(copies(&out), [&CopyFact::ChangedSince]);
+    }
+
+    #[test]
+    fn everything_in_a_folder_that_went_has_left() {
+        let rows: Vec<_> = (0..3)
+            .map(|n| (ItemKey::of(&header(n).id), confirmed().state))
+            .collect();
+        let out = all_left(FolderNo(1), &rows);
+        assert_eq!(copies(&out), [&CopyFact::Gone; 3]);
     }
 
     #[test]

@@ -28,6 +28,16 @@ pub struct JobTally {
     pub parked: Count,
     /// Items gone before they were carried.
     pub gone: Count,
+    /// Copies replaced by a newer version.
+    pub updated: Count,
+    /// Copies taken off the target.
+    pub retracted: Count,
+    /// Copies that somebody else changed or removed.
+    pub estranged: Count,
+    /// Copies that stay although their items left the source, until the operator allows it.
+    pub held_back: Count,
+    /// Items a full enumeration showed and no delta had.
+    pub missed: Count,
     /// Creates that became doubtful.
     pub doubted: Count,
     /// Doubts settled.
@@ -65,6 +75,8 @@ pub struct Tally {
     pub draining: bool,
     /// True once the run ended.
     pub ended: bool,
+    /// Until when nothing is worked on, while that is so.
+    pub resting: Option<Moment>,
 }
 
 const ONE: Count = Count::new(1);
@@ -73,7 +85,11 @@ impl Tally {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { .. } => self.began = Some(event.at),
+            EventKind::RunStarted { .. } => {
+                self.began = Some(event.at);
+                self.resting = None;
+            }
+            EventKind::Resting { until } => self.resting = Some(*until),
             EventKind::Draining => self.draining = true,
             EventKind::RunEnded => self.ended = true,
             EventKind::Called { side, sent } => {
@@ -98,6 +114,13 @@ impl Tally {
             | EventKind::CopySkipped
             | EventKind::CopyParked
             | EventKind::CopyGone
+            | EventKind::CopyUpdated { .. }
+            | EventKind::CopySame
+            | EventKind::CopyRetracted
+            | EventKind::CopyEstranged
+            | EventKind::DeletesHeldBack { .. }
+            | EventKind::FolderFollowed
+            | EventKind::FolderCompared { .. }
             | EventKind::Doubted
             | EventKind::DoubtSettled { .. }
             | EventKind::Held { .. }
@@ -135,6 +158,15 @@ impl JobTally {
             EventKind::CopySkipped => self.skipped += ONE,
             EventKind::CopyParked => self.parked += ONE,
             EventKind::CopyGone => self.gone += ONE,
+            EventKind::CopyUpdated { bytes } => {
+                self.updated += ONE;
+                self.carried += *bytes;
+                self.held = None;
+            }
+            EventKind::CopyRetracted => self.retracted += ONE,
+            EventKind::CopyEstranged => self.estranged += ONE,
+            EventKind::DeletesHeldBack { copies } => self.held_back = *copies,
+            EventKind::FolderCompared { missed } => self.missed += *missed,
             EventKind::Doubted => self.doubted += ONE,
             EventKind::DoubtSettled { .. } => self.settled += ONE,
             EventKind::SetBack { setback, .. } => self.last_setback = Some(setback.clone()),
@@ -144,8 +176,11 @@ impl JobTally {
             EventKind::RunStarted { .. }
             | EventKind::JobStarted
             | EventKind::Called { .. }
+            | EventKind::CopySame
+            | EventKind::FolderFollowed
             | EventKind::Draining
-            | EventKind::RunEnded => {}
+            | EventKind::RunEnded
+            | EventKind::Resting { .. } => {}
         }
     }
 }

@@ -67,7 +67,7 @@ impl Caller {
         let token = self.tokens.get().await?;
         let call = call
             .header("accept", "application/json")
-            .auth(Auth::Bearer(token));
+            .auth(Auth::Bearer(token.clone()));
         let reply = self.http.send(call).await?;
         if reply.is_success() {
             return Ok(reply);
@@ -75,8 +75,8 @@ impl Caller {
         let claims = reply
             .headers("www-authenticate")
             .find_map(classify::claims_of);
-        if let Some(claims) = claims {
-            self.tokens.challenge(claims);
+        if reply.status() == 401 || claims.is_some() {
+            self.tokens.refused(&token, claims);
         }
         Err(classify_reply(asked, reply, self.clock.moment()).await)
     }

@@ -297,7 +297,7 @@ impl Target for GraphTarget {
     }
 
     fn renew(&self, mailbox: &TargetMailboxId) {
-        self.caller.tokens.forget();
+        // A refused token was forgotten where it was refused; a good one serves all mailboxes.
         self.sessions.forget(mailbox);
     }
 }

@@ -102,16 +102,15 @@ impl Tokens {
         }
     }
 
-    /// Forgets the token.
-    pub(super) fn forget(&self) {
-        self.lock().token = None;
-    }
-
-    /// Keeps the claims of a challenge for the next request; the token that was refused is of no more use.
-    pub(super) fn challenge(&self, claims: String) {
+    /// A token was refused, perhaps with a challenge: the next request carries its claims. Whoever hears of it late, when a newer token is held,
+    /// changes nothing: one refusal of many calls in flight means one new token.
+    pub(super) fn refused(&self, token: &Secret, claims: Option<String>) {
         let mut held = self.lock();
-        held.claims = Some(claims);
+        if held.token.as_ref().is_some_and(|(newer, _)| newer != token) {
+            return;
+        }
         held.token = None;
+        held.claims = claims.or_else(|| held.claims.take());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Held> {

@@ -78,13 +78,15 @@ pub fn on_source(world: &mut World, now: Now, order: &Order<SourceAction>) -> Re
         .into_iter()
         .filter_map(|role| store.with_role(role))
         .find(|other| other.id != folder)
-        .map(|other| other.id.clone())
-        .ok_or(Refused::NoFolder)?;
+        .map(|other| other.id.clone());
     for id in &items {
         match order.action {
             SourceAction::Add => {}
             SourceAction::Delete => world.delete_source_item(mailbox, id)?,
-            SourceAction::Move => drop(world.move_source_item(mailbox, id, &elsewhere)?),
+            SourceAction::Move => {
+                let to = elsewhere.as_deref().ok_or(Refused::NoFolder)?;
+                world.move_source_item(mailbox, id, to)?;
+            }
             SourceAction::Edit => world.edit_source_item(now, mailbox, id)?,
             SourceAction::MarkRead => {
                 let read = world.source_item(mailbox, id)?.read;
@@ -129,7 +131,7 @@ pub fn on_target(world: &mut World, now: Now, order: &Order<TargetAction>) -> Re
 }
 
 /// The folder of a path, or the Inbox.
-fn folder_of(store: &Store, path: Option<&str>) -> Result<String, Refused> {
+pub(super) fn folder_of(store: &Store, path: Option<&str>) -> Result<String, Refused> {
     let found = match path {
         None => store.with_role(FolderRole::Inbox),
         Some(path) => store

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use super::direct_source::DirectSource;
 pub use super::direct_target::DirectTarget;
-use super::fault::{CallKind, Fault};
+use super::fault::{CallKind, Entry, Fault};
 use super::world::{Busy, Now, Refused, Ticket, World};
 use crate::base::event::Side;
 use crate::base::outcome::{
@@ -81,27 +81,38 @@ impl Desk {
         let (mut flight, fault) = {
             let mut world = lock(&self.world);
             let asked = Bytes::new(call.upload.max(600));
+            let now = world.shown(self.now());
             let ticket = world
-                .begin(self.now(), call.side, call.mailbox, asked, call.upload > 0)
+                .begin(now, call.side, call.mailbox, asked, call.upload > 0)
                 .map_err(|busy| too_fast(call.side, busy))?;
             let flight = InFlight {
                 world: &self.world,
                 ticket: Some(ticket),
                 bytes_out: Bytes::ZERO,
             };
-            (flight, world.fault(call.kind))
+            let fault = world.fault(now, call.side, call.mailbox, call.kind);
+            (flight, fault)
         };
         let half = Span::new(self.latency.get() / 2);
         self.pass(half).await;
         if let Some(fault) = fault.filter(|fault| !fault.acts()) {
             self.pass(half).await;
-            return Err(setback_of(call.side, fault));
+            return Err(setback_of(call.side, call.kind, fault));
         }
-        let done = act(&mut lock(&self.world), self.now());
+        if let Some(Fault::Slow(span)) = fault {
+            self.pass(span).await;
+        }
+        let done = {
+            let mut world = lock(&self.world);
+            let now = world.shown(self.now());
+            world.with_short_pages(fault == Some(Fault::ShortPage), |world| act(world, now))
+        };
         self.pass(half).await;
-        let partly = matches!(fault, Some(Fault::CutBody | Fault::Truncated));
-        if let Some(fault) = fault.filter(|_| !(partly && call.kind == CallKind::Export)) {
-            return Err(setback_of(call.side, fault));
+        // A fault that leaves the answer whole is none for the caller.
+        let fault = fault.filter(|fault| !matches!(fault, Fault::Slow(_) | Fault::ShortPage));
+        let in_part = |fault: &Fault| fault.spoils_in_part() && call.kind == CallKind::Export;
+        if let Some(fault) = fault.filter(|fault| !in_part(fault)) {
+            return Err(setback_of(call.side, call.kind, fault));
         }
         let (value, bytes) = done.map_err(|refused| refusal_of(call.side, refused))?;
         flight.bytes_out = bytes;
@@ -109,22 +120,90 @@ impl Desk {
     }
 }
 
-/// What a fault looks like to a client.
-pub(super) fn setback_of(side: Side, fault: Fault) -> Setback {
+/// What a fault looks like to a client: what the real adapter of that side makes of its bytes.
+pub(super) fn setback_of(side: Side, kind: CallKind, fault: Fault) -> Setback {
+    let throttled = |wait, said| Setback::Throttled {
+        scope: scope_of(side),
+        wait,
+        said,
+    };
     match fault {
-        Fault::Busy(wait) => Setback::Throttled {
-            scope: scope_of(side),
-            wait,
-            said: busy_word(side),
-        },
+        Fault::Busy(None) | Fault::IncomingBytes(None) if side == Side::Source => {
+            throttled(None, Said::new(500, "ErrorServerBusy"))
+        }
+        Fault::Busy(wait) | Fault::IncomingBytes(wait) => throttled(wait, busy_word(side)),
+        // A create that a busy gateway turned away is not certain enough.
+        Fault::BusyFault(_) if kind == CallKind::Import => Setback::Unwell(Said::status(503)),
+        Fault::BusyFault(wait) => throttled(
+            Some(wait),
+            match side {
+                Side::Source => Said::new(500, "ErrorServerBusy"),
+                Side::Target => Said::status(503),
+            },
+        ),
+        Fault::BusyEntry(wait) | Fault::BusyEntries(wait) => throttled(Some(wait), busy_word(side)),
+        Fault::Connections => throttled(
+            None,
+            match side {
+                Side::Source => Said::new(500, "ErrorExceededConnectionCount"),
+                Side::Target => busy_word(side),
+            },
+        ),
+        Fault::EmptyState => throttled(Some(EMPTY_STATE_WAIT), busy_word(side)),
+        Fault::HollowPage => Setback::Misread(MisreadCause::Incomplete, Said::default()),
+        Fault::BatchStopped => Setback::Unwell(Said::code("ErrorTimeoutExpired")),
+        Fault::Holes => Setback::Unwell(Said::code("ErrorInternalServerError")),
         Fault::Unavailable => Setback::Unwell(Said::status(503)),
-        Fault::Unauthorized => Setback::Expired(Said::status(401)),
-        Fault::GatewayBefore | Fault::GatewayAfter => Setback::GatewayGaveUp(Said::status(504)),
+        Fault::ServerError => match side {
+            Side::Source => Setback::Unwell(Said::status(500)),
+            Side::Target => Setback::GatewayGaveUp(Said::status(500)),
+        },
+        Fault::Unauthorized => Setback::Expired(match side {
+            Side::Source => Said::status(401),
+            Side::Target => Said::new(401, "InvalidAuthenticationToken"),
+        }),
+        Fault::Claims => Setback::Expired(Said::new(401, "insufficient_claims")),
+        Fault::ClaimsForbidden => Setback::Expired(Said::new(403, "insufficient_claims")),
+        Fault::Moving => Setback::MailboxClosed(
+            HaltCause::Moving,
+            Said::new(500, "ErrorMailboxMoveInProgress"),
+        ),
+        Fault::GatewayBefore | Fault::GatewayAfter => match side {
+            Side::Source => Setback::Unwell(Said::status(504)),
+            Side::Target => Setback::GatewayGaveUp(Said::new(504, "UnknownError")),
+        },
         Fault::ResetBefore | Fault::ResetAfter => Setback::Lost(DoubtCause::Reset),
         Fault::SilenceAfter => Setback::Lost(DoubtCause::TimedOut),
-        Fault::CutBody => Setback::Misread(MisreadCause::CutOff, Said::status(200)),
+        // The source's replies come in chunks and break off; the target's end before their announced length.
+        Fault::CutBody if side == Side::Source => Setback::Lost(DoubtCause::Reset),
+        // The last two leave an answer whole; nobody asks.
+        Fault::CutBody | Fault::ShortPage | Fault::Slow(_) => {
+            let status = if kind == CallKind::MakeFolder {
+                201
+            } else {
+                200
+            };
+            Setback::Misread(MisreadCause::CutOff, Said::status(status))
+        }
         Fault::Truncated => Setback::Truncated,
         Fault::StateRefused => Setback::StateInvalid,
+    }
+}
+
+/// The wait beside an empty sync state, as recorded (policy ConcurrentSyncCalls).
+pub(super) const EMPTY_STATE_WAIT: Span = Span::from_secs(5);
+
+/// What an entry of a batch looks like to a client.
+pub(super) fn setback_of_entry(entry: Entry) -> Setback {
+    match entry {
+        Entry::Busy(wait) => Setback::Throttled {
+            scope: Scope::SourceMailbox,
+            wait: Some(wait),
+            said: busy_word(Side::Source),
+        },
+        Entry::Failed => Setback::Unwell(Said::code("ErrorInternalServerError")),
+        Entry::TooSlow => Setback::Unwell(Said::code("ErrorTimeoutExpired")),
+        Entry::NotTried => Setback::NotTried(Said::code("ErrorBatchProcessingStopped")),
     }
 }
 
@@ -145,7 +224,7 @@ fn busy_word(side: Side) -> Said {
 fn too_fast(side: Side, busy: Busy) -> Setback {
     Setback::Throttled {
         scope: scope_of(side),
-        wait: Some(busy.wait),
+        wait: (busy.wait > Span::ZERO).then_some(busy.wait),
         said: busy_word(side),
     }
 }
@@ -172,10 +251,16 @@ pub(super) fn refusal_of(side: Side, refused: Refused) -> Setback {
         Refused::Protected => Setback::OurRequest(Said::new(403, "ErrorAccessDenied")),
         Refused::FolderExists => Setback::OurRequest(Said::new(409, "ErrorFolderExists")),
         Refused::NoSession | Refused::Expired => Setback::Expired(Said::status(401)),
-        Refused::MalformedStream | Refused::ImportRefused => item(
+        Refused::MalformedStream => item(
             RefusalWhy::TargetRefused,
             Said::new(400, "ErrorCorruptData"),
         ),
+        Refused::ImportRefused => item(
+            RefusalWhy::TargetRefused,
+            Said::new(500, "ErrorCorruptData"),
+        ),
+        Refused::Poisoned => Setback::Unwell(Said::status(500)),
+        Refused::Failing => Setback::GatewayGaveUp(Said::new(500, "UnknownError")),
         Refused::WrongVersion => item(
             RefusalWhy::TargetRefused,
             Said::new(412, "ErrorIrresolvableConflict"),

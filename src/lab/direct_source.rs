@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::direct::{Call, Desk, SharedWorld, answer, refusal_of, setback_of};
+use super::direct::{Call, Desk, SharedWorld, answer, refusal_of, setback_of, setback_of_entry};
 use super::fault::{CallKind, Fault};
 use super::world::{FolderRow, ItemRow, Now, Refused, SyncChange, World};
 use crate::base::event::Side;
@@ -187,14 +187,25 @@ impl Source for DirectSource {
         let act = |world: &mut World, _| {
             let each = |id: &ItemId| world.source_export(mailbox.reveal(), id.as_str());
             let all: Vec<_> = items.iter().map(each).collect();
+            if all.iter().any(|e| matches!(e, Err(Refused::Poisoned))) {
+                return Err(Refused::Poisoned);
+            }
             let sent = all.iter().flatten().map(|e| e.stream.len() as u64 / 3 * 4);
             let bytes = answer(0) + Bytes::new(sent.sum());
             Ok((all, bytes))
         };
         let (all, fault) = self.read(mailbox, CallKind::Export, act).await?;
         let mut results = Vec::with_capacity(all.len());
-        let last = all.len().saturating_sub(1);
+        let of = all.len();
+        let last = of.saturating_sub(1);
+        // What befalls single entries leaves the bytes of the others alone.
+        let entry = |index| fault.and_then(|fault| fault.entry(index, of));
+        let cuts = fault.filter(|f| matches!(f, Fault::CutBody | Fault::Truncated));
         for (index, exported) in all.into_iter().enumerate() {
+            if let Some(entry) = entry(index) {
+                results.push(Err(setback_of_entry(entry)));
+                continue;
+            }
             let exported = match exported {
                 Ok(exported) => exported,
                 Err(refused) => {
@@ -202,7 +213,7 @@ impl Source for DirectSource {
                     continue;
                 }
             };
-            let hurt = fault.is_some() && index == last;
+            let hurt = cuts.is_some() && index == last;
             let keep = if hurt {
                 exported.stream.len() / 2
             } else {
@@ -212,8 +223,10 @@ impl Source for DirectSource {
             for piece in exported.stream[..keep].chunks(limits::BODY_PIECE) {
                 sink.piece(piece).await?;
             }
-            match fault.filter(|_| hurt) {
-                Some(fault @ Fault::CutBody) => return Err(setback_of(Side::Source, fault)),
+            match cuts.filter(|_| hurt) {
+                Some(fault @ Fault::CutBody) => {
+                    return Err(setback_of(Side::Source, CallKind::Export, fault));
+                }
                 Some(_) => results.push(Err(Setback::Truncated)),
                 None => results.push(Ok(())),
             }

@@ -15,7 +15,7 @@ use crate::base::id::{ChangeKey, MailboxId, TargetFolderId, TargetItemId, Target
 use crate::base::item::{Placed, Stamp, TargetHeader};
 use crate::base::limits;
 use crate::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
-use crate::base::outcome::{Said, Setback};
+use crate::base::outcome::{Said, Scope, Setback};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
@@ -150,8 +150,17 @@ fn within_tree(rows: Vec<FolderRow>) -> Vec<FolderRow> {
 impl Target for DirectTarget {
     async fn resolve(&self, user: &MailboxId) -> Result<TargetMailboxId, Setback> {
         let act = |world: &mut World, _| Ok((world.resolve(user.reveal())?, answer(1)));
-        let call = self.call(user.reveal(), CallKind::Read, 0, act).await?;
-        Ok(TargetMailboxId::new(call.0))
+        let call = self.call(user.reveal(), CallKind::Read, 0, act).await;
+        // Before the mailbox is known, a throttle is the application's.
+        let (id, _) = call.map_err(|setback| match setback {
+            Setback::Throttled { wait, said, .. } => Setback::Throttled {
+                scope: Scope::TargetApp,
+                wait,
+                said,
+            },
+            other => other,
+        })?;
+        Ok(TargetMailboxId::new(id))
     }
 
     async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback> {
@@ -309,7 +318,7 @@ impl Target for DirectTarget {
             .step_by(limits::BODY_PIECE)
             .map(|at| Ok(stream.slice(at..keep.min(at + limits::BODY_PIECE))))
             .collect();
-        pieces.extend(fault.map(|fault| Err(setback_of(Side::Target, fault))));
+        pieces.extend(fault.map(|fault| Err(setback_of(Side::Target, CallKind::Export, fault))));
         Ok(stream::iter(pieces).boxed())
     }
 

@@ -1,6 +1,7 @@
 //! What the lab's Exchange answers to a call that was let in: the world's words put into EWS's. Pure; HTTP is `ews_http`'s business.
 
-use super::fault::Fault;
+use super::direct::EMPTY_STATE_WAIT;
+use super::fault::{Entry, Fault};
 use super::world::{FolderRow, HierarchyChange, ItemRow, Refused as No, SyncChange, World};
 use crate::base::id::{FolderId, ItemId, SyncToken};
 use crate::base::mailbox::{FolderKind, FolderRole};
@@ -47,6 +48,8 @@ pub(super) enum Answer {
     Export(Vec<ItemId>),
     /// A fault, by code.
     Fault(&'static str),
+    /// No answer of EWS at all: the application fell over.
+    Crash,
 }
 
 /// A mailbox as one call sees it.
@@ -76,7 +79,9 @@ pub(super) const fn code_of(no: No) -> &'static str {
         | No::MalformedStream
         | No::ImportRefused
         | No::WrongVersion
-        | No::QuotaFull => "ErrorInternalServerError",
+        | No::QuotaFull
+        | No::Poisoned
+        | No::Failing => "ErrorInternalServerError",
     }
 }
 
@@ -94,6 +99,13 @@ impl Desk<'_> {
                 if call.items.len() > 100 {
                     self.broken
                         .push("ExportItems asks for more than 100 items".to_owned());
+                }
+                if call
+                    .items
+                    .iter()
+                    .any(|id| self.world.is_poisoned(id.as_str()))
+                {
+                    return Answer::Crash;
                 }
                 Answer::Export(call.items.clone())
             }
@@ -117,7 +129,12 @@ impl Desk<'_> {
     fn messages<O: Operation>(&mut self, results: Vec<Result<O::Payload, No>>) -> Answer {
         let twist = self.fault;
         let message = |result: Result<O::Payload, No>| match (twist, result) {
-            (Some(Fault::Busy(wait)), _) => Message::Refused(busy(wait)),
+            (Some(Fault::Busy(wait) | Fault::IncomingBytes(wait)), _) => {
+                Message::Refused(busy(wait))
+            }
+            // The class says error; beside it stand an empty state and "includes the last item".
+            (Some(Fault::EmptyState), _) => Message::Refused(busy(Some(EMPTY_STATE_WAIT))),
+            (Some(Fault::HollowPage), _) => Message::Incomplete,
             (Some(Fault::StateRefused), _) => {
                 Message::Refused(Refused::error("ErrorInvalidSyncStateData"))
             }
@@ -155,7 +172,8 @@ impl Desk<'_> {
             "SoftDeleted" => Vec::new(),
             traversal => self.below(parent, traversal == "Deep")?,
         };
-        let (rows, end) = page(below, call.offset, call.at_most);
+        let at_most = self.world.given(call.at_most.unwrap_or(FIND_MAX));
+        let (rows, end) = page(below, call.offset, Some(at_most));
         let entries = rows.into_iter().map(|row| self.entry_of(row));
         Ok(FolderPage {
             folders: entries.map(|e| e.shaped(&call.shape)).collect(),
@@ -357,8 +375,21 @@ impl Desk<'_> {
     }
 }
 
+/// What an entry of a batch is told.
+pub(super) fn told(entry: Entry) -> Refused {
+    match entry {
+        Entry::Busy(wait) => busy(Some(wait)),
+        Entry::Failed => Refused::error("ErrorInternalServerError"),
+        Entry::TooSlow => Refused::error("ErrorTimeoutExpired"),
+        Entry::NotTried => Refused {
+            warning: true,
+            ..Refused::error("ErrorBatchProcessingStopped")
+        },
+    }
+}
+
 /// ErrorServerBusy for one message.
-pub(super) fn busy(wait: Option<Span>) -> Refused {
+fn busy(wait: Option<Span>) -> Refused {
     Refused {
         back_off: wait,
         ..Refused::error("ErrorServerBusy")

@@ -17,16 +17,17 @@ use futures_util::{StreamExt as _, stream};
 use super::direct::lock;
 use super::ews_answers::{Answer, Desk};
 use super::ews_stream::ExportStream;
+use super::ews_weather;
 use super::face::{Face, Flight, Scissors};
 use super::fault::{CallKind, Fault};
-use super::world::Limit;
+use super::world::{Limit, World};
 use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::Bytes;
 use crate::base::secret::Secret;
 use crate::wire::base64;
 use crate::wire::ews::request::{self, Call, Incoming, Rejected};
-use crate::wire::soap::{self, Fault as SoapFault, Impersonation};
+use crate::wire::soap::{Fault as SoapFault, Impersonation};
 
 /// Who may sign in, and for whom.
 #[derive(Clone)]
@@ -109,14 +110,6 @@ fn unauthorized() -> Response {
     response
 }
 
-/// A reply in XML.
-fn xml(code: StatusCode, body: Body) -> Response {
-    let kind = HeaderValue::from_static("text/xml; charset=utf-8");
-    let mut response = (code, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
-
 const fn kind_of(call: &Call) -> CallKind {
     match call {
         Call::ExportItems(_) => CallKind::Export,
@@ -140,7 +133,7 @@ impl Desktop {
         };
         let mailbox = match self.admit(headers, &incoming) {
             Ok(mailbox) => mailbox,
-            Err(code) => return fault_of(code),
+            Err(code) => return ews_weather::of_code(code),
         };
         let asked = Bytes::new(asked.len() as u64);
         let kind = kind_of(&incoming.call);
@@ -148,16 +141,9 @@ impl Desktop {
         let (flight, fault) = match begun {
             Ok(begun) => begun,
             Err(busy) if busy.limit == Limit::Concurrency => {
-                return fault_of("ErrorExceededConnectionCount");
+                return ews_weather::connections();
             }
-            Err(busy) => {
-                let fault = SoapFault {
-                    code: "ErrorServerBusy".to_owned(),
-                    back_off: Some(busy.wait),
-                    ..SoapFault::default()
-                };
-                return soap_fault(&fault, "The server is busy.");
-            }
+            Err(busy) => return ews_weather::busy(Some(busy.wait)),
         };
         self.face.half_latency().await;
         if let Some(response) = self.storm(fault, &scissors).await {
@@ -166,11 +152,12 @@ impl Desktop {
         let answer = self.ask_world(&mailbox, &incoming.call, fault);
         self.face.half_latency().await;
         match answer {
-            Answer::Fault(code) => fault_of(code),
+            Answer::Fault(code) => ews_weather::of_code(code),
+            Answer::Crash => ews_weather::crash(),
             Answer::Export(items) => {
                 let stream =
                     ExportStream::new(self.face.clone(), &mailbox, items, fault, flight, scissors);
-                xml(StatusCode::OK, stream.into_body())
+                ews_weather::xml(StatusCode::OK, stream.into_body())
             }
             Answer::Whole(text) => whole(text, fault, flight, scissors),
         }
@@ -178,16 +165,17 @@ impl Desktop {
 
     /// Asks the world, and notes broken rules.
     fn ask_world(&self, mailbox: &str, call: &Call, fault: Option<Fault>) -> Answer {
-        let world = lock(&self.face.world);
-        let mut desk = Desk {
-            world: &world,
-            mailbox,
-            fault,
-            broken: Vec::new(),
+        let short = fault == Some(Fault::ShortPage);
+        let ask = |world: &mut World| {
+            let mut desk = Desk {
+                world,
+                mailbox,
+                fault,
+                broken: Vec::new(),
+            };
+            (desk.answer(call), desk.broken)
         };
-        let answer = desk.answer(call);
-        let broken = desk.broken;
-        drop(world);
+        let (answer, broken) = lock(&self.face.world).with_short_pages(short, ask);
         for why in &broken {
             self.note(why);
         }
@@ -207,16 +195,16 @@ impl Desktop {
                     violation: Some((violation.line, violation.column)),
                     ..SoapFault::default()
                 };
-                soap_fault(&fault, &violation.what)
+                ews_weather::as_fault(&fault, &violation.what)
             }
             Rejected::Writes(operation) => {
                 self.face.with(|world, _| world.note_source_write());
                 self.note(&format!("{operation} writes"));
-                fault_of("ErrorAccessDenied")
+                ews_weather::of_code("ErrorAccessDenied")
             }
             Rejected::NotAnswered(operation) => {
                 self.note(&format!("{operation} is not answered by this lab"));
-                fault_of("ErrorInvalidRequest")
+                ews_weather::of_code("ErrorInvalidRequest")
             }
         }
     }
@@ -254,15 +242,8 @@ impl Desktop {
 
     /// Weather that spoils a call as a whole. What spoils single messages is left to whoever writes them.
     async fn storm(&self, fault: Option<Fault>, scissors: &Scissors) -> Option<Response> {
-        match fault? {
-            // With a wait it comes inside the reply, without one as a fault: clients must know both.
-            Fault::Busy(None) => Some(fault_of("ErrorServerBusy")),
-            Fault::Unavailable => Some(status(StatusCode::SERVICE_UNAVAILABLE)),
-            Fault::Unauthorized => Some(unauthorized()),
-            Fault::GatewayBefore | Fault::GatewayAfter => {
-                let page = "\r\n<html><body>Gateway Timeout</body></html>";
-                Some((StatusCode::GATEWAY_TIMEOUT, page).into_response())
-            }
+        let fault = fault?;
+        match fault {
             Fault::ResetBefore | Fault::ResetAfter => {
                 scissors.cut();
                 Some(status(StatusCode::OK))
@@ -272,23 +253,14 @@ impl Desktop {
                 scissors.cut();
                 Some(status(StatusCode::OK))
             }
-            Fault::Busy(Some(_)) | Fault::CutBody | Fault::Truncated | Fault::StateRefused => None,
+            Fault::Unauthorized => Some(unauthorized()),
+            Fault::Slow(span) => {
+                self.face.pass(span).await;
+                None
+            }
+            other => ews_weather::answer(other),
         }
     }
-}
-
-/// A fault, as HTTP 500.
-fn soap_fault(fault: &SoapFault, text: &str) -> Response {
-    let reply = soap::write_fault(fault, text);
-    xml(StatusCode::INTERNAL_SERVER_ERROR, Body::from(reply))
-}
-
-fn fault_of(code: &str) -> Response {
-    let fault = SoapFault {
-        code: code.to_owned(),
-        ..SoapFault::default()
-    };
-    soap_fault(&fault, "The request was refused.")
 }
 
 /// A reply that is complete, unless the weather cuts it.
@@ -296,12 +268,12 @@ fn whole(text: String, fault: Option<Fault>, flight: Flight, scissors: Scissors)
     let text = Chunk::from(text);
     flight.end(Bytes::new(text.len() as u64));
     if fault == Some(Fault::CutBody) {
-        return xml(
+        return ews_weather::xml(
             StatusCode::OK,
             cut_after(text.slice(..text.len() / 2), scissors),
         );
     }
-    xml(StatusCode::OK, Body::from(text))
+    ews_weather::xml(StatusCode::OK, Body::from(text))
 }
 
 /// A body that breaks off after these bytes, and takes the connection with it.

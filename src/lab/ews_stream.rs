@@ -9,7 +9,7 @@ use bytes::Bytes as Chunk;
 use futures_util::stream;
 
 use super::direct::lock;
-use super::ews_answers::{Desk, VERSION, busy};
+use super::ews_answers::{Desk, VERSION, told};
 use super::face::{Face, Flight, Scissors};
 use super::fault::Fault;
 use crate::base::event::Side;
@@ -36,6 +36,8 @@ pub(super) struct ExportStream {
     mailbox: String,
     writer: Option<ExportReplyWriter>,
     waiting: VecDeque<ItemId>,
+    /// Entries of the whole batch.
+    of: usize,
     open: Option<Open>,
     fault: Option<Fault>,
     sent: u64,
@@ -56,6 +58,7 @@ impl ExportStream {
             face,
             mailbox: mailbox.to_owned(),
             writer: Some(ExportReplyWriter::new(&VERSION)),
+            of: items.len(),
             waiting: items.into(),
             open: None,
             fault,
@@ -100,14 +103,17 @@ impl ExportStream {
         let Some(writer) = &mut self.writer else {
             return String::new();
         };
-        if let Some(Fault::Busy(wait)) = self.fault {
-            return writer.refuse(&busy(wait));
+        let index = self.of - self.waiting.len() - 1;
+        if let Some(entry) = self.fault.and_then(|fault| fault.entry(index, self.of)) {
+            return writer.refuse(&told(entry));
         }
         let world = lock(&self.face.world);
         match world.source_export(&self.mailbox, id.as_str()) {
             Ok(export) => {
-                // One item near the end of the batch suffers from the weather.
-                let fault = self.fault.take_if(|_| self.waiting.len() <= 1);
+                // The last item of the batch suffers from the weather.
+                let cuts = |fault: &Fault| matches!(fault, Fault::CutBody | Fault::Truncated);
+                let last = self.waiting.is_empty();
+                let fault = self.fault.take_if(|fault| last && cuts(fault));
                 let middle = export.stream.len() / 2;
                 self.open = Some(Open {
                     stream: export.stream,

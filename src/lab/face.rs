@@ -33,15 +33,17 @@ pub struct Face {
 impl Face {
     /// The time, on both clocks.
     pub fn now(&self) -> Now {
-        Now {
-            tick: self.clock.tick(),
-            moment: self.clock.moment(),
-        }
+        self.with(|_, now| now)
     }
 
     /// Does something with the world. Never hold it across an await.
     pub fn with<T>(&self, act: impl FnOnce(&mut World, Now) -> T) -> T {
-        act(&mut lock(&self.world), self.now())
+        let mut world = lock(&self.world);
+        let now = world.shown(Now {
+            tick: self.clock.tick(),
+            moment: self.clock.moment(),
+        });
+        act(&mut world, now)
     }
 
     /// Lets half of a call's latency pass.
@@ -71,7 +73,7 @@ impl Face {
                 world: Arc::clone(&self.world),
                 ticket: Some(ticket),
             };
-            Ok((flight, world.fault(kind)))
+            Ok((flight, world.fault(now, side, mailbox, kind)))
         })
     }
 

@@ -80,16 +80,38 @@ impl Answer {
         let answer = Self::error(429, "ApplicationThrottled", message);
         match wait {
             None => answer,
-            Some(wait) => {
-                let (secs, ms) = (wait.get() / 1_000, wait.get() % 1_000);
-                let text = match (secs, ms) {
-                    (_, 0) => secs.to_string(),
-                    (0, _) => format!("0.{ms:03}"),
-                    _ => (secs + 1).to_string(),
-                };
-                answer.header("retry-after", text)
-            }
+            Some(wait) => answer.after(wait),
         }
+    }
+
+    /// Overloaded, and says when to come again.
+    pub(super) fn come_again(wait: Span) -> Self {
+        Self::empty(503).after(wait)
+    }
+
+    fn after(self, wait: Span) -> Self {
+        let (secs, ms) = (wait.get() / 1_000, wait.get() % 1_000);
+        let text = match (secs, ms) {
+            (_, 0) => secs.to_string(),
+            (0, _) => format!("0.{ms:03}"),
+            _ => (secs + 1).to_string(),
+        };
+        self.header("retry-after", text)
+    }
+
+    /// The token is good no longer: one must be asked for with these claims (reference/graph.md 7.6).
+    pub(super) fn challenge(status: u16, claims: &str) -> Self {
+        let claims = crate::wire::base64::encode(claims.as_bytes());
+        let header = format!(
+            "Bearer realm=\"\", authorization_uri=\"https://login.example/oauth2/authorize\", \
+             error=\"insufficient_claims\", claims=\"{claims}\""
+        );
+        Self::error(
+            status,
+            "InvalidAuthenticationToken",
+            "Continuous access evaluation resulted in challenge.",
+        )
+        .header("www-authenticate", header)
     }
 
     /// The answer to a call over a limit.
@@ -140,9 +162,12 @@ impl Answer {
                 "A folder with the specified name already exists.",
             ),
             Refused::NoSession | Refused::Expired => return Self::unauthorized(),
-            Refused::MalformedStream | Refused::ImportRefused => {
+            Refused::MalformedStream => {
                 (400, "ErrorCorruptData", "The item could not be imported.")
             }
+            // Permanent, although it is a 500.
+            Refused::ImportRefused => (500, "ErrorCorruptData", "The item could not be imported."),
+            Refused::Poisoned | Refused::Failing => (500, "UnknownError", ""),
             Refused::WrongVersion => (
                 412,
                 "ErrorIrresolvableConflict",

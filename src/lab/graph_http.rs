@@ -50,6 +50,8 @@ pub(super) struct Asked<'a> {
     pub(super) body: Chunk,
     /// True when an export must end in the truncation marker.
     pub(super) truncate: bool,
+    /// True when a listing gives fewer than asked.
+    pub(super) short: bool,
 }
 
 impl Asked<'_> {
@@ -89,7 +91,7 @@ async fn handle(State(lab): State<Arc<GraphFace>>, request: Request) -> Response
     let number = lab.requests.fetch_add(1, Ordering::Relaxed);
     let id = format!("00000000-0000-4000-8000-{number:012x}");
     let answer = lab.answer(&parts, body, &scissors).await;
-    let now = lab.face.clock.moment();
+    let now = lab.face.now().moment;
     answer.into_response(&id, header(&parts, "client-request-id"), now)
 }
 
@@ -174,14 +176,17 @@ impl GraphFace {
             self.face.half_latency().await;
             return self.failing(fault, scissors, Answer::default()).await;
         }
-        let truncate = fault == Some(Fault::Truncated);
+        if let Some(Fault::Slow(span)) = fault {
+            self.face.pass(span).await;
+        }
         let answer = act(&Asked {
             parts,
             body,
-            truncate,
+            truncate: fault == Some(Fault::Truncated),
+            short: fault == Some(Fault::ShortPage),
         });
         self.face.half_latency().await;
-        let answer = match fault.filter(|_| !truncate) {
+        let answer = match fault {
             Some(fault) => self.failing(fault, scissors, answer).await,
             None => answer,
         };
@@ -192,10 +197,16 @@ impl GraphFace {
     /// What a fault makes of an answer.
     async fn failing(&self, fault: Fault, scissors: &Scissors, answer: Answer) -> Answer {
         match fault {
-            Fault::Busy(wait) => {
-                Answer::too_fast(wait, "Application is over its MailboxConcurrency limit.")
+            Fault::Busy(wait) => Answer::too_fast(wait, OVER_CONCURRENCY),
+            Fault::Connections => Answer::too_fast(None, OVER_CONCURRENCY),
+            Fault::IncomingBytes(wait) => {
+                Answer::too_fast(wait, "Application is over its IncomingBytes limit.")
             }
+            Fault::BusyFault(wait) => Answer::come_again(wait),
             Fault::Unavailable => Answer::html(503),
+            Fault::ServerError => Answer::empty(500),
+            Fault::Claims => self.challenge(401),
+            Fault::ClaimsForbidden => self.challenge(403),
             Fault::Unauthorized => Answer::unauthorized(),
             Fault::GatewayBefore | Fault::GatewayAfter => Answer::error(504, "UnknownError", ""),
             Fault::ResetBefore | Fault::ResetAfter => {
@@ -214,8 +225,25 @@ impl GraphFace {
                 }
                 answer.cut_in_half()
             }
-            Fault::Truncated | Fault::StateRefused => answer,
+            // These spoil the answer where it is made, or not at all on this side.
+            Fault::Truncated
+            | Fault::ShortPage
+            | Fault::Slow(_)
+            | Fault::StateRefused
+            | Fault::BusyEntry(_)
+            | Fault::BusyEntries(_)
+            | Fault::BatchStopped
+            | Fault::Holes
+            | Fault::EmptyState
+            | Fault::HollowPage
+            | Fault::Moving => answer,
         }
+    }
+
+    /// The challenge of whatever claims are demanded.
+    fn challenge(&self, status: u16) -> Answer {
+        let claims = self.world(|world, _| world.claims().map(str::to_owned));
+        Answer::challenge(status, &claims.unwrap_or_default())
     }
 
     fn resource(&self, resource: &Resource, asked: &Asked<'_>) -> Answer {
@@ -242,10 +270,11 @@ impl GraphFace {
         if !known {
             self.invalid("a token that was never given out");
         }
-        if good {
-            Ok(())
-        } else {
-            Err(Answer::unauthorized())
+        let challenged = self.world(|world, _| world.claims().is_some());
+        match (good, known && challenged) {
+            (true, _) => Ok(()),
+            (false, true) => Err(self.challenge(401)),
+            (false, false) => Err(Answer::unauthorized()),
         }
     }
 
@@ -284,6 +313,8 @@ impl GraphFace {
         Answer::error(400, "BadRequest", why)
     }
 }
+
+const OVER_CONCURRENCY: &str = "Application is over its MailboxConcurrency limit.";
 
 /// How long a client waits in vain.
 const SILENCE: Span = Span::from_secs(1);

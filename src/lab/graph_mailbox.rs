@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
+use super::mishap::short_of;
 use super::world::{FolderRow, ItemRow, Now, Refused, World};
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
@@ -121,6 +122,12 @@ fn list_query(lab: &GraphFace, asked: &Asked<'_>, fields: &[&str]) -> Result<Lis
     Ok(query)
 }
 
+/// How many a page gives.
+fn page_size(asked: &Asked<'_>, query: &ListQuery) -> u64 {
+    let top = query.top.map_or(PAGE_DEFAULT, Count::get);
+    if asked.short { short_of(top) } else { top }
+}
+
 /// Says what was wrong with an id, and answers.
 fn refused(lab: &GraphFace, refused: Refused) -> Answer {
     if refused == Refused::WrongCase {
@@ -172,7 +179,7 @@ fn folders(
         Err(why) => return refused(lab, why),
     };
     let skip = query.skip.map_or(0, Count::get);
-    let top = query.top.map_or(PAGE_DEFAULT, Count::get);
+    let top = page_size(asked, &query);
     let more = rows.len() as u64 > skip.saturating_add(top);
     let page = rows
         .iter()
@@ -328,7 +335,7 @@ fn items(
         Some(Ok(from)) => Some(from),
         Some(Err(_)) => return lab.broken("a nextLink was altered"),
     };
-    let top = query.top.map_or(PAGE_DEFAULT, Count::get);
+    let top = page_size(asked, &query);
     let page = lab.world(|world, now| {
         let id = find(world, now, mailbox, folder)?.id;
         world.target_items(now, mailbox, &id, from, top)

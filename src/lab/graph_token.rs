@@ -4,7 +4,6 @@ use axum::http::Method;
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
-use super::world::World;
 use crate::wire::graph::token::{TokenError, TokenReply, TokenRequest};
 
 /// Answers a token request.
@@ -50,7 +49,8 @@ pub(super) fn token(lab: &GraphFace, tenant: &str, asked: &Asked<'_>) -> Answer 
     if request.client_secret != lab.app.client_secret {
         return refusal(401, "invalid_client", 7_000_215, "invalid client secret");
     }
-    let (token, life) = lab.world(World::issue_token);
+    let claims = request.claims.as_deref();
+    let (token, life) = lab.world(|world, now| world.issue_token(now, claims));
     let seconds = life.get() / 1_000;
     let reply = TokenReply {
         token_type: "Bearer".to_owned(),

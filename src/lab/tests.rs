@@ -12,7 +12,8 @@ use super::direct::{DirectSource, DirectTarget, SharedWorld, lock};
 use super::fault::{CallKind, Fault, Weather};
 use super::populate::{Population, fill};
 use super::truth::truth;
-use super::world::{Limits, World, WorldOptions};
+use super::world::{Limits, Now, World, WorldOptions};
+use crate::base::event::Side;
 use crate::base::id::{FolderId, MailboxId, TargetFolderId, TargetMailboxId};
 use crate::base::mailbox::{
     FolderKind, FolderOrder, FolderRole, MAIL_FOLDER_CLASS, SourceFolder, TargetFolder,
@@ -260,6 +261,10 @@ fn bench_mailboxes_hold_no_bytes_until_asked() {
     });
 }
 
+fn target_fault(world: &mut World, kind: CallKind) -> Option<Fault> {
+    world.fault(Now::default(), Side::Target, "nobody", kind)
+}
+
 #[test]
 fn a_storm_is_the_same_storm_for_the_same_seed() {
     let faults = |seed| {
@@ -270,7 +275,7 @@ fn a_storm_is_the_same_storm_for_the_same_seed() {
         };
         let mut world = World::new(options);
         (0..200)
-            .map(|_| world.fault(CallKind::Import))
+            .map(|_| target_fault(&mut world, CallKind::Import))
             .collect::<Vec<_>>()
     };
     assert_eq!(faults(3), faults(3));
@@ -286,8 +291,10 @@ fn a_scripted_fault_meets_the_next_call_of_its_kind_and_no_other() {
         (CallKind::Import, None),
         (CallKind::Import, lost),
     ]);
-    assert_eq!(world.fault(CallKind::Read), None);
-    let drawn: Vec<_> = (0..4).map(|_| world.fault(CallKind::Import)).collect();
+    assert_eq!(target_fault(&mut world, CallKind::Read), None);
+    let drawn: Vec<_> = (0..4)
+        .map(|_| target_fault(&mut world, CallKind::Import))
+        .collect();
     assert_eq!(drawn, [lost, None, lost, None]);
 }
 

@@ -94,7 +94,7 @@ fn sessions_and_tokens_end_and_new_items_show_after_the_lag() {
         ..WorldOptions::default()
     });
     let session = pair.session();
-    let (token, _) = pair.world.issue_token(NOW);
+    let (token, _) = pair.world.issue_token(NOW, None);
     pair.import(at(59_999), &session, stream(1)).unwrap();
     assert_eq!(
         pair.import(at(60_000), &session, stream(2)).err(),

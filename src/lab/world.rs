@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use base64::Engine as _;
 
 use super::fault::{CallKind, Fault, Weather};
+use super::mishap::Troubles;
 pub use super::world_calls::{Busy, InvalidRequest, Limit, Ticket};
 use super::world_calls::{Calls, SMALL_HOLD};
 pub use super::world_content::{Content, Ident, Load, filetime_of, moment_of, plain_ident};
@@ -110,6 +111,10 @@ pub enum Refused {
     Discarded,
     /// A default folder can be neither renamed nor deleted.
     Protected,
+    /// An item whose export kills the call.
+    Poisoned,
+    /// An import that ends in an error without a word, and makes nothing.
+    Failing,
 }
 
 /// A folder as either face shows it.
@@ -189,6 +194,7 @@ pub struct World {
     pub(super) sessions: BTreeMap<String, (String, Tick)>,
     pub(super) refused_keys: BTreeSet<SearchKey>,
     pub(super) calls: Calls,
+    pub(super) troubles: Troubles,
     /// The last item id given out: the next one may be its twin in another case.
     pub(super) last_item: Option<(String, String)>,
 }
@@ -210,6 +216,7 @@ impl World {
             tokens: BTreeMap::new(),
             sessions: BTreeMap::new(),
             refused_keys: BTreeSet::new(),
+            troubles: Troubles::default(),
             last_item: None,
         }
     }
@@ -229,19 +236,34 @@ impl World {
         self.options.weather = weather;
     }
 
-    /// What happens to a call of this kind on the wire. Ask once per call, after [`World::begin`] admitted it.
-    pub fn fault(&mut self, kind: CallKind) -> Option<Fault> {
+    /// What happens to this call. Ask once per call, after [`World::begin`] admitted it: a mishap that waits for such a call happens now.
+    pub fn fault(&mut self, now: Now, side: Side, mailbox: &str, kind: CallKind) -> Option<Fault> {
+        let trouble = self.trouble(now, side, mailbox, kind);
         let drawn = self.options.weather.draw(&mut self.sky, kind);
         let scripted = self.script.iter().position(|(own, _)| *own == kind);
         let fault = match scripted.and_then(|at| self.script.remove(at)) {
             Some((_, fault)) => fault,
-            None => drawn,
+            None => drawn.map(|fault| self.in_small(fault)),
         };
+        let fault = trouble.or(fault)?.on(side, kind)?;
+        if matches!(fault, Fault::Claims | Fault::ClaimsForbidden) {
+            self.demand_claims(now);
+        }
+        Some(fault)
+    }
+
+    /// Small worlds are held for as long as their limits hold.
+    fn in_small(&self, fault: Fault) -> Fault {
+        if self.options.limits != Limits::Small {
+            return fault;
+        }
         match fault {
-            // Small worlds are held for as long as their limits hold.
-            Some(Fault::Busy(Some(_))) if self.options.limits == Limits::Small => {
-                Some(Fault::Busy(Some(SMALL_HOLD)))
-            }
+            Fault::Busy(Some(_)) => Fault::Busy(Some(SMALL_HOLD)),
+            Fault::IncomingBytes(Some(_)) => Fault::IncomingBytes(Some(SMALL_HOLD)),
+            Fault::BusyFault(_) => Fault::BusyFault(SMALL_HOLD),
+            Fault::BusyEntry(_) => Fault::BusyEntry(SMALL_HOLD),
+            Fault::BusyEntries(_) => Fault::BusyEntries(SMALL_HOLD),
+            Fault::Slow(_) => Fault::Slow(SMALL_HOLD),
             other => other,
         }
     }
@@ -250,6 +272,11 @@ impl World {
     /// call pass.
     pub fn script(&mut self, faults: impl IntoIterator<Item = (CallKind, Option<Fault>)>) {
         self.script.extend(faults);
+    }
+
+    /// True when no decision about coming calls is left.
+    pub fn fault_is_spent(&self) -> bool {
+        self.script.is_empty()
     }
 
     /// Admits a call and counts it, or refuses it as too fast. `mailbox` is an address or a target mailbox id; empty for calls that
@@ -297,11 +324,16 @@ impl World {
         self.calls.invalid_log()
     }
 
-    /// Issues an access token: the text and how long it lives.
-    pub fn issue_token(&mut self, now: Now) -> (String, Span) {
+    /// Issues an access token: the text and how long it lives. While claims are demanded, one asked for without them is refused everywhere.
+    pub fn issue_token(&mut self, now: Now, claims: Option<&str>) -> (String, Span) {
         let text = format!("lab-{}", self.id_text(48, true));
         let life = self.options.token_life;
-        self.tokens.insert(text.clone(), now.tick + life);
+        let end = if self.meets_claims(claims) {
+            now.tick + life
+        } else {
+            now.tick
+        };
+        self.tokens.insert(text.clone(), end);
         (text, life)
     }
 

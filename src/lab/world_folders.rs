@@ -74,7 +74,7 @@ impl World {
             .and_then(|raw| raw.try_into().ok())
             .map(u64::from_le_bytes)
             .ok_or(Refused::BadState)?;
-        if state_of(mailbox, upto) != state {
+        if state_of(mailbox, upto) != state || upto < store.states_from {
             return Err(Refused::BadState);
         }
         let fresh = store.folder_log.iter().filter(|(seq, ..)| *seq > upto);
@@ -134,6 +134,24 @@ impl World {
             store.folder_log.push((seq, gone, Deed::Deleted));
         }
         Ok(())
+    }
+
+    /// Forgets what happened to this mailbox's items and folders, so that no delta tells it: servers lose notifications too.
+    pub fn forget_changes(&mut self, mailbox: &str) {
+        if let Ok(store) = self.source_store_mut(mailbox) {
+            store.folder_log.clear();
+            for folder in store.folders.values_mut() {
+                folder.log.clear();
+            }
+        }
+    }
+
+    /// Makes every sync state of this mailbox worthless, as a restored database does.
+    pub fn invalidate_states(&mut self, mailbox: &str) {
+        let seq = self.next_seq();
+        if let Ok(store) = self.source_store_mut(mailbox) {
+            store.states_from = seq;
+        }
     }
 
     /// Renames a target folder. A folder with a role cannot be renamed this way.

@@ -248,6 +248,9 @@ impl World {
             .items
             .get(id)
             .ok_or_else(|| missing(store.items.keys(), id))?;
+        if self.is_poisoned(id) {
+            return Err(Refused::Poisoned);
+        }
         if item.corrupt {
             return Err(Refused::Corrupt);
         }

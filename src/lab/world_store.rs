@@ -76,6 +76,8 @@ pub(super) struct Store {
     pub(super) quota: Option<Bytes>,
     /// What happened to folders, in order.
     pub(super) folder_log: Vec<(u64, String, Deed)>,
+    /// Sync states that stand before this are worthless.
+    pub(super) states_from: u64,
 }
 
 impl Store {
@@ -89,6 +91,7 @@ impl Store {
             used: Bytes::ZERO,
             quota: None,
             folder_log: Vec::new(),
+            states_from: 0,
         }
     }
 

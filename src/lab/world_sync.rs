@@ -103,9 +103,12 @@ impl World {
                 upto: self.seq,
                 below: Some(u64::MAX - 1),
             },
-            Some(state) => stand_of(folder, state).ok_or(Refused::BadState)?,
+            Some(state) => stand_of(folder, state)
+                .filter(|stand| stand.upto >= store.states_from)
+                .ok_or(Refused::BadState)?,
         };
-        let at_most = usize::try_from(at_most.clamp(1, 512)).expect("at most 512");
+        let at_most = self.given(at_most.clamp(1, 512));
+        let at_most = usize::try_from(at_most).expect("at most 512");
         Ok(match stand.below {
             Some(below) => first_listing(store, own, stand.upto, below, at_most),
             None => changes_since(store, own, stand.upto, at_most),
@@ -125,7 +128,8 @@ impl World {
         let total = own.items.len() as u64;
         let rows = own.items.values().rev();
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let take = usize::try_from(at_most.clamp(1, 1_000)).expect("at most 1,000");
+        let take = self.given(at_most.clamp(1, 1_000));
+        let take = usize::try_from(take).expect("at most 1,000");
         let items: Vec<ItemRow> = rows
             .skip(skip)
             .take(take)

@@ -165,7 +165,8 @@ impl World {
     ) -> Result<TargetItems, Refused> {
         let store = self.target_store(mailbox)?;
         let own = lookup(store, folder)?;
-        let take = usize::try_from(at_most.clamp(1, 999)).expect("at most 999");
+        let take = self.given(at_most.clamp(1, 999));
+        let take = usize::try_from(take).expect("at most 999");
         let mut visible = own
             .items
             .range(from.unwrap_or(0)..)
@@ -242,6 +243,13 @@ impl World {
             .is_some_and(|key| self.refused_keys.contains(key))
         {
             return Err(Refused::ImportRefused);
+        }
+        if report
+            .search_key
+            .as_ref()
+            .is_some_and(|key| self.fails_to_import(key))
+        {
+            return Err(Refused::Failing);
         }
         let size = report.bytes + SIZE_ON_TOP;
         let full = store.quota.is_some_and(|quota| store.used + size > quota);

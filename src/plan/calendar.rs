@@ -66,7 +66,7 @@ pub fn nights(
 }
 
 /// The windows that begin on `day`; a schedule without windows works all day.
-fn windows_of(schedule: &Schedule, day: Date) -> Vec<Window> {
+pub(super) fn windows_of(schedule: &Schedule, day: Date) -> Vec<Window> {
     let index = u8::try_from(day.weekday().to_monday_zero_offset()).unwrap_or(0);
     let always = Window {
         days: vec![index],
@@ -83,7 +83,13 @@ fn windows_of(schedule: &Schedule, day: Date) -> Vec<Window> {
         .collect()
 }
 
-fn place(day: Date, window: &Window, zone: &TimeZone, free_from: Option<Moment>) -> Option<Night> {
+/// A window of `day` in real time, from `free_from` on. Nothing where nothing of it is left.
+pub(super) fn place(
+    day: Date,
+    window: &Window,
+    zone: &TimeZone,
+    free_from: Option<Moment>,
+) -> Option<Night> {
     let begin = moment(day, window.from, zone)?;
     let last = if window.to > window.from {
         day

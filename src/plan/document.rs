@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
-use crate::base::spec::{JobSpec, Realm, RunLimits, RunSpec, Selection};
+use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use crate::plan::problem::Problem;
 use crate::plan::schedule::{Schedule, parse_date};
 use crate::plan::{read, render};
@@ -234,14 +234,40 @@ impl Plan {
 
     /// The mailbox pairs of all waves as jobs, numbered in file order.
     pub fn jobs(&self) -> Vec<JobSpec> {
-        let pairs = self.waves.iter().flat_map(|wave| &wave.mailboxes);
+        let turns = self.turns();
+        let pairs = self.waves.iter().zip(turns);
+        let pairs = pairs.flat_map(|(wave, turn)| wave.mailboxes.iter().map(move |p| (p, turn)));
         (0..)
             .zip(pairs)
-            .map(|(no, pair)| JobSpec {
+            .map(|(no, (pair, turn))| JobSpec {
                 job: JobId(no),
                 source: pair.source.clone(),
                 target: pair.target.clone(),
+                turn,
             })
+            .collect()
+    }
+
+    /// For each wave its place in the order in which waves fall due: those with a day by their day, then those without one; in file order
+    /// where nothing else decides. A mailbox that is copied ahead is due with its wave, not on the day its copying may begin.
+    fn turns(&self) -> Vec<u32> {
+        let mut order: Vec<usize> = (0..self.waves.len()).collect();
+        order.sort_by_key(|at| {
+            let day = self.waves[*at].not_before.as_deref();
+            (day.is_none(), day, *at)
+        });
+        let mut turns = vec![0; order.len()];
+        for (turn, at) in (0..).zip(order) {
+            turns[at] = turn;
+        }
+        turns
+    }
+
+    /// What the inventory counted in all mailboxes of a job that the plan has numbers for.
+    pub fn counted(&self) -> Vec<(JobId, Option<Count>, Option<Bytes>)> {
+        let pairs = self.waves.iter().flat_map(|wave| &wave.mailboxes);
+        let jobs = (0..).zip(pairs);
+        jobs.map(|(no, pair)| (JobId(no), pair.items, pair.bytes))
             .collect()
     }
 
@@ -251,6 +277,8 @@ impl Plan {
             jobs: self.jobs(),
             limits: self.limits.clone(),
             select: self.select.to_selection(),
+            pass: PassKind::Follow,
+            allow_deletes: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Layer 1: from inventory to plan: which mailboxes, which folders and items, under which limits.
 
 pub mod address;
+pub mod agenda;
 pub mod calendar;
 pub mod capacity;
 pub mod diff;
@@ -16,6 +17,8 @@ mod lint_address;
 mod lint_content;
 mod lint_rights;
 pub mod nights;
+pub mod openings;
+pub mod outlook;
 pub mod problem;
 mod read;
 mod read_bounds;

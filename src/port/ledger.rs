@@ -87,6 +87,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// What the rows of each folder of a job add up to. Folders without rows are left out.
     async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError>;
 
+    /// What the rows of one folder add up to.
+    async fn folder_sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError>;
+
     /// One row, where it exists.
     async fn copy(
         &self,

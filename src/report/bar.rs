@@ -59,7 +59,8 @@ fn done(progress: &Progress) -> (Count, Count) {
     (all.saturating_sub(to_do), all)
 }
 
-fn message(progress: &Progress) -> String {
+/// How far it is, in one line without addresses.
+pub fn message(progress: &Progress) -> String {
     let (done, all) = done(progress);
     let carried: Bytes = progress.mailboxes.iter().map(|m| m.carried).sum();
     let waiting = progress
@@ -113,6 +114,7 @@ mod tests {
         let progress = Progress {
             at: Moment::from_unix_ms(0),
             running: true,
+            resting: None,
             mailboxes: vec![standing],
         };
         assert_eq!(

@@ -24,6 +24,10 @@ pub fn line(event: &Event) -> String {
     if let Some(job) = event.job {
         out.insert("job".into(), Value::String(job.to_string()));
     }
+    if let EventKind::Resting { until } = &event.kind {
+        // Civil time is written as text, as `at` is.
+        out.insert("until".into(), Value::String(until.to_string()));
+    }
     match fields {
         Value::Null => {}
         Value::Object(map) => {
@@ -102,6 +106,9 @@ mod tests {
             EventKind::JobHalted(HaltCause::QuotaFull),
             EventKind::Draining,
             EventKind::RunEnded,
+            EventKind::Resting {
+                until: Moment::from_unix_ms(60_000),
+            },
         ];
         let mut out = String::new();
         for kind in kinds {
@@ -140,6 +147,7 @@ mod tests {
         {"at":"1970-01-01T00:00:00Z","event":"job_halted","job":"m0007","run":"r1","value":"QuotaFull"}
         {"at":"1970-01-01T00:00:00Z","event":"draining","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"run_ended","job":"m0007","run":"r1"}
+        {"at":"1970-01-01T00:00:00Z","event":"resting","job":"m0007","run":"r1","until":"1970-01-01T00:01:00Z"}
         "#);
     }
 }

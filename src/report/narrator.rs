@@ -8,13 +8,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::base::event::Event;
+use crate::base::event::{Event, EventKind};
+use crate::base::limits::LOG_EVERY;
 use crate::base::quantity::{Span, Tick};
 use crate::port::clock::Clock;
-use crate::report::bar::Bar;
+use crate::report::bar::{self, Bar};
 use crate::report::fanout::Fanout;
 use crate::report::journal;
 use crate::report::progress::Progress;
+use crate::report::words;
 
 /// How often the bar is fed and silence is noticed.
 const BEAT: Duration = Duration::from_millis(100);
@@ -39,6 +41,8 @@ pub struct Outputs {
     pub lines: Option<LineOut>,
     /// Whether a bar is drawn.
     pub bar: bool,
+    /// Where a line goes from time to time while no bar is drawn, for logs.
+    pub log: Option<LineOut>,
     /// Where the ledger stood when the run began.
     pub began_at: Progress,
 }
@@ -69,6 +73,7 @@ impl Narrator {
             bar: outputs.bar.then(Bar::new),
             outputs,
             next_snapshot: Tick::ZERO,
+            next_log: None,
         };
         let thread = std::thread::Builder::new()
             .name("narrator".to_owned())
@@ -91,6 +96,7 @@ struct Work {
     bar: Option<Bar>,
     outputs: Outputs,
     next_snapshot: Tick,
+    next_log: Option<Tick>,
 }
 
 impl Work {
@@ -125,12 +131,19 @@ impl Work {
         if let Some(lines) = &mut self.outputs.lines {
             lines(&line);
         }
+        if let (EventKind::JobHalted(cause), Some(job), Some(log)) =
+            (&event.kind, event.job, &mut self.outputs.log)
+        {
+            log(&format!("mailbox {job} is halted: {}", words::halt(*cause)));
+        }
     }
 
     fn beat(&mut self) {
         let now = self.clock.tick();
         let due = now >= self.next_snapshot;
-        if self.bar.is_none() && !due {
+        let told =
+            self.outputs.log.is_none() || now < *self.next_log.get_or_insert(now + LOG_EVERY);
+        if self.bar.is_none() && !due && told {
             return;
         }
         let progress = self
@@ -139,6 +152,10 @@ impl Work {
             .with(&self.fanout.tally(), self.clock.moment());
         if let Some(bar) = &self.bar {
             bar.draw(&progress);
+        }
+        if let (false, Some(log)) = (told, &mut self.outputs.log) {
+            self.next_log = Some(now + LOG_EVERY);
+            log(&bar::message(&progress));
         }
         if due {
             self.next_snapshot = now + SNAPSHOT_EVERY;

@@ -51,6 +51,8 @@ pub struct Progress {
     pub at: Moment,
     /// True while a run works on it.
     pub running: bool,
+    /// Until when nothing is worked on, where a run waits for a window or a wave.
+    pub resting: Option<Moment>,
     /// The mailboxes, in plan order.
     pub mailboxes: Vec<Standing>,
 }
@@ -91,6 +93,7 @@ impl Progress {
         Self {
             at,
             running: false,
+            resting: None,
             mailboxes,
         }
     }
@@ -126,6 +129,7 @@ impl Progress {
         let mut out = self.clone();
         out.at = now;
         out.running = !tally.ended;
+        out.resting = tally.resting;
         let began = tally.began.unwrap_or(now);
         let since = u64::try_from(now.unix_ms().saturating_sub(began.unix_ms())).unwrap_or(0);
         for standing in &mut out.mailboxes {
@@ -143,6 +147,7 @@ impl Progress {
             "schema": SCHEMA,
             "at": self.at.to_string(),
             "running": self.running,
+            "waiting_for": self.resting.map(|until| json!({"what": words::WINDOW, "until": until.to_string()})),
             "mailboxes": mailboxes,
         })
     }
@@ -309,6 +314,7 @@ mod tests {
             job: JobId(2),
             source: MailboxId::new("c@clinic.example"),
             target: MailboxId::new("c@clinic.example"),
+            turn: 0,
         };
         let more = now.clone().with_jobs(&[unknown]);
         assert_eq!(more.mailboxes.len(), 3);

@@ -21,6 +21,8 @@ fn folder(path: &[&str], left_out: Option<LeaveRule>, buckets: &[(Bucket, u64)])
             .collect(),
         bytes: Bytes::new(source * 10_000),
         carried: Bytes::new(source * 9_000),
+        left: Bytes::ZERO,
+        unlisted: Count::ZERO,
     }
 }
 
@@ -100,5 +102,7 @@ pub(super) fn closing() -> Closing {
         exit: 6,
         dropped: Count::ZERO,
         next: "mailferry run plan.toml".to_owned(),
+        left: None,
+        outlook: None,
     }
 }

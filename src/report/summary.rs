@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::base::fact::{Bucket, JobPhase};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::evidence::balance::{Balance, MailboxBalance, Totals};
+use crate::plan::outlook::{Left, Outlook};
 use crate::report::{table, words};
 
 /// The schema of the last line of `run --json`.
@@ -36,6 +37,74 @@ pub struct Closing {
     pub dropped: Count,
     /// The next command to type.
     pub next: String,
+    /// What is left, where anything is.
+    pub left: Option<Left>,
+    /// How long that takes, where this run gives a rate to say it by.
+    pub outlook: Option<Outlook>,
+}
+
+impl Closing {
+    /// What is left and how long it takes, in sentences; nothing where nothing is left.
+    pub fn rest(&self) -> String {
+        let Some(left) = self.left else {
+            return String::new();
+        };
+        let mut out = format!(
+            "Left: {} ({}) in {}",
+            count(left.items, "item", "items"),
+            left.bytes,
+            count(left.mailboxes, "mailbox", "mailboxes"),
+        );
+        if left.uncounted > Count::ZERO {
+            write!(
+                out,
+                ", and the contents of {} that nobody counted yet",
+                count(left.uncounted, "mailbox", "mailboxes")
+            )
+            .expect("a string grows");
+        }
+        out.push('.');
+        match self.outlook {
+            None => out.push_str(" This run carried nothing to forecast by."),
+            Some(Outlook { work, nights, done }) => {
+                write!(out, " At the rate of this run {work} of work").expect("a string grows");
+                if nights > 0 {
+                    write!(out, " in {nights} of the plan's windows").expect("a string grows");
+                }
+                match done {
+                    Some(done) => write!(out, ", done at {done}."),
+                    None => write!(out, ", more than the windows of four years."),
+                }
+                .expect("a string grows");
+            }
+        }
+        out
+    }
+
+    fn left_json(&self) -> Value {
+        self.left.map_or(Value::Null, |left| {
+            json!({
+                "items": left.items.get(),
+                "bytes": left.bytes.get(),
+                "mailboxes": left.mailboxes.get(),
+                "uncounted_mailboxes": left.uncounted.get(),
+            })
+        })
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "hours for people, to the second"
+    )]
+    fn forecast_json(&self) -> Value {
+        self.outlook.map_or(Value::Null, |outlook| {
+            json!({
+                "hours": (outlook.work.get() / 1_000) as f64 / 3_600.0,
+                "nights": outlook.nights,
+                "done_at": outlook.done.map(|at| at.to_string()),
+            })
+        })
+    }
 }
 
 /// The summary as JSON: contract section 4.
@@ -60,6 +129,8 @@ pub fn to_json(balance: &Balance, closing: &Closing) -> Value {
         "seconds": closing.took.get() as f64 / 1e3,
         "stopped": closing.stopped,
         "exit": closing.exit,
+        "left": closing.left_json(),
+        "forecast": closing.forecast_json(),
         "per_mailbox": mailboxes,
         "events_dropped": closing.dropped.get(),
         "next": closing.next,
@@ -165,6 +236,9 @@ fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
     if let Some(stopped) = &closing.stopped {
         writeln!(out, "Stopped: {stopped}.").expect("a string grows");
     }
+    if closing.left.is_some() {
+        writeln!(out, "{}", closing.rest()).expect("a string grows");
+    }
     out
 }
 
@@ -253,6 +327,7 @@ fn exceptions(balance: &Balance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::quantity::Moment;
     use crate::report::sample;
 
     #[test]
@@ -275,6 +350,40 @@ mod tests {
 
         next: mailferry run plan.toml
         "#);
+    }
+
+    #[test]
+    fn what_is_left_is_said_with_a_forecast_that_claims_no_more_than_it_knows() {
+        let mut closing = sample::closing();
+        assert_eq!(closing.rest(), "");
+        closing.left = Some(Left {
+            items: Count::new(1_240),
+            bytes: Bytes::new(3_200_000_000),
+            mailboxes: Count::new(5),
+            uncounted: Count::new(1),
+        });
+        assert_eq!(
+            closing.rest(),
+            "Left: 1,240 items (3.2 GB) in 5 mailboxes, and the contents of 1 mailbox that nobody counted yet. This run carried nothing to \
+             forecast by."
+        );
+        closing.outlook = Some(Outlook {
+            work: Span::from_secs(12_240),
+            nights: 2,
+            done: Some(Moment::from_unix_ms(0)),
+        });
+        let rest = closing.rest();
+        assert!(
+            rest.ends_with(
+                "At the rate of this run 3 h 24 min of work in 2 of the plan's windows, done at 1970-01-01T00:00:00Z."
+            ),
+            "{rest}"
+        );
+        let read = to_json(&sample::balance(), &closing);
+        assert_eq!(read["left"]["items"], 1_240);
+        assert_eq!(read["left"]["uncounted_mailboxes"], 1);
+        assert_eq!(read["forecast"]["hours"], 3.4);
+        assert_eq!(read["forecast"]["nights"], 2);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::base::outcome::{HaltCause, Scope};
 use crate::base::quantity::Count;
 use crate::evidence::balance::Totals;
 
+/// What a run waits for that works night after night.
+pub const WINDOW: &str = "the plan's next window";
+
 /// Every bucket, in the order reports show them.
 pub const BUCKETS: [Bucket; 8] = [
     Bucket::Confirmed,

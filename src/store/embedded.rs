@@ -21,7 +21,7 @@ use crate::port::ledger::{Lease, Ledger, LedgerError};
 use crate::store::codec::{self, CodecError, HEADER_KEY, Header};
 use crate::store::committer::{self, Order};
 use crate::store::fold::{CopyAt, Rows};
-use crate::store::lock::{LOCK_FILE, LockError, StateLock};
+use crate::store::lock::{Holder, LOCK_FILE, LockError, StateLock};
 use crate::store::migrate;
 
 /// The sled directory inside a state directory.
@@ -40,12 +40,20 @@ pub enum OpenError {
     #[error("{} holds no ledger yet", .0.display())]
     Missing(PathBuf),
     /// Another process works on it.
-    #[error("another run holds {}{}", dir.display(), pid.map_or_else(String::new, |pid| format!(" (process {pid})")))]
+    #[error("another run holds {}{}", dir.display(), by.as_ref().map_or_else(String::new, |by| format!(" ({by})")))]
     Held {
         /// The state directory.
         dir: PathBuf,
         /// Who, where the lock file says so.
-        pid: Option<u32>,
+        by: Option<Holder>,
+    },
+    /// Its lock bears the name of another host, which this one cannot ask.
+    #[error("a run on another host may hold {} ({by})", dir.display())]
+    Elsewhere {
+        /// The state directory.
+        dir: PathBuf,
+        /// Who.
+        by: Holder,
     },
     /// The directory holds other files.
     #[error("{} holds files that are not mailferry's", .0.display())]
@@ -118,9 +126,13 @@ impl EmbeddedLedger {
     pub fn open(state: &Path, belongs: &Header, opening: Opening) -> Result<Self, OpenError> {
         prepare(state, opening)?;
         let lock = StateLock::take(state).map_err(|error| match error {
-            LockError::Held(pid) => OpenError::Held {
+            LockError::Held(by) => OpenError::Held {
                 dir: state.to_owned(),
-                pid,
+                by,
+            },
+            LockError::Elsewhere(by) => OpenError::Elsewhere {
+                dir: state.to_owned(),
+                by,
             },
             LockError::Io(error) => io_at(&state.join(LOCK_FILE), error),
         })?;
@@ -233,6 +245,10 @@ impl Ledger for EmbeddedLedger {
     ) -> Result<Vec<CopyRow>, LedgerError> {
         self.read(move |shelf| shelf.due(job, folder, due, after, at_most))
             .await
+    }
+
+    async fn folder_sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        self.read(move |shelf| Rows::sums(shelf, job, folder)).await
     }
 
     async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {

@@ -225,6 +225,10 @@ impl Ledger for MemoryLedger {
             .collect())
     }
 
+    async fn folder_sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        self.lock().live.sums(job, folder)
+    }
+
     async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
         let inner = self.lock();
         let range = (job, FolderNo(0))..=(job, FolderNo(u32::MAX));

@@ -220,7 +220,7 @@ impl Stand {
 
     /// Asks Graph with a good token.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let token = lock(&self.world).issue_token(self.now()).0;
+        let token = lock(&self.world).issue_token(self.now(), None).0;
         let call = Call::new(method, self.url(path)).auth(Auth::Bearer(Secret::new(token)));
         let call = match body {
             Some(body) => call

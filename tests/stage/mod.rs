@@ -10,6 +10,8 @@
     reason = "each test file uses its own part of the stage"
 )]
 
+pub mod users;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +32,7 @@ use mailferry::base::item::{ItemKey, Placed};
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::{Count, Moment, Span};
-use mailferry::base::spec::{JobSpec, RunLimits, RunSpec, Selection};
+use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
 use mailferry::engine::ports::Ports;
@@ -76,6 +78,8 @@ pub struct Knobs {
     /// Mailboxes with all the variety of the lab instead of plain ones: items without search key or message id, same-key copies, odd
     /// classes, folders that stay. The numbers of items then are these per mailbox.
     pub variety: Option<u64>,
+    /// How far each run goes.
+    pub pass: PassKind,
 }
 
 impl Default for Knobs {
@@ -94,6 +98,7 @@ impl Default for Knobs {
             latency: Span::new(20),
             settle: Span::from_secs(30),
             variety: None,
+            pass: PassKind::Follow,
         }
     }
 }
@@ -215,6 +220,7 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
         job: JobId(n),
         source: address(n),
         target: address(n),
+        turn: 0,
     };
     RunSpec {
         jobs: (0..knobs.mailboxes).map(job).collect(),
@@ -223,6 +229,8 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
             ..RunLimits::default()
         },
         select: Selection::default(),
+        pass: knobs.pass,
+        allow_deletes: true,
     }
 }
 
@@ -433,6 +441,9 @@ impl Ledger for Stepped<Arc<dyn Ledger>> {
     ) -> Result<Vec<CopyRow>, LedgerError> {
         self.inner.due(job, folder, due, after, at_most).await
     }
+    async fn folder_sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
+        self.inner.folder_sums(job, folder).await
+    }
     async fn sums(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
         self.inner.sums(job).await
     }
@@ -455,6 +466,20 @@ pub async fn act(
     steps: &Arc<Steps>,
     spool_dir: &Path,
 ) -> Option<RunEnd> {
+    let aside = (spool_dir, Arc::new(Deaf) as Arc<dyn EventSink>);
+    act_with(spec(knobs), knobs, world, ledger, clock, steps, aside).await
+}
+
+/// The same with a specification and a listener of one's own.
+pub async fn act_with(
+    spec: RunSpec,
+    knobs: &Knobs,
+    world: &SharedWorld,
+    ledger: &Arc<dyn Ledger>,
+    clock: &Arc<dyn Clock>,
+    steps: &Arc<Steps>,
+    (spool_dir, events): (&Path, Arc<dyn EventSink>),
+) -> Option<RunEnd> {
     let source = DirectSource::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
     let target = DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
     let ports = Ports {
@@ -471,10 +496,10 @@ pub async fn act(
             steps: Arc::clone(steps),
         }),
         clock: Arc::clone(clock),
-        events: Arc::new(Deaf),
+        events,
     };
     let order = RunOrder {
-        spec: Arc::new(spec(knobs)),
+        spec: Arc::new(spec),
         run: RunId::new("stage"),
         dice: Dice::new(knobs.world.seed),
         spool_dir: spool_dir.to_owned(),
@@ -560,6 +585,39 @@ pub async fn assert_all_confirmed(ledger: &Arc<dyn Ledger>, knobs: &Knobs, seed:
         "{seed}: {totals:?}"
     );
     assert_eq!(totals.unexplained(), Count::ZERO);
+}
+
+/// Items of a source mailbox that a right migration carries.
+pub fn count_source(world: &SharedWorld, mailbox: &MailboxId) -> Count {
+    let (source, _) = truths(world, mailbox);
+    Count::new(source.values().map(|n| u64::from(*n)).sum())
+}
+
+/// Every item of the source has a confirmed row, and nothing else is due or in any bucket.
+pub async fn assert_settled(
+    world: &SharedWorld,
+    ledger: &Arc<dyn Ledger>,
+    knobs: &Knobs,
+    seed: &str,
+) {
+    let balance = mailferry::engine::balance::take(ledger.as_ref())
+        .await
+        .unwrap();
+    let totals = balance.totals();
+    let want: Count = (0..knobs.mailboxes)
+        .map(|n| count_source(world, &address(n)))
+        .sum();
+    assert_eq!(totals.of(Bucket::Confirmed), want, "{seed}: {totals:?}");
+    assert_eq!(totals.source, want, "{seed}: {totals:?}");
+    assert_eq!(totals.unexplained(), Count::ZERO, "{seed}");
+    let quick = mailferry::engine::balance::sums(ledger.as_ref())
+        .await
+        .unwrap();
+    assert_eq!(
+        quick.totals(),
+        totals,
+        "{seed}: the sums say something else"
+    );
 }
 
 pub fn set_weather(world: &SharedWorld, weather: Weather) {

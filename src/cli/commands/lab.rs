@@ -8,7 +8,7 @@ use crate::cli::args::{LabArgs, LabLimits, LabWeather, WorldArgs};
 use crate::cli::commands::inventory;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::signals;
+use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
 use crate::cli::wiring;
 use crate::lab::direct::SharedWorld;
@@ -60,7 +60,7 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
                 args.dir.join(&lab.info.plan).display()
             ));
         }
-        signals::signal().await;
+        Signals::listen().next().await;
         ui.say("the lab closes");
         lab.stop().await;
         if !args.keep {

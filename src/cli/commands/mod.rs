@@ -2,6 +2,7 @@
 
 pub mod inventory;
 pub mod lab;
+pub mod nights;
 pub mod plan;
 pub mod rehearse;
 pub mod report;

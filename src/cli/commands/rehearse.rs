@@ -16,6 +16,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::secrets::Secrets;
+use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::lab::direct::lock;
@@ -163,10 +164,11 @@ async fn copy(
     ui: Ui,
 ) -> Result<run_command::Ended, CommandError> {
     ui.say("run: copying");
-    let mut so_far: Option<run_command::Ended> = None;
+    let (mut so_far, mut signals) = (None::<run_command::Ended>, Signals::listen());
     for _ in 0..RUNS_MAX {
         let (spec, quiet) = (open.plan.to_spec(), ui.without_json());
-        let ended = run_command::carry(open, sides, Arc::clone(ledger), spec, None, quiet).await?;
+        let own = Arc::clone(ledger);
+        let ended = run_command::carry(open, sides, own, spec, None, &mut signals, quiet).await?;
         if let Some(failure) = &ended.failure {
             return Err(failure.clone());
         }

@@ -1,20 +1,19 @@
-//! `mailferry run`: copies, resumes; safe to start again at any time.
+//! One run over an open ledger, from its first event to exit code, reason and advice. `mailferry run` itself: [`crate::cli::commands::nights`].
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::fact::{Bucket, JobPhase};
 use crate::base::limits;
-use crate::base::outcome::{HaltCause, LocalCause};
+use crate::base::outcome::{HaltCause, LocalCause, StopCause};
 use crate::base::quantity::{Count, Moment, Span};
 use crate::base::spec::RunSpec;
-use crate::cli::args::{Common, RunArgs};
-use crate::cli::contact::first_contact;
 use crate::cli::error::{CommandError, side_closed};
 use crate::cli::exit::Exit;
-use crate::cli::plans::{self, OpenPlan};
-use crate::cli::secrets::Secrets;
-use crate::cli::signals;
+use crate::cli::left::{forecast, left_of};
+use crate::cli::plans::OpenPlan;
+use crate::cli::signals::{Asked, Signals, StopAt, watch};
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::engine::balance;
@@ -22,14 +21,13 @@ use crate::engine::control::control;
 use crate::engine::ports::Ports;
 use crate::engine::run::{RunEnd, RunOrder, RunStop, run as engine_run};
 use crate::evidence::balance::Balance;
-use crate::plan::schedule::{Opening, zone_of};
-use crate::port::clock::Clock;
+use crate::plan::outlook::Carried;
 use crate::port::ledger::LedgerError;
 use crate::report::fanout::Fanout;
 use crate::report::narrator::{LineOut, Narrator, Outputs};
 use crate::report::progress::Progress;
-use crate::report::summary::{self, Closing};
-use crate::store::embedded::{EmbeddedLedger, Opening as LedgerOpening};
+use crate::report::summary::Closing;
+use crate::store::embedded::EmbeddedLedger;
 
 /// The directory of spilt bodies inside a state directory.
 const SPOOL_DIR: &str = "spool";
@@ -45,6 +43,10 @@ pub struct Ended {
     pub exit: Exit,
     /// What to add on stderr.
     pub failure: Option<CommandError>,
+    /// Who asked it to stop, where it stopped because of that.
+    pub asked: Option<Asked>,
+    /// True when it ended because a side could not be reached at all.
+    pub unreached: bool,
 }
 
 impl Ended {
@@ -62,126 +64,14 @@ impl Ended {
     }
 }
 
-/// Runs the command.
-pub fn run(args: &RunArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
-    let open = plans::open(&args.plan.plan, common)?;
-    let secrets = Secrets::open(args.secrets.secrets.as_deref(), &open.path, open.plan.realm)?;
-    let runtime = wiring::runtime()?;
-    // Inside the runtime: clients and the clock belong to it.
-    let mut ended = runtime.block_on(async {
-        let sides = wiring::sides(&open.plan, &secrets)?;
-        first_contact(&open, &sides, ui).await?;
-        let ledger = Arc::new(wiring::ledger(&open, LedgerOpening::Create)?);
-        let stop_at = stop_at(args, &open, sides.clock.as_ref())?;
-        let spec = due(&open, sides.clock.as_ref(), ui)?;
-        carry(&open, &sides, ledger, spec, stop_at, ui).await
-    })?;
-    hold_for_waves(&open, &mut ended);
-    // Ends what still holds a connection.
-    runtime.shutdown_background();
-    if ui.json {
-        ui.data(&summary::to_json(&ended.balance, &ended.closing).to_string());
-    } else {
-        ui.data(&summary::to_text(&ended.balance, &ended.closing));
-    }
-    if let Some(failure) = &ended.failure {
-        ui.fail(&failure.to_string());
-    }
-    Ok(ended.exit)
-}
-
-/// The earliest moment at which nothing new begins: `--stop-after`, `--until`, the end of the plan's window.
-fn stop_at(
-    args: &RunArgs,
-    open: &OpenPlan,
-    clock: &dyn Clock,
-) -> Result<Option<(Span, &'static str)>, CommandError> {
-    let now = clock.moment();
-    let after = args.stop_after.map(|span| (span, "--stop-after"));
-    let until = args
-        .until
-        .map(|minute| (until(minute, open, now), "--until"));
-    let schedule = open.plan.schedule.as_ref();
-    let window = match schedule.map(|schedule| schedule.opening(now)) {
-        None | Some(Opening::Always) => None,
-        Some(Opening::For(left)) => Some((left, "the end of the plan's window")),
-        Some(Opening::Closed) => {
-            return Err(CommandError::new(
-                Exit::Stopped,
-                "the plan's windows are closed now; nothing was begun",
-            )
-            .hint("run again inside a window, or change [schedule] in a new plan"));
-        }
-    };
-    Ok([after, until, window]
-        .into_iter()
-        .flatten()
-        .min_by_key(|(span, _)| *span))
-}
-
-/// How long until that minute of the day comes next in the plan's zone.
-fn until(minute: u16, open: &OpenPlan, now: Moment) -> Span {
-    let schedule = open.plan.schedule.as_ref();
-    let zone = schedule
-        .and_then(|schedule| zone_of(&schedule.time_zone))
-        .unwrap_or(jiff::tz::TimeZone::UTC);
-    let Ok(at) = jiff::Timestamp::from_millisecond(now.unix_ms()) else {
-        return Span::ZERO;
-    };
-    let local = at.to_zoned(zone);
-    let gone =
-        i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60 + i64::from(local.second());
-    let left = (i64::from(minute) * 60 - gone).rem_euclid(86_400);
-    Span::from_secs(left.unsigned_abs())
-}
-
-/// The jobs that may begin today.
-fn due(open: &OpenPlan, clock: &dyn Clock, ui: Ui) -> Result<RunSpec, CommandError> {
-    let mut spec = open.plan.to_spec();
-    let late = open.plan.not_due(clock.moment());
-    if late.is_empty() {
-        return Ok(spec);
-    }
-    let mut told = "";
-    for (_, wave, day) in &late {
-        if *wave != told {
-            ui.say(&format!("wave {wave} waits for {day}"));
-            told = wave;
-        }
-    }
-    spec.jobs
-        .retain(|job| !late.iter().any(|(no, _, _)| *no == job.job));
-    if spec.jobs.is_empty() {
-        return Err(CommandError::new(
-            Exit::Stopped,
-            "no wave of the plan may begin yet; nothing was begun",
-        )
-        .hint("run again on the day, or change not_before in a new plan"));
-    }
-    Ok(spec)
-}
-
-/// A plan with waves that may not begin yet is not done, however well the others went.
-fn hold_for_waves(open: &OpenPlan, ended: &mut Ended) {
-    let now = wiring::clock().moment();
-    let late = open.plan.not_due(now);
-    if let Some((_, wave, day)) = late.first()
-        && matches!(ended.exit, Exit::Done | Exit::Decision)
-    {
-        ended.exit = Exit::Stopped;
-        ended.closing.exit = Exit::Stopped.code();
-        ended.closing.stopped = Some(format!("wave {wave} waits for {day}"));
-        ended.closing.next = format!("mailferry run {}    (on {day})", open.path.display());
-    }
-}
-
 /// Drives one run over an open ledger to its end.
 pub async fn carry(
     open: &OpenPlan,
     sides: &Sides,
     ledger: Arc<EmbeddedLedger>,
     spec: RunSpec,
-    stop_at: Option<(Span, &'static str)>,
+    stop_at: Option<StopAt>,
+    signals: &mut Signals,
     ui: Ui,
 ) -> Result<Ended, CommandError> {
     let spool_dir = open.state.join(SPOOL_DIR);
@@ -198,12 +88,18 @@ pub async fn carry(
         state: open.state.clone(),
         lines,
         bar: ui.bars(),
+        log: (!ui.bars()).then(|| Box::new(move |line: &str| ui.say(line)) as LineOut),
         began_at: Progress::of(&before, clock.moment()).with_jobs(&spec.jobs),
     };
     let narrator = Narrator::start(Arc::clone(&fanout), events, Arc::clone(&clock), outputs)
         .map_err(|error| CommandError::file(&open.state, &error))?;
+    if let Some(StopAt { after, by }) = stop_at {
+        ui.detail(&format!("nothing new begins after {after}: {}", by.words()));
+    }
     let (lever, control) = control();
-    let watch = signals::watch(lever.clone(), Arc::clone(&clock), stop_at, ui);
+    let asked = Cell::new(None);
+    let timer = Arc::clone(&clock);
+    let watch = watch(lever.clone(), timer, stop_at, signals, &asked, ui);
     let ports = Ports {
         source: sides.source.clone(),
         target: sides.target.clone(),
@@ -230,7 +126,26 @@ pub async fn carry(
     let _ = std::fs::remove_dir_all(&spool_dir);
     let after = balance::take(ledger.as_ref()).await;
     let took = clock.tick() - began;
-    conclude(open, &fanout, end, after, took)
+    let now = clock.moment();
+    conclude(
+        open,
+        &fanout,
+        end,
+        after,
+        Close {
+            took,
+            now,
+            asked: asked.get(),
+        },
+    )
+}
+
+/// What a run knows at its end besides its ledger and its counters.
+#[derive(Clone, Copy, Debug)]
+struct Close {
+    took: Span,
+    now: Moment,
+    asked: Option<Asked>,
 }
 
 /// Makes the spool's directory anew: what a dead process left in it is mail content.
@@ -254,7 +169,7 @@ fn conclude(
     fanout: &Fanout,
     end: RunEnd,
     balance: Result<Balance, LedgerError>,
-    took: Span,
+    close: Close,
 ) -> Result<Ended, CommandError> {
     let tally = fanout.tally();
     let balance = match balance {
@@ -267,7 +182,26 @@ fn conclude(
             });
         }
     };
+    let unreached = matches!(
+        end.stopped,
+        Some(RunStop::Side(
+            StopCause::SourceUnreachable | StopCause::TargetUnreachable
+        ))
+    );
+    let was_asked = matches!(end.stopped, Some(RunStop::Asked));
     let (exit, stopped, failure) = judge(&balance, end.stopped);
+    // Asked when everything was done already: it did not stop because of that.
+    let asked = close.asked.filter(|_| was_asked && stopped.is_some());
+    let stopped = asked.map(Asked::words).or(stopped);
+    let carried = Carried {
+        items: tally.sum(|job| job.confirmed),
+        bytes: tally.carried(),
+        took: close.took,
+    };
+    let left = (exit != Exit::Done)
+        .then(|| left_of(&balance, &open.plan))
+        .filter(|left| left.mailboxes > Count::ZERO);
+    let outlook = left.and_then(|left| forecast(left, carried, &open.plan, close.now));
     let plan = open.path.display();
     let next = match exit {
         Exit::Done => format!("mailferry verify {plan}"),
@@ -282,15 +216,19 @@ fn conclude(
             target_calls: tally.target_calls,
             throttled: tally.throttled,
             sent: tally.sent,
-            took,
+            took: close.took,
             stopped,
             exit: exit.code(),
             dropped: fanout.dropped(),
             next,
+            left,
+            outlook,
         },
         balance,
         exit,
         failure,
+        asked,
+        unreached,
     })
 }
 
@@ -377,7 +315,6 @@ mod tests {
     use super::*;
     use crate::base::id::{JobId, MailboxId};
     use crate::base::mailbox::FolderPath;
-    use crate::base::outcome::StopCause;
     use crate::base::quantity::Bytes;
     use crate::evidence::balance::{FolderBalance, MailboxBalance};
 
@@ -392,6 +329,8 @@ mod tests {
                 .collect::<BTreeMap<_, _>>(),
             bytes: Bytes::ZERO,
             carried: Bytes::ZERO,
+            left: Bytes::ZERO,
+            unlisted: Count::ZERO,
         };
         Balance {
             mailboxes: vec![MailboxBalance {

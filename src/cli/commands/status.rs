@@ -45,7 +45,8 @@ pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandErro
             }
             Ok(Exit::Done)
         }
-        Err(held @ OpenError::Held { .. }) => match snapshot(&open) {
+        Err(held @ (OpenError::Held { .. } | OpenError::Elsewhere { .. })) => match snapshot(&open)
+        {
             Some(found) => {
                 show(&found, ui);
                 Ok(Exit::Done)
@@ -99,8 +100,13 @@ fn show(found: &Value, ui: Ui) {
         })
         .collect();
     let at = found["at"].as_str().unwrap_or_default();
+    let waiting = &found["waiting_for"];
+    let what = match (waiting["what"].as_str(), waiting["until"].as_str()) {
+        (Some(what), Some(until)) => format!("a run waits for {what}, until {until}"),
+        _ => "a run is at work".to_owned(),
+    };
     ui.data(&format!(
-        "a run is at work; this was true at {at}\n{}",
+        "{what}; this was true at {at}\n{}",
         table::render(
             &[
                 "mailbox",

@@ -1,5 +1,6 @@
 //! `mailferry verify`: lists both sides again and sets them against each other, with the ledger as third witness.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -15,7 +16,7 @@ use crate::cli::error::{CommandError, setback, side_closed};
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::secrets::Secrets;
-use crate::cli::signals;
+use crate::cli::signals::{Signals, watch};
 use crate::cli::slices::{self, Covered};
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
@@ -130,7 +131,9 @@ pub async fn verify(
     ui: Ui,
 ) -> Result<Verified, CommandError> {
     let (handle, control) = control();
-    let watch = signals::watch(handle, Arc::clone(&sides.clock), None, ui);
+    let (mut signals, asked) = (Signals::listen(), Cell::new(None));
+    let clock = Arc::clone(&sides.clock);
+    let watch = watch(handle, clock, None, &mut signals, &asked, ui);
     let cx = context(open, sides, ledger, control);
     let level = match wish.level {
         VerifyLevel::Counts => Level::Counts,

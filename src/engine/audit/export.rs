@@ -204,7 +204,7 @@ async fn alone(cx: &JobCx, id: &ItemId, want: Want, first: Setback) -> Result<Ex
             Verdict::Forget => return Ok(Export::Gone),
             Verdict::Resurvey => return Err(Break::FolderGone),
             Verdict::Resync => return Err(Break::StateInvalid),
-            Verdict::Halt(why) => return Err(Break::Halt(why)),
+            Verdict::Halt(why) | Verdict::Pause(why) => return Err(Break::Halt(why)),
             Verdict::Stop(why) => return Err(Break::Stop(why)),
             Verdict::Drain(why) => return Err(Break::Local(why)),
         }

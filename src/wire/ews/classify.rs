@@ -28,6 +28,8 @@ pub enum Class {
     Outage,
     /// Trouble with this call, or a batch too large: ask again.
     Retry,
+    /// The batch was given up before this item's turn.
+    NotTried,
     /// The mailbox is on its way to another database.
     Moving,
     /// The item cannot be read.
@@ -77,11 +79,12 @@ const TABLE: &[(Class, &str)] = &[
     ),
     (
         Class::Retry,
-        "ErrorBatchProcessingStopped ErrorDataSizeLimitExceeded ErrorDataSourceOperation \
+        "ErrorDataSizeLimitExceeded ErrorDataSourceOperation \
          ErrorExceededFindCountLimit ErrorFolderCorrupt ErrorInternalServerError ErrorObjectTypeChanged \
          ErrorQuotaExceeded ErrorRequestAborted ErrorResultSetTooBig ErrorTimeIntervalTooBig ErrorTimeoutExpired \
          ErrorWin32InteropError",
     ),
+    (Class::NotTried, "ErrorBatchProcessingStopped"),
     (Class::Moving, "ErrorMailboxMoveInProgress"),
     (
         Class::Corrupt,
@@ -202,6 +205,10 @@ pub fn setback(class: Class, place: Place, wait: Option<Span>, said: Said) -> Se
             said,
         },
         Class::Outage | Class::Retry => Setback::Unwell(said),
+        Class::NotTried => match place {
+            Place::Item => Setback::NotTried(said),
+            Place::Folder | Place::Batch => Setback::Unwell(said),
+        },
         Class::Moving => Setback::MailboxClosed(HaltCause::Moving, said),
         Class::Corrupt => item(RefusalWhy::SourceCorrupt),
         Class::Withheld => item(RefusalWhy::SourceDenied),
@@ -235,9 +242,9 @@ pub fn refused(refused: &Refused, place: Place) -> Setback {
     setback(class_of(code), place, refused.back_off, Said::code(code))
 }
 
-/// True when a message about one item speaks of the whole store. Nothing may then be held against the item.
+/// True when a message about one item speaks of the whole mailbox or store. Nothing may then be held against the item.
 pub fn is_outage(refused: &Refused) -> bool {
-    class_of(inmost(refused)) == Class::Outage
+    matches!(class_of(inmost(refused)), Class::Outage | Class::Moving)
 }
 
 fn inmost(refused: &Refused) -> &str {

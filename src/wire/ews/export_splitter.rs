@@ -583,10 +583,9 @@ mod tests {
             Err("ErrorTimeoutExpired"),
             Err("ErrorBatchProcessingStopped"),
         ]);
-        let unwell = |code| Err(Setback::Unwell(Said::code(code)));
         let want = vec![
-            unwell("ErrorTimeoutExpired"),
-            unwell("ErrorBatchProcessingStopped"),
+            Err(Setback::Unwell(Said::code("ErrorTimeoutExpired"))),
+            Err(Setback::NotTried(Said::code("ErrorBatchProcessingStopped"))),
         ];
         assert_eq!(split(reply.as_bytes(), 9, 2).1, Ok(want));
     }

@@ -164,6 +164,7 @@ pub fn write<O: Operation>(version: &ServerVersion, messages: &[Message<O::Paylo
             Message::Refused(refused) => write_refused::<O>(refused, &mut w),
             Message::Incomplete => {
                 begin_success::<O>(&mut w);
+                O::write_nothing(&mut w);
                 w.close();
             }
         }
