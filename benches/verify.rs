@@ -26,7 +26,7 @@ use mailferry::base::mailbox::{
 };
 use mailferry::base::outcome::{Said, Setback};
 use mailferry::base::quantity::{Bytes, Count};
-use mailferry::base::spec::{JobSpec, Realm, RunLimits, RunSpec, Selection};
+use mailferry::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use mailferry::engine::audit::{Level, Order, audit};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
@@ -508,6 +508,7 @@ fn run_cx(sides: Sides, ledger: Arc<EmbeddedLedger>, job: &JobSpec) -> RunCx {
     std::mem::forget(lever);
     RunCx {
         server: Pacer::new(Budget::new(20), Arc::clone(&clock)),
+        app: Pacer::new(Budget::new(20), Arc::clone(&clock)),
         spool: Spool::new(Bytes::new(1), Bytes::new(1), std::env::temp_dir()),
         run: RunId::new("bench"),
         ports: Ports {
@@ -521,6 +522,8 @@ fn run_cx(sides: Sides, ledger: Arc<EmbeddedLedger>, job: &JobSpec) -> RunCx {
             jobs: vec![job.clone()],
             limits,
             select: Selection::default(),
+            pass: PassKind::Follow,
+            allow_deletes: false,
         }),
         control,
     }
@@ -544,6 +547,9 @@ fn main() {
         job: JobId(0),
         source: MailboxId::new("a@clinic.example"),
         target: MailboxId::new("a@clinic.example"),
+        turn: 0,
+        items: None,
+        bytes: None,
     };
     let ledger = runtime.block_on(books(dir.path(), items, &job));
     for face in [Face::Plain, Face::Wire] {
