@@ -695,7 +695,7 @@ async fn a_second_opener_is_told_who_holds_the_directory() {
     let _first = open(dir.path());
     match reopen(dir.path(), &belongs()) {
         Err(OpenError::Held { by, .. }) => {
-            assert_eq!(by.map(|by| by.pid), Some(std::process::id()))
+            assert_eq!(by.map(|by| by.pid), Some(std::process::id()));
         }
         other => panic!("{other:?}"),
     }

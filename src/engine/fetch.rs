@@ -80,7 +80,7 @@ async fn fetch_due(
         };
         after = Some(last.key);
         let wanted = rows.iter().filter_map(wanted).collect();
-        fetch_page(cx, folder, wanted, &ready).await?;
+        fetch_page(cx, folder, wanted, ready).await?;
     }
 }
 
