@@ -1,7 +1,8 @@
 //! Takes the balance from the ledger.
 
-use crate::base::books::FolderSums;
+use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{Bucket, CopyRow, FolderRow, JobRow};
+use crate::base::id::JobId;
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::quantity::{Bytes, Count};
 use crate::evidence::balance::{Balance, Exception, FolderBalance, MailboxBalance, skip_words};
@@ -47,6 +48,53 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
         });
     }
     Ok(balance)
+}
+
+/// What has a reason a person may want to read, by what is to be done about it. What stays by rule is in the sums, and in the report.
+const OPEN: [Due; 5] = [
+    Due::Attention,
+    Due::Doubt,
+    Due::InFlight,
+    Due::Check,
+    Due::Update,
+];
+
+/// The balance from the sums, and no more than `at_most` of its exceptions: costs a read per folder and one per exception, however many items
+/// there are.
+pub async fn brief(ledger: &dyn Ledger, at_most: Count) -> Result<Balance, LedgerError> {
+    let mut balance = sums(ledger).await?;
+    let mut left = at_most;
+    for mailbox in &mut balance.mailboxes {
+        let sums = ledger.sums(mailbox.job).await?;
+        for row in ledger.folders(mailbox.job).await? {
+            let sums = sums.get(&row.no).copied().unwrap_or_default();
+            for due in OPEN {
+                if left > Count::ZERO && sums.due(due) > Count::ZERO {
+                    let found = some(ledger, mailbox.job, &row, due, left).await?;
+                    left = left.saturating_sub(Count::new(found.len() as u64));
+                    mailbox.exceptions.extend(found);
+                }
+            }
+        }
+    }
+    Ok(balance)
+}
+
+/// The first exceptions of a folder that have this to be done.
+async fn some(
+    ledger: &dyn Ledger,
+    job: JobId,
+    row: &FolderRow,
+    due: Due,
+    at_most: Count,
+) -> Result<Vec<Exception>, LedgerError> {
+    let copies = ledger.due(job, row.no, due, None, at_most).await?;
+    let mut exceptions = Vec::new();
+    let mut nowhere = FolderBalance::begin(row);
+    for copy in &copies {
+        count(copy, row, &mut nowhere, &mut exceptions)?;
+    }
+    Ok(exceptions)
 }
 
 /// A folder that went, with nothing left that is on the source.

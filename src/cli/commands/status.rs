@@ -21,7 +21,7 @@ pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandErro
         Ok(ledger) => {
             let progress = wiring::runtime()?.block_on(async {
                 let now = wiring::clock().moment();
-                balance::take(&ledger)
+                balance::sums(&ledger)
                     .await
                     .map(|balance| Progress::of(&balance, now).with_jobs(&open.plan.jobs()))
             })?;
