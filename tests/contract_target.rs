@@ -443,6 +443,7 @@ mod graph_over_http {
             graph_port: 0,
             latency: Span::ZERO,
             record: None,
+            tls: false,
         };
         let lab = start(config, Arc::clone(&world), clock()).await.unwrap();
         let options = GraphOptions {

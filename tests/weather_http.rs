@@ -84,6 +84,7 @@ impl Rig {
             graph_port: 0,
             latency: Span::ZERO,
             record: None,
+            tls: false,
         };
         let lab = start(config, Arc::clone(&world), Arc::clone(&clock)).await;
         Self {

@@ -222,6 +222,10 @@ pub struct LabArgs {
     #[arg(long, default_value_t = 0, value_name = "P")]
     pub graph_port: u16,
 
+    /// Speak TLS on both faces, with a certificate of an authority of its own (its certificate: DIR/ca.pem)
+    #[arg(long)]
+    pub tls: bool,
+
     /// Leave lab.json and secrets.env behind at the end
     #[arg(long)]
     pub keep: bool,

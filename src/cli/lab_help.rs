@@ -8,6 +8,13 @@ pub const LAB_HELP: &str = r#"Examples:
 
 The lab is ready when DIR/lab.json is there; its control_url takes orders while the lab runs.
 
+With --tls both faces speak TLS, and a client has to trust the lab's authority. mailferry trusts
+what the system trusts. On Linux and BSD, SSL_CERT_FILE names the file it reads instead of the
+system's; on Windows and macOS, DIR/ca.pem has to be added to the system's store (take it out
+again afterwards). Nothing switches the verification off:
+  mailferry lab --dir /tmp/lab --tls
+  SSL_CERT_FILE=/tmp/lab/ca.pem mailferry run /tmp/lab/plan.toml
+
 Weather: POST {control_url}/weather takes one JSON object, each part of it optional:
   {"weather":"calm|busy|storm",
    "faults":[{"fault":NAME,"call":CALL,"times":1,"after":0,"wait_ms":1000}],

@@ -1,6 +1,6 @@
 //! Takes the balance from the ledger.
 
-use crate::base::books::FolderSums;
+use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{Bucket, CopyFact, CopyRow, Decision, FolderRow, JobRow, SkipRule};
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::quantity::{Bytes, Count};
@@ -50,6 +50,54 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
         });
     }
     Ok(balance)
+}
+
+/// What has a reason a person may want to read, by what is to be done about it. What stays by rule is in the sums, and in the report.
+const OPEN: [Due; 6] = [
+    Due::Attention,
+    Due::Retract,
+    Due::Doubt,
+    Due::InFlight,
+    Due::Check,
+    Due::Update,
+];
+
+/// The balance from the sums, and no more than `at_most` of its exceptions: costs a read per folder and one per exception, however many items
+/// there are.
+pub async fn brief(ledger: &dyn Ledger, at_most: Count) -> Result<Balance, LedgerError> {
+    let mut balance = sums(ledger).await?;
+    let mut left = at_most;
+    for mailbox in &mut balance.mailboxes {
+        let sums = ledger.sums(mailbox.job).await?;
+        for row in ledger.folders(mailbox.job).await? {
+            let sums = sums.get(&row.no).copied().unwrap_or_default();
+            for due in OPEN {
+                if left > Count::ZERO && sums.due(due) > Count::ZERO {
+                    let before = mailbox.exceptions.len() + mailbox.leftovers.len();
+                    some(ledger, mailbox, &row, due, left).await?;
+                    let found = mailbox.exceptions.len() + mailbox.leftovers.len() - before;
+                    left = left.saturating_sub(Count::new(found as u64));
+                }
+            }
+        }
+    }
+    Ok(balance)
+}
+
+/// Adds the first exceptions and leftovers of a folder that have this to be done.
+async fn some(
+    ledger: &dyn Ledger,
+    mailbox: &mut MailboxBalance,
+    row: &FolderRow,
+    due: Due,
+    at_most: Count,
+) -> Result<(), LedgerError> {
+    let copies = ledger.due(mailbox.job, row.no, due, None, at_most).await?;
+    let mut nowhere = FolderBalance::begin(row);
+    for copy in &copies {
+        count(copy, row, &mut nowhere, mailbox)?;
+    }
+    Ok(())
 }
 
 /// A folder that went, with nothing left that is on the source.

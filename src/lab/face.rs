@@ -10,10 +10,11 @@ use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::http::Extensions;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::direct::{SharedWorld, lock};
 use super::fault::{CallKind, Fault};
+use super::tls::{Identity, Wire};
 use super::world::{Busy, Now, Ticket, World};
 use crate::base::event::Side;
 use crate::base::quantity::{Bytes, Span};
@@ -144,17 +145,31 @@ impl Connected<IncomingStream<'_, Door>> for Scissors {
 
 /// A listener on loopback whose connections can be cut.
 #[derive(Debug)]
-pub struct Door(TcpListener);
+pub struct Door {
+    listener: TcpListener,
+    identity: Option<Identity>,
+}
 
 impl Door {
     /// Opens a door on 127.0.0.1; port 0 takes a free one.
     pub async fn open(port: u16) -> io::Result<Self> {
-        TcpListener::bind(("127.0.0.1", port)).await.map(Self)
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        Ok(Self {
+            listener,
+            identity: None,
+        })
+    }
+
+    /// With an identity, speaks TLS.
+    #[must_use]
+    pub fn with(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
     }
 
     /// On which port.
     pub fn port(&self) -> io::Result<u16> {
-        Ok(self.0.local_addr()?.port())
+        Ok(self.listener.local_addr()?.port())
     }
 }
 
@@ -163,25 +178,29 @@ impl Listener for Door {
     type Addr = std::net::SocketAddr;
 
     async fn accept(&mut self) -> (Thread, Self::Addr) {
-        let (stream, from) = Listener::accept(&mut self.0).await;
+        let (stream, from) = Listener::accept(&mut self.listener).await;
         // Small answers must not wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
+        let wire = match &self.identity {
+            Some(identity) => identity.accept(stream),
+            None => Wire::Clear(stream),
+        };
         let thread = Thread {
-            stream,
+            wire,
             scissors: Scissors::default(),
         };
         (thread, from)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
 /// A connection that can be cut.
 #[derive(Debug)]
 pub struct Thread {
-    stream: TcpStream,
+    wire: Wire,
     scissors: Scissors,
 }
 
@@ -202,7 +221,7 @@ impl AsyncRead for Thread {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.whole()?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        self.wire.read(cx, buf)
     }
 }
 
@@ -213,16 +232,16 @@ impl AsyncWrite for Thread {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.whole()?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        self.wire.write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.whole()?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.wire.flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.wire.shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -231,10 +250,10 @@ impl AsyncWrite for Thread {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.whole()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        self.wire.write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.wire.is_vectored()
     }
 }

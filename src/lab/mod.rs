@@ -28,6 +28,7 @@ mod populate_items;
 mod populate_names;
 pub mod record;
 pub mod server;
+pub mod tls;
 pub mod truth;
 pub mod world;
 mod world_calls;

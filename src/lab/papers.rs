@@ -56,6 +56,9 @@ pub struct LabInfo {
     pub inventory: String,
     /// Name of the plan file.
     pub plan: String,
+    /// Name of the file with the certificate of the lab's authority, where the lab speaks TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// One mailbox pair of lab.json.
@@ -76,13 +79,20 @@ const SETTLE_MARGIN: Span = Span::new(200);
 
 impl LabInfo {
     /// What lab.json says of a lab on these ports.
-    pub(super) fn of(world: &World, ports: (u16, u16), account: &LabAccount, app: &LabApp) -> Self {
-        let graph = format!("http://127.0.0.1:{}", ports.1);
+    pub(super) fn of(
+        world: &World,
+        ports: (u16, u16),
+        tls: bool,
+        account: &LabAccount,
+        app: &LabApp,
+    ) -> Self {
+        let scheme = if tls { "https" } else { "http" };
+        let graph = format!("{scheme}://127.0.0.1:{}", ports.1);
         let pairs = world.pairs().iter();
         Self {
             schema: "mailferry.lab/1".to_owned(),
             pid: std::process::id(),
-            ews_url: format!("http://127.0.0.1:{}/EWS/Exchange.asmx", ports.0),
+            ews_url: format!("{scheme}://127.0.0.1:{}/EWS/Exchange.asmx", ports.0),
             ews_username: account.username.clone(),
             ews_password: account.password.clone(),
             login_url: graph.clone(),
@@ -100,6 +110,7 @@ impl LabInfo {
                 .collect(),
             inventory: "inventory.csv".to_owned(),
             plan: "plan.toml".to_owned(),
+            ca: tls.then(|| "ca.pem".to_owned()),
         }
     }
 
@@ -210,7 +221,11 @@ pub(super) async fn write(
     world: &str,
     info: &LabInfo,
     plan: &str,
+    authority: Option<&str>,
 ) -> std::io::Result<()> {
+    if let (Some(name), Some(authority)) = (&info.ca, authority) {
+        owner_only(&dir.join(name), authority.as_bytes()).await?;
+    }
     owner_only(&dir.join(&info.inventory), world.as_bytes()).await?;
     owner_only(&dir.join(&info.plan), plan.as_bytes()).await?;
     owner_only(&dir.join("secrets.env"), info.secrets().as_bytes()).await?;

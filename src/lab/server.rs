@@ -16,6 +16,7 @@ use super::face::{Door, Face, Scissors};
 use super::graph_http::{self, LabApp};
 use super::papers::{self, LabAccount, LabInfo};
 use super::record::{FaceName, Recorder, record};
+use super::tls::Identity;
 use super::world::World;
 use crate::base::quantity::Span;
 use crate::base::secret::Secret;
@@ -34,6 +35,8 @@ pub struct LabConfig {
     pub latency: Span,
     /// Where every request and reply is recorded.
     pub record: Option<PathBuf>,
+    /// Both faces speak TLS, with a certificate of an authority made for this lab.
+    pub tls: bool,
 }
 
 /// Why a lab does not start.
@@ -45,6 +48,9 @@ pub enum LabError {
     /// The port is taken, or loopback is not there.
     #[error("port {0} on 127.0.0.1 cannot be opened: {1}")]
     Port(u16, #[source] std::io::Error),
+    /// No certificate could be made.
+    #[error("no certificate can be made: {0}")]
+    Certificate(#[source] std::io::Error),
 }
 
 /// A lab that runs until it is stopped or dropped.
@@ -95,12 +101,14 @@ pub async fn start(
     make_dir(&config.dir).map_err(LabError::Directory)?;
     let recorder = config.record.as_deref().map(Recorder::new).transpose();
     let recorder = recorder.map_err(LabError::Directory)?.map(Arc::new);
-    let (ews_door, ews_port) = open(config.ews_port).await?;
-    let (graph_door, graph_port) = open(config.graph_port).await?;
+    let identity = config.tls.then(Identity::make).transpose();
+    let identity = identity.map_err(LabError::Certificate)?;
+    let (ews_door, ews_port) = open(config.ews_port, identity.clone()).await?;
+    let (graph_door, graph_port) = open(config.graph_port, identity.clone()).await?;
     let (account, app) = identities(&lock(&world));
     let (info, texts) = {
         let world = lock(&world);
-        let info = LabInfo::of(&world, (ews_port, graph_port), &account, &app);
+        let info = LabInfo::of(&world, (ews_port, graph_port), config.tls, &account, &app);
         let texts = papers::texts(&world, &info);
         (info, texts)
     };
@@ -136,7 +144,10 @@ pub async fn start(
         tasks,
         clock,
     };
-    papers::write(&config.dir, &texts.0, &lab.info, &texts.1)
+    let authority = identity
+        .as_ref()
+        .map(|identity| identity.authority.as_str());
+    papers::write(&config.dir, &texts.0, &lab.info, &texts.1, authority)
         .await
         .map_err(LabError::Directory)?;
     Ok(lab)
@@ -153,9 +164,10 @@ fn make_dir(dir: &std::path::Path) -> std::io::Result<()> {
     builder.create(dir)
 }
 
-async fn open(port: u16) -> Result<(Door, u16), LabError> {
+async fn open(port: u16, identity: Option<Identity>) -> Result<(Door, u16), LabError> {
     let door = Door::open(port).await;
     let door = door.map_err(|error| LabError::Port(port, error))?;
+    let door = door.with(identity);
     let own = door.port().map_err(|error| LabError::Port(port, error))?;
     Ok((door, own))
 }

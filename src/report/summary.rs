@@ -14,7 +14,16 @@ use crate::report::{table, words};
 pub const SCHEMA: &str = "mailferry.summary/1";
 
 /// How many exceptions a terminal shows; the report lists all.
-const EXCEPTIONS_SHOWN: usize = 20;
+pub const EXCEPTIONS_SHOWN: usize = 20;
+
+/// The buckets of items that are listed one by one. What stays by rule has its reason in the report.
+const LISTED: [Bucket; 5] = [
+    Bucket::Quarantined,
+    Bucket::Refused,
+    Bucket::Parked,
+    Bucket::InDoubt,
+    Bucket::ChangedSince,
+];
 
 /// What a run says at its end, besides the balance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -396,13 +405,11 @@ fn exceptions(balance: &Balance) -> String {
         5,
         &rows,
     ));
-    if listed.len() > EXCEPTIONS_SHOWN {
-        writeln!(
-            out,
-            "and {} more; the report lists all",
-            listed.len() - EXCEPTIONS_SHOWN
-        )
-        .expect("a string grows");
+    let totals = balance.totals();
+    let all: Count = LISTED.into_iter().map(|bucket| totals.of(bucket)).sum();
+    let more = all.saturating_sub(Count::new(rows.len() as u64));
+    if more > Count::ZERO {
+        writeln!(out, "and {more} more; the report lists all").expect("a string grows");
     }
     out
 }

@@ -124,6 +124,7 @@ impl Stand {
             graph_port: 0,
             latency,
             record: record.then(|| dir.path().join("record")),
+            tls: false,
         };
         let own: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let lab = start(config, Arc::clone(&world), own).await.unwrap();

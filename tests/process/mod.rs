@@ -85,11 +85,27 @@ impl Lab {
             .build()
             .unwrap();
         let body = runtime.block_on(async {
-            let reply = reqwest::Client::new().get(url).send().await.unwrap();
+            let reply = self.client().get(url).send().await.unwrap();
             assert!(reply.status().is_success(), "{}", reply.status());
             reply.bytes().await.unwrap()
         });
         serde_json::from_slice(&body).unwrap()
+    }
+
+    /// The file that vouches for a lab that speaks TLS.
+    pub fn ca(&self) -> PathBuf {
+        self.dir.path().join(self.facts["ca"].as_str().unwrap())
+    }
+
+    /// A client of the test's own, which trusts this lab.
+    fn client(&self) -> reqwest::Client {
+        let mut client = reqwest::Client::builder();
+        if self.facts["ca"].is_string() {
+            let pem = std::fs::read(self.ca()).unwrap();
+            let certificate = reqwest::Certificate::from_pem(&pem).unwrap();
+            client = client.tls_certs_only([certificate]);
+        }
+        client.build().unwrap()
     }
 
     /// Per side: mailbox, folder, content, read -> how often.

@@ -43,6 +43,7 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
         graph_port: args.graph_port,
         latency: Span::new(args.world.latency),
         record: args.world.record.clone(),
+        tls: args.tls,
     };
     let runtime = wiring::runtime()?;
     runtime.block_on(async {
@@ -53,8 +54,11 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
             })?;
             ui.data(&info);
         } else {
+            let trust = lab.info.ca.as_ref().map_or_else(String::new, |ca| {
+                format!("SSL_CERT_FILE={} ", args.dir.join(ca).display())
+            });
             ui.say(&format!(
-                "the lab is open: Exchange at {}, Microsoft 365 at {}\nnext: mailferry run {}    (Ctrl-C ends the lab)",
+                "the lab is open: Exchange at {}, Microsoft 365 at {}\nnext: {trust}mailferry run {}    (Ctrl-C ends the lab)",
                 lab.info.ews_url,
                 lab.info.graph_url,
                 args.dir.join(&lab.info.plan).display()
@@ -140,5 +144,6 @@ pub async fn open(
             LabError::Directory(error) => CommandError::file(&dir, &error),
             LabError::Port(..) => CommandError::new(Exit::Refused, error.to_string())
                 .hint("name another port, or 0 for any"),
+            LabError::Certificate(_) => CommandError::new(Exit::Internal, error.to_string()),
         })
 }

@@ -303,7 +303,7 @@ async fn rest(
     let clock = wiring::clock();
     let (fanout, events) = Fanout::new(limits::EVENT_QUEUE);
     let fanout = Arc::new(fanout);
-    let before = balance::take(ledger.as_ref()).await?;
+    let before = balance::sums(ledger.as_ref()).await?;
     let lines: Option<LineOut> = ui
         .json
         .then(|| Box::new(move |line: &str| ui.data(line)) as LineOut);

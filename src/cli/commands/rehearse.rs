@@ -43,6 +43,7 @@ pub fn run(args: &RehearseArgs, common: &Common, ui: Ui) -> Result<Exit, Command
         graph_port: 0,
         latency: Span::new(args.world.latency),
         record: args.world.record.clone(),
+        tls: false,
     };
     let runtime = wiring::runtime()?;
     let exit = runtime.block_on(async {

@@ -27,11 +27,14 @@ use crate::port::ledger::LedgerError;
 use crate::report::fanout::Fanout;
 use crate::report::narrator::{LineOut, Narrator, Outputs};
 use crate::report::progress::Progress;
-use crate::report::summary::{Closing, Followed};
+use crate::report::summary::{self, Closing, Followed};
 use crate::store::embedded::EmbeddedLedger;
 
 /// The directory of spilt bodies inside a state directory.
 const SPOOL_DIR: &str = "spool";
+
+/// How many exceptions are read for the end of a run; what is shown of them is the summary's business.
+const EXCEPTIONS_LISTED: Count = Count::new(summary::EXCEPTIONS_SHOWN as u64);
 
 /// What a finished run leaves for whoever prints it.
 #[derive(Debug)]
@@ -85,7 +88,7 @@ pub async fn carry(
     let began = clock.tick();
     let (fanout, events) = Fanout::new(limits::EVENT_QUEUE);
     let fanout = Arc::new(fanout);
-    let before = balance::take(ledger.as_ref()).await?;
+    let before = balance::sums(ledger.as_ref()).await?;
     let lines: Option<LineOut> = ui
         .json
         .then(|| Box::new(move |line: &str| ui.data(line)) as LineOut);
@@ -129,7 +132,7 @@ pub async fn carry(
     };
     narrator.finish();
     let _ = std::fs::remove_dir_all(&spool_dir);
-    let after = balance::take(ledger.as_ref()).await;
+    let after = balance::brief(ledger.as_ref(), EXCEPTIONS_LISTED).await;
     let took = clock.tick() - began;
     let now = clock.moment();
     conclude(

@@ -25,7 +25,7 @@ pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandErro
             let verdict = Verdict::last(&open);
             let (progress, stale) = wiring::runtime()?.block_on(async {
                 let now = wiring::clock().moment();
-                let balance = balance::take(&ledger).await?;
+                let balance = balance::sums(&ledger).await?;
                 let stale = match &verdict {
                     Some(verdict) => verdict.stale(&ledger, &jobs).await?,
                     None => Vec::new(),
