@@ -2,9 +2,13 @@
 
 pub mod balance;
 pub mod chain;
+pub mod gate;
 pub mod grade;
 pub mod manifest;
 pub mod merkle;
+pub mod pack;
+pub mod rules;
 pub mod signers;
 pub mod sshsig;
+pub mod verdict;
 pub mod waiver;

@@ -381,14 +381,13 @@ pub fn cover<'a>(
             .iter()
             .copied()
             .find(|at| out.used[*at] < waivers[*at].at_most && waivers[*at].covers(job, exception));
-        match taker {
-            Some(at) => out.used[at] += 1,
-            None => {
-                out.open += Count::new(1);
-                if out.examples.len() < EXAMPLES {
-                    out.examples.push((job, exception.item, exception.bucket));
-                }
-            }
+        if let Some(at) = taker {
+            out.used[at] += 1;
+            continue;
+        }
+        out.open += Count::new(1);
+        if out.examples.len() < EXAMPLES {
+            out.examples.push((job, exception.item, exception.bucket));
         }
     }
     out
