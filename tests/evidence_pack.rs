@@ -54,6 +54,10 @@ fn folder(no: u32, name: &str, items: u64, fate: FolderFate) -> FolderRow {
         target: None,
         sync: None,
         swept: false,
+        made: false,
+        named: None,
+        before: Count::ZERO,
+        gone: false,
     }
 }
 
@@ -67,6 +71,7 @@ fn found(folder: u32, id: &str) -> Fact {
             size: Bytes::new(1_000),
             read: Some(false),
             received: None,
+            version: None,
         },
     }
 }
@@ -108,6 +113,7 @@ async fn ledger(turn: bool) -> MemoryLedger {
             phase: JobPhase::Waiting,
             epoch: 0,
             since: Moment::from_unix_ms(0),
+            hierarchy: None,
         })
         .collect();
     ledger.register(&jobs).await.unwrap();
@@ -351,11 +357,11 @@ async fn a_single_changed_byte_anywhere_is_found() {
             changed[at] ^= 1;
             std::fs::write(&path, &changed).unwrap();
             assert!(!is_good(&dir), "byte {at} of {name} was changed unseen");
-            if bytes % 400 == 0 {
-                if let Some(good) = python(&dir) {
-                    assert!(!good, "Python: byte {at} of {name} was changed unseen");
-                    asked += 1;
-                }
+            if bytes % 400 == 0
+                && let Some(good) = python(&dir)
+            {
+                assert!(!good, "Python: byte {at} of {name} was changed unseen");
+                asked += 1;
             }
             bytes += 1;
         }

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
 use crate::cli::decision_args::{LedgerArgs, ResolveArgs, RetryArgs};
-use crate::cli::lab_help::LAB_HELP;
 use crate::cli::evidence_args::{CutoverArgs, EvidenceArgs, ReportArgs, SignArgs, WaiveArgs};
+use crate::cli::lab_help::LAB_HELP;
 pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::Color;
 use crate::plan::document::parse_span;
@@ -334,6 +334,9 @@ pub struct RunArgs {
     /// Wait for the plan's windows and days, and work night after night until everything is done
     #[arg(long, conflicts_with_all = ["stop_after", "until"])]
     pub scheduled: bool,
+    /// Who runs: kept in the log of decisions; this person may grant no waiver of the plan
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 fn span(text: &str) -> Result<Span, String> {

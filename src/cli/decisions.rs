@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::base::id::PlanHash;
 use crate::base::quantity::Moment;
 use crate::cli::commands::report::{REPORTS_DIR, VERIFY_FILE};
+use crate::cli::commands::waive::named;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::OpenPlan;
@@ -96,9 +97,14 @@ impl Decisions {
         Ok(())
     }
 
-    /// Everything in the log.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// Keeps who begins a run.
+    pub fn operated_by(&mut self, name: &str, now: Moment) -> Result<(), CommandError> {
+        self.append(Saying {
+            at: now.to_string(),
+            kind: Kind::Run,
+            who: Some(named(name)?),
+            facts: BTreeMap::from([("event".into(), json!("operator"))]),
+        })
     }
 
     /// The log as far as it belongs into a pack: without the signatures over packs at its end, so that signing a pack does not make another

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::balance::Balance;
-use super::verdict::Verdict;
+use super::verdict::{MailboxVerdict, Verdict};
 use super::waiver::{SignedWaiver, Standing, Waiver, cover, extras_allowed};
 use crate::base::fact::{Bucket, JobPhase};
 use crate::base::id::{JobId, PlanHash};
@@ -135,8 +135,8 @@ fn mailboxes(evidence: &Evidence<'_>, out: &mut Ruling) {
             continue;
         };
         match found.phase {
-            JobPhase::CaughtUp => {}
-            JobPhase::Waiting | JobPhase::Seeding => {
+            JobPhase::CaughtUp | JobPhase::Finished => {}
+            JobPhase::Waiting | JobPhase::Seeding | JobPhase::CatchingUp | JobPhase::Finishing => {
                 out.say(
                     "mailbox.unfinished",
                     &mailbox.label,
@@ -194,102 +194,90 @@ fn verdict(evidence: &Evidence<'_>, out: &mut Ruling) {
         );
         return;
     };
-    if verdict
-        .plan
-        .as_ref()
-        .is_some_and(|plan| plan != evidence.plan.as_str())
-    {
-        out.say(
-            "verdict.stale",
-            "",
-            "the last comparison was of another plan".into(),
-            verify.clone(),
-        );
-    }
-    if evidence.run_since {
-        out.say(
-            "verdict.stale",
-            "",
-            "a run was at work after the last comparison".into(),
-            verify.clone(),
-        );
-    }
-    if verdict.stale {
-        out.say(
-            "verdict.stale",
-            "",
-            "the source changed after the last comparison".into(),
-            verify.clone(),
-        );
-    }
-    if !matches!(verdict.level.as_str(), "identity" | "content") {
-        let detail = format!("the last comparison was at level {:?} only", verdict.level);
-        out.say(
-            "verdict.level",
-            "",
-            detail,
-            format!("{verify} --level identity"),
-        );
-    }
+    whole(evidence, verdict, &verify, out);
     let counting = counting(evidence);
     for mailbox in evidence.mailboxes {
         let job = mailbox.job.to_string();
-        let Some(own) = verdict.mailboxes.iter().find(|own| own.job == job) else {
-            out.say(
-                "verdict.missing",
-                &mailbox.label,
-                "it was not compared".into(),
-                verify.clone(),
-            );
-            continue;
-        };
-        if let Some(why) = &own.not_verified {
-            out.say(
-                "verdict.missing",
-                &mailbox.label,
-                format!("it was not compared: {why}"),
-                verify.clone(),
-            );
-            continue;
+        let own = verdict.mailboxes.iter().find(|own| own.job == job);
+        match own.map(|own| (own, own.not_verified.as_ref())) {
+            None => {
+                let detail = "it was not compared".to_owned();
+                out.say("verdict.missing", &mailbox.label, detail, verify.clone());
+            }
+            Some((_, Some(why))) => {
+                let detail = format!("it was not compared: {why}");
+                out.say("verdict.missing", &mailbox.label, detail, verify.clone());
+            }
+            Some((own, None)) => compared(evidence, mailbox, own, &counting, out),
         }
-        if own.stale || moved_on(evidence, mailbox.job, own.confirmed) {
-            let detail = "its ledger or its source moved on after the comparison".to_owned();
-            out.say("verdict.stale", &mailbox.label, detail, verify.clone());
+    }
+}
+
+/// What the comparison says about itself.
+fn whole(evidence: &Evidence<'_>, verdict: &Verdict, verify: &str, out: &mut Ruling) {
+    let other_plan = verdict
+        .plan
+        .as_ref()
+        .is_some_and(|plan| plan != evidence.plan.as_str());
+    for (stale, why) in [
+        (other_plan, "the last comparison was of another plan"),
+        (
+            evidence.run_since,
+            "a run was at work after the last comparison",
+        ),
+        (
+            verdict.stale,
+            "the source changed after the last comparison",
+        ),
+    ] {
+        if stale {
+            out.say("verdict.stale", "", why.to_owned(), verify.to_owned());
         }
-        if own.unexplained > Count::ZERO {
-            let detail = format!(
-                "{} source items are missing without explanation",
-                own.unexplained
-            );
-            let closes = format!(
-                "find out why each is missing ({verify} lists them); no waiver covers them"
-            );
-            out.say("items.unexplained", &mailbox.label, detail, closes);
-        }
-        if own.differing > Count::ZERO {
-            let detail = format!(
-                "{} items differ in content without a documented reason",
-                own.differing
-            );
-            out.say(
-                "items.unexplained",
-                &mailbox.label,
-                detail,
-                format!("look at each; {verify} lists them"),
-            );
-        }
-        let allowed = extras_allowed(&counting, mailbox.job);
-        if own.extra > allowed {
-            let detail = format!(
-                "{} items of unknown origin are on the target, {allowed} are waived",
-                own.extra
-            );
-            let closes = format!(
-                "look at each; then mailferry waive {} create --bucket extra --mailbox {} ...",
-                evidence.plan_file, mailbox.label
-            );
-            out.say("items.extra", &mailbox.label, detail, closes);
-        }
+    }
+    if !matches!(verdict.level.as_str(), "identity" | "content") {
+        let detail = format!("the last comparison was at level {:?} only", verdict.level);
+        let closes = format!("{verify} --level identity");
+        out.say("verdict.level", "", detail, closes);
+    }
+}
+
+/// What the comparison says about one mailbox.
+fn compared(
+    evidence: &Evidence<'_>,
+    mailbox: &Mailbox,
+    own: &MailboxVerdict,
+    counting: &[&Waiver],
+    out: &mut Ruling,
+) {
+    let verify = format!("mailferry verify {}", evidence.plan_file);
+    let label = &mailbox.label;
+    let moved = own.unexplained == Count::ZERO && moved_on(evidence, mailbox.job, own.confirmed);
+    if own.stale || moved {
+        let detail = "its ledger or its source moved on after the comparison".to_owned();
+        out.say("verdict.stale", label, detail, verify.clone());
+    }
+    if own.unexplained > Count::ZERO {
+        let n = own.unexplained;
+        let detail = format!("{n} source items are missing without explanation");
+        let closes =
+            format!("find out why each is missing ({verify} lists them); no waiver covers them");
+        out.say("items.unexplained", label, detail, closes);
+    }
+    if own.differing > Count::ZERO {
+        let n = own.differing;
+        let detail = format!("{n} items differ in content without a documented reason");
+        let closes = format!("look at each; {verify} lists them");
+        out.say("items.unexplained", label, detail, closes);
+    }
+    let allowed = extras_allowed(counting, mailbox.job);
+    if own.extra > allowed {
+        let n = own.extra;
+        let detail = format!("{n} items of unknown origin are on the target, {allowed} are waived");
+        let closes = format!(
+            "look at each; then mailferry waive {} create --bucket extra --mailbox {label} ...",
+            evidence.plan_file
+        );
+        out.say("items.extra", label, detail, closes);
     }
 }
 
@@ -430,7 +418,6 @@ mod tests {
     use crate::base::mailbox::FolderPath;
     use crate::base::quantity::Bytes;
     use crate::evidence::balance::{Exception, FolderBalance, MailboxBalance};
-    use crate::evidence::verdict::MailboxVerdict;
     use crate::evidence::waiver::{SCHEMA, Subject};
 
     fn balance(confirmed: u64, refused: u64, phase: JobPhase) -> Balance {
@@ -457,6 +444,8 @@ mod tests {
                     buckets,
                     bytes: Bytes::ZERO,
                     carried: Bytes::ZERO,
+                    left: Bytes::ZERO,
+                    unlisted: Count::ZERO,
                 }],
                 exceptions: (0..refused)
                     .map(|n| exception(u8::try_from(n).unwrap()))
@@ -559,36 +548,36 @@ mod tests {
         let cases: [(&[&str], Break); 16] = [
             (&["mailbox.unfinished"], |c| c.balance.mailboxes.clear()),
             (&["mailbox.unfinished"], |c| {
-                c.balance = balance(5, 0, JobPhase::Seeding)
+                c.balance = balance(5, 0, JobPhase::Seeding);
             }),
             (&["mailbox.failed"], |c| {
-                c.balance = balance(5, 0, JobPhase::Halted(HaltCause::QuotaFull))
+                c.balance = balance(5, 0, JobPhase::Halted(HaltCause::QuotaFull));
             }),
             (&["target.licence"], |c| {
-                c.balance = balance(5, 0, JobPhase::Halted(HaltCause::NoTargetMailbox))
+                c.balance = balance(5, 0, JobPhase::Halted(HaltCause::NoTargetMailbox));
             }),
             (&["verdict.missing"], |c| c.verdict = None),
             (&["verdict.missing"], |c| {
-                c.verdict.as_mut().unwrap().mailboxes.clear()
+                c.verdict.as_mut().unwrap().mailboxes.clear();
             }),
             (&["verdict.stale"], |c| c.run_since = true),
             (&["verdict.stale"], |c| {
-                c.balance = balance(6, 0, JobPhase::CaughtUp)
+                c.balance = balance(6, 0, JobPhase::CaughtUp);
             }),
             (&["verdict.stale"], |c| {
-                c.verdict.as_mut().unwrap().plan = Some("q".into())
+                c.verdict.as_mut().unwrap().plan = Some("q".into());
             }),
             (&["verdict.level"], |c| {
-                c.verdict.as_mut().unwrap().level = "counts".into()
+                c.verdict.as_mut().unwrap().level = "counts".into();
             }),
             (&["items.unexplained"], |c| {
-                c.verdict.as_mut().unwrap().mailboxes[0].unexplained = Count::new(1)
+                c.verdict.as_mut().unwrap().mailboxes[0].unexplained = Count::new(1);
             }),
             (&["items.extra"], |c| {
-                c.verdict.as_mut().unwrap().mailboxes[0].extra = Count::new(1)
+                c.verdict.as_mut().unwrap().mailboxes[0].extra = Count::new(1);
             }),
             (&["items.open"], |c| {
-                c.balance = balance(5, 1, JobPhase::CaughtUp)
+                c.balance = balance(5, 1, JobPhase::CaughtUp);
             }),
             (&["target.addresses", "target.x500"], |c| {
                 c.directory = vec![DirectoryNote {
@@ -601,13 +590,13 @@ mod tests {
                 c.directory = vec![DirectoryNote {
                     no_target: true,
                     ..DirectoryNote::default()
-                }]
+                }];
             }),
             (&["posture.critical"], |c| {
                 c.posture = vec![Finding {
                     id: "L1".into(),
                     remedy: "look".into(),
-                }]
+                }];
             }),
         ];
         for (want, spoil) in cases {

@@ -249,8 +249,9 @@ pub struct FolderSums {
 }
 
 impl FolderSums {
-    /// The sums of a folder whose rows were counted; `unlisted` were added to its remaining items since no listing showed them.
-    pub fn of(folder: u32, path: String, counted: &FolderBalance, unlisted: Count) -> Self {
+    /// The sums of a folder whose rows were counted. What no listing showed stands by itself here, not among the remaining items.
+    pub fn of(folder: u32, path: String, counted: &FolderBalance) -> Self {
+        let unlisted = counted.unlisted;
         let mut buckets: Buckets = counted.buckets.iter().map(|(b, n)| (*b, n.get())).collect();
         if unlisted > Count::ZERO
             && let Some(remaining) = buckets.get_mut(&Bucket::Remaining)
@@ -486,7 +487,9 @@ mod tests {
 
     fn tally(lines: &[ItemLine]) -> Tally {
         let mut tally = Tally::default();
-        lines.iter().for_each(|line| tally.add(line).unwrap());
+        for line in lines {
+            tally.add(line).unwrap();
+        }
         tally
     }
 

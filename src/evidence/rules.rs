@@ -8,13 +8,14 @@ const GRADE_SOURCE: &str = include_str!("grade.rs");
 
 /// The text of `rules.txt`.
 pub fn text() -> String {
-    let grade: String = GRADE_SOURCE
+    let grade = GRADE_SOURCE
         .lines()
         .map_while(|line| line.strip_prefix("//!"))
-        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
-        .collect();
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n");
     format!(
-        "{HEAD}\n== Grade, rules version {GRADE_RULES}\n\n{grade}\n{}",
+        "{HEAD}\n== Grade, rules version {GRADE_RULES}\n\n{grade}\n\n{}",
         waivers()
     )
 }
@@ -64,7 +65,7 @@ fn waivers() -> String {
         "== Waivers
 
 A waiver counts when the person who asks for it and another person who grants it have signed the same file, with two names and two keys as the
-customer's allowed_signers file has them; when it was made for this plan; until the end of its last day (UTC). Waivable are refused, parked,
+customer's allowed_signers file has them; when the one who grants it has not operated a run of the plan (run --name); when it was made for this plan; until the end of its last day (UTC). Waivable are refused, parked,
 quarantined and changed_since items, and items of unknown origin on the target of one mailbox. It never covers more items than it says.
 
 == Signatures (SSHSIG, PROTOCOL.sshsig of OpenSSH)

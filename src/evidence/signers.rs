@@ -213,7 +213,7 @@ fn read_options(options: &str, signer: &mut Signer, zone: &TimeZone) -> Result<(
                 signer.namespaces = Some(list(value).ok_or("namespaces without a name")?);
             }
             "valid-after" => {
-                signer.after = Some(moment(value, zone).ok_or("valid-after is no time")?)
+                signer.after = Some(moment(value, zone).ok_or("valid-after is no time")?);
             }
             "valid-before" => {
                 signer.before = Some(moment(value, zone).ok_or("valid-before is no time")?);

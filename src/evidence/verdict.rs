@@ -38,7 +38,7 @@ pub struct MailboxVerdict {
     pub confirmed: Count,
     /// Source items missing without a reason.
     pub unexplained: Count,
-    /// Target items of unknown origin.
+    /// Target items of unknown origin; those that are explained are not among them.
     pub extra: Count,
     /// Items whose content differs without a documented reason, where that was compared.
     pub differing: Count,
@@ -70,7 +70,8 @@ impl Verdict {
                     source: count(one, "source"),
                     confirmed: count(one, "confirmed"),
                     unexplained: count(one, "unexplained"),
-                    extra: count(one, "extra_on_target"),
+                    extra: count(one, "extra_on_target")
+                        .saturating_sub(count(one, "extra_explained")),
                     differing: count(one, "content_differs"),
                     stale: stale(one),
                 })
@@ -90,7 +91,7 @@ fn count(value: &Value, key: &str) -> Count {
 }
 
 /// Words of the program's own, which name nobody.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 14] = [
     "schema",
     "grade",
     "level",
@@ -103,6 +104,8 @@ const WORDS: [&str; 12] = [
     "route",
     "bucket",
     "plan",
+    "grade_rules_text",
+    "known_by",
 ];
 
 /// The verdict for a pack: in clear, or without any text that could name a person or a thing.
@@ -117,6 +120,7 @@ fn conceal(value: &Value, names: &Names, mailbox: &MailboxId) -> Value {
     match value {
         Value::Array(list) => list
             .iter()
+            .filter(|one| !one.is_string())
             .map(|one| conceal(one, names, mailbox))
             .collect(),
         Value::Object(fields) => {
@@ -138,7 +142,7 @@ fn conceal(value: &Value, names: &Names, mailbox: &MailboxId) -> Value {
             }
             Value::Object(out)
         }
-        // A text without a key says nothing about what it is.
+        // A text without a key says nothing about what it is; lists of them are left empty above.
         Value::String(_) => Value::Null,
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
@@ -164,7 +168,7 @@ mod tests {
     use serde_json::json;
 
     fn verdict() -> Value {
-        json!({"schema": "mailferry.verify/1", "grade": "good", "level": "identity", "unexplained": 1, "news": {"said": "a@x.example"},
+        json!({"schema": "mailferry.verify/1", "grade": "good", "level": "identity", "unexplained": 1, "says": ["a@x.example"], "news": {"said": "a@x.example"},
             "mailboxes": [{"job": "m0000", "mailbox": "a@x.example", "source": 5, "unexplained": 1, "grade": "poor",
                 "findings": [{"folder": "Inbox/Lab", "item": "ab", "target": "T1", "what": "missing", "items": 1, "subject": "Results"}]}]})
     }

@@ -433,6 +433,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the field holds it")]
     fn voice(name: &str, key: &str) -> Option<Voice> {
         Some(Voice {
             names: vec![name.into()],

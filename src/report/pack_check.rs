@@ -286,15 +286,14 @@ fn contents(
     let exceptions = document::<Vec<ExceptionNote>>(&read, EXCEPTIONS_FILE, out);
     let tally = manifest(dir, pack, wanted, out)?;
     if let (Some(balance), Some(tally)) = (&balance, tally) {
-        tally
-            .against(balance)
-            .into_iter()
-            .for_each(|problem| out.bad(problem));
+        for problem in tally.against(balance) {
+            out.bad(problem);
+        }
     }
     if let (Some(balance), Some(exceptions)) = (&balance, &exceptions) {
-        exceptions_against(exceptions, balance)
-            .into_iter()
-            .for_each(|problem| out.bad(problem));
+        for problem in exceptions_against(exceptions, balance) {
+            out.bad(problem);
+        }
     }
     out.balance = balance;
     waivers(dir, pack, wanted, out)
@@ -305,14 +304,11 @@ fn document<T: serde::de::DeserializeOwned>(
     path: &str,
     out: &mut Checked,
 ) -> Option<T> {
-    let parsed = serde_json::from_str(read.get(path)?);
-    match parsed {
-        Ok(value) => Some(value),
-        Err(_) => {
-            out.bad(format!("{path}: not the document it should be"));
-            None
-        }
+    let parsed = serde_json::from_str::<T>(read.get(path)?);
+    if parsed.is_err() {
+        out.bad(format!("{path}: not the document it should be"));
     }
+    parsed.ok()
 }
 
 /// The manifest, line by line: order, sums, root, and the item asked for.

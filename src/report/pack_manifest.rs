@@ -50,11 +50,9 @@ impl ManifestWriter<'_> {
                 }
             }
         }
-        let before = counted.source;
         counted.finish(row);
-        let unlisted = counted.source.saturating_sub(before);
         let path = self.names.folder(&job.source, row.path.as_str());
-        Ok(FolderSums::of(row.no.0, path, &counted, unlisted))
+        Ok(FolderSums::of(row.no.0, path, &counted))
     }
 
     fn put(&mut self, mut lines: Vec<ItemLine>) -> Result<(), PackError> {

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::base::fact::{FolderFate, FolderRow, JobRow};
+use crate::base::quantity::Count;
 use crate::base::spec::Realm;
-use crate::evidence::balance::Balance;
+use crate::evidence::balance::{Balance, MailboxBalance};
 use crate::evidence::manifest::Names;
 use crate::evidence::merkle::{Tree, hex};
 use crate::evidence::pack::{
@@ -177,6 +178,10 @@ async fn items(
         let mut folders = Vec::new();
         for row in sources.ledger.folders(job.job).await? {
             let sums = writer.folder(job, &row).await?;
+            // A folder that went, with nothing left that is on the source.
+            if row.gone && listed(&sums) == Count::ZERO {
+                continue;
+            }
             folders.push(baseline_folder(&row, &sums.path, listed(&sums).get()));
             mailbox.sums.add(&sums);
             mailbox.folders.push(sums);
@@ -202,7 +207,7 @@ fn agree(balance: &Balance, mailbox: &MailboxSums) -> Result<(), PackError> {
         .mailboxes
         .iter()
         .find(|other| other.job.to_string() == mailbox.job)
-        .map(|other| other.totals());
+        .map(MailboxBalance::totals);
     let same = found.is_some_and(|totals| {
         totals.source.get() == mailbox.sums.source
             && totals.left_out.get() == mailbox.sums.left_out

@@ -99,6 +99,18 @@ pub fn runbook(scene: &Scene<'_>) -> Vec<Step> {
             confirm: confirm.iter().map(|text| (*text).to_owned()).collect(),
         });
     };
+    before(scene, &mut step);
+    addresses(scene, &mut step);
+    dns(scene, &mut step);
+    after(scene, &mut step);
+    close(scene, &mut step);
+    steps
+}
+
+type Say<'a> = dyn FnMut(&str, Shell, Vec<String>, &[&str]) + 'a;
+
+/// While mail still flows to the source.
+fn before(scene: &Scene<'_>, step: &mut Say<'_>) {
     let each =
         |command: &dyn Fn(&Move) -> String| scene.moves.iter().map(command).collect::<Vec<_>>();
     for open in scene.not_checked {
@@ -145,8 +157,26 @@ pub fn runbook(scene: &Scene<'_>) -> Vec<Step> {
         }),
         &["every file was written and lies in a place that is backed up"],
     );
-    addresses(scene, &mut step);
-    dns(scene, &mut step);
+    step(
+        "Holds: nothing that is kept on the source may be lost with it",
+        Shell::ExchangeServer,
+        each(&|one| {
+            format!(
+                "Get-Mailbox -Identity {} | Format-List LitigationHoldEnabled,InPlaceHolds,RetentionPolicy,RetentionHoldEnabled",
+                quoted(&one.source)
+            )
+        }),
+        &[
+            "every hold and every retention policy stands on the target too (Exchange Online PowerShell or Purview)",
+            "recoverable items of mailboxes on hold are exported or the source is kept: this program does not carry them",
+        ],
+    );
+}
+
+/// Once mail flows to the target.
+fn after(scene: &Scene<'_>, step: &mut Say<'_>) {
+    let each =
+        |command: &dyn Fn(&Move) -> String| scene.moves.iter().map(command).collect::<Vec<_>>();
     step(
         "Autodiscover: no internal pointer to the old server",
         Shell::ExchangeServer,
@@ -186,6 +216,10 @@ pub fn runbook(scene: &Scene<'_>) -> Vec<Step> {
             "Outlook profiles, phones and scanners are set up anew",
         ],
     );
+}
+
+/// What ends it.
+fn close(scene: &Scene<'_>, step: &mut Say<'_>) {
     let account = quoted(scene.service_account);
     step(
         "Take the rights of this program away",
@@ -216,10 +250,7 @@ pub fn runbook(scene: &Scene<'_>) -> Vec<Step> {
             "the pack and state/evidence.key are kept apart from each other",
         ],
     );
-    steps
 }
-
-type Say<'a> = dyn FnMut(&str, Shell, Vec<String>, &[&str]) + 'a;
 
 fn addresses(scene: &Scene<'_>, step: &mut Say<'_>) {
     if !scene.proxies_known {

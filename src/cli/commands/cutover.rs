@@ -232,7 +232,7 @@ fn refuse(ruling: &Ruling, ui: Ui) {
 
 fn not_checked(ruling: &Ruling, out: &mut String) {
     for one in &ruling.not_checked {
-        write!(out, "not checked: {one}\n").expect("a string grows");
+        writeln!(out, "not checked: {one}").expect("a string grows");
     }
 }
 

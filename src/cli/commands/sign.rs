@@ -224,7 +224,7 @@ impl Signing<'_> {
             (None, Some(path)) => self
                 .key(path)?
                 .sign(document, namespace)
-                .map_err(|fault| self.fault(path, &fault))?,
+                .map_err(|fault| explain(path, &fault))?,
             (None, None) => {
                 return Err(CommandError::new(
                     Exit::Usage,
@@ -239,14 +239,14 @@ impl Signing<'_> {
             .or(self.args.key.as_deref())
             .unwrap_or(Path::new(""));
         let signed = sshsig::verify(document, armour.as_bytes(), namespace)
-            .map_err(|fault| self.fault(path, &fault))?;
+            .map_err(|fault| explain(path, &fault))?;
         Ok((armour, signed))
     }
 
     fn key(&self, path: &Path) -> Result<SigningKey, CommandError> {
         let text = read_text(path, 64_000)?.ok_or_else(|| missing(path))?;
         let text = zeroize::Zeroizing::new(text);
-        match sshsig::read_key(text.as_bytes()).map_err(|fault| self.fault(path, &fault))? {
+        match sshsig::read_key(text.as_bytes()).map_err(|fault| explain(path, &fault))? {
             ReadKey::Ready(key) => Ok(key),
             ReadKey::Locked(key) => {
                 let secrets = Secrets::open(
@@ -256,26 +256,25 @@ impl Signing<'_> {
                 )?;
                 let phrase = secrets.get(PASSPHRASE_ENV, "the passphrase of the key")?;
                 key.open(phrase.expose())
-                    .map_err(|fault| self.fault(path, &fault))
+                    .map_err(|fault| explain(path, &fault))
             }
         }
     }
+}
 
-    fn fault(&self, path: &Path, fault: &SignatureFault) -> CommandError {
-        let hint = match fault {
-            SignatureFault::Unsupported(_) => {
-                "sign with ssh-keygen -Y sign and hand the file over with --signature; see --help"
-            }
-            SignatureFault::Namespace { .. } => "sign again with the namespace named in --help",
-            SignatureFault::Wrong => {
-                "the document changed after it was signed: sign it as it is now"
-            }
-            SignatureFault::NoKey => "name a private key in OpenSSH's format",
-            SignatureFault::Passphrase => "correct MAILFERRY_KEY_PASSPHRASE",
-            SignatureFault::Unreadable => "name the file that ssh-keygen -Y sign wrote",
-        };
-        refuse(format!("{}: {fault}", path.display())).hint(hint)
-    }
+/// What is wrong with a key or a signature, and what to do about it.
+fn explain(path: &Path, fault: &SignatureFault) -> CommandError {
+    let hint = match fault {
+        SignatureFault::Unsupported(_) => {
+            "sign with ssh-keygen -Y sign and hand the file over with --signature; see --help"
+        }
+        SignatureFault::Namespace { .. } => "sign again with the namespace named in --help",
+        SignatureFault::Wrong => "the document changed after it was signed: sign it as it is now",
+        SignatureFault::NoKey => "name a private key in OpenSSH's format",
+        SignatureFault::Passphrase => "correct MAILFERRY_KEY_PASSPHRASE",
+        SignatureFault::Unreadable => "name the file that ssh-keygen -Y sign wrote",
+    };
+    refuse(format!("{}: {fault}", path.display())).hint(hint)
 }
 
 fn missing(path: &Path) -> CommandError {
