@@ -3,9 +3,10 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::too_many_lines,
     clippy::print_stderr,
     clippy::allow_attributes,
-    reason = "a test; helpers are not seen as such by the lint, and what is skipped is said"
+    reason = "a test: a journey is told in one piece, helpers are not seen as such by the lint, and what is skipped is said"
 )]
 
 use std::path::{Path, PathBuf};
@@ -116,10 +117,13 @@ impl Room {
     }
 
     fn signers(&self, lines: &[(&str, &str)]) {
-        let text: String = lines
+        let lines = lines
             .iter()
-            .map(|(who, key)| format!("{who} {}\n", self.public(key)))
-            .collect();
+            .map(|(who, key)| format!("{who} {}", self.public(key)));
+        let text = lines.collect::<Vec<_>>().join(
+            "
+",
+        );
         std::fs::write(self.path("allowed_signers"), text).unwrap();
     }
 
@@ -526,4 +530,41 @@ fn the_gate_names_what_is_open_and_what_the_inventories_lack() {
     }
     room.do_(&["cutover", "plan.toml"]).ends(2);
     room.do_(&["cutover", "plan.toml", "--name", " "]).ends(2);
+}
+
+#[test]
+fn what_one_person_decides_alone_keeps_the_gate_open() {
+    let room = Room::rehearsed();
+    let listed = room
+        .do_(&["resolve", "plan.toml", "list", "--json"])
+        .ends(0)
+        .json();
+    let keys: Vec<String> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["item"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(keys.len(), 6);
+    let mut args = vec!["resolve", "plan.toml", "leave"];
+    args.extend(keys.iter().map(String::as_str));
+    args.extend(["--name", "Ada", "--reason", "nobody needs them"]);
+    room.do_(&args).ends(0);
+    assert!(room.gates().contains(&"items.open".to_owned()));
+    let log = std::fs::read_to_string(room.path("state/decisions.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["kind"], &last["who"], &last["facts"]["items"]),
+        (&"resolved".into(), &"Ada".into(), &6.into())
+    );
+    let mut create = CREATE;
+    create[4] = "decided";
+    let made = room
+        .do_(&[&create[..], &["--json"]].concat())
+        .ends(0)
+        .json();
+    assert_eq!(made["at_most"], 6);
+    let pack = room.do_(&["report", "plan.toml", "--json"]).ends(0).json();
+    room.do_(&["evidence", "verify", pack["pack"].as_str().unwrap()])
+        .ends(0);
 }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::base::fact::Decision;
 use crate::base::id::PlanHash;
-use crate::base::quantity::Moment;
+use crate::base::quantity::{Count, Moment};
 use crate::cli::commands::report::{REPORTS_DIR, VERIFY_FILE};
 use crate::cli::commands::waive::named;
 use crate::cli::error::CommandError;
@@ -124,6 +125,25 @@ impl Decisions {
             .map(str::len)
             .sum();
         &self.text[..end]
+    }
+
+    /// Keeps what a person decided about items that waited for one.
+    pub fn resolved(
+        &mut self,
+        decision: &Decision,
+        what: &str,
+        items: Count,
+    ) -> Result<(), CommandError> {
+        self.append(Saying {
+            at: decision.at.to_string(),
+            kind: Kind::Resolved,
+            who: Some(decision.by.clone()),
+            facts: BTreeMap::from([
+                ("what".into(), json!(what)),
+                ("items".into(), json!(items.get())),
+                ("reason".into(), json!(decision.why)),
+            ]),
+        })
     }
 
     /// What runs wrote into the journal about their beginning and their end.

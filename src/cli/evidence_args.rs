@@ -123,6 +123,8 @@ pub enum BucketWord {
     Quarantined,
     /// Changed at the source after it was carried
     ChangedSince,
+    /// Left behind or accepted by one person (`mailferry resolve`)
+    Decided,
     /// On the target, of unknown origin
     Extra,
 }
@@ -134,6 +136,7 @@ impl From<BucketWord> for Subject {
             BucketWord::Parked => Self::Parked,
             BucketWord::Quarantined => Self::Quarantined,
             BucketWord::ChangedSince => Self::ChangedSince,
+            BucketWord::Decided => Self::Decided,
             BucketWord::Extra => Self::Extra,
         }
     }

@@ -450,6 +450,7 @@ mod tests {
                 exceptions: (0..refused)
                     .map(|n| exception(u8::try_from(n).unwrap()))
                     .collect(),
+                leftovers: Vec::new(),
             }],
         }
     }

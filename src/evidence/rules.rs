@@ -66,7 +66,7 @@ fn waivers() -> String {
 
 A waiver counts when the person who asks for it and another person who grants it have signed the same file, with two names and two keys as the
 customer's allowed_signers file has them; when the one who grants it has not operated a run of the plan (run --name); when it was made for this plan; until the end of its last day (UTC). Waivable are refused, parked,
-quarantined and changed_since items, and items of unknown origin on the target of one mailbox. It never covers more items than it says.
+quarantined and changed_since items, items that one person decided about, and items of unknown origin on the target of one mailbox. It never covers more items than it says.
 
 == Signatures (SSHSIG, PROTOCOL.sshsig of OpenSSH)
 

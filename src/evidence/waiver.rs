@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::balance::Exception;
-use crate::base::fact::Bucket;
+use super::balance::{Exception, skip_words};
+use crate::base::fact::{Bucket, SkipRule};
 use crate::base::id::{JobId, PlanHash};
 use crate::base::item::{ItemClass, ItemKey};
 use crate::base::quantity::Count;
@@ -26,7 +26,7 @@ pub const ITEMS_MAX: usize = 1_000;
 /// Characters of a reason.
 pub const REASON_MAX: usize = 2_000;
 
-/// What may be waived. What a run settles by itself (remaining, in doubt), or a rule explains (skipped), may not.
+/// What must be waived. What a run settles by itself (remaining, in doubt), or a rule of the plan explains (skipped), may not.
 pub const WAIVABLE: [Bucket; 4] = [
     Bucket::Refused,
     Bucket::Parked,
@@ -46,17 +46,20 @@ pub enum Subject {
     Quarantined,
     /// Source items that changed after they were carried.
     ChangedSince,
+    /// Source items that one person left behind, or accepted as the target holds them.
+    Decided,
     /// Items on the target that nobody accounts for.
     Extra,
 }
 
 impl Subject {
     /// Every subject.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Refused,
         Self::Parked,
         Self::Quarantined,
         Self::ChangedSince,
+        Self::Decided,
         Self::Extra,
     ];
 
@@ -67,6 +70,7 @@ impl Subject {
             Self::Parked => Some(Bucket::Parked),
             Self::Quarantined => Some(Bucket::Quarantined),
             Self::ChangedSince => Some(Bucket::ChangedSince),
+            Self::Decided => Some(Bucket::Skipped),
             Self::Extra => None,
         }
     }
@@ -78,6 +82,7 @@ impl Subject {
             Self::Parked => "parked",
             Self::Quarantined => "quarantined",
             Self::ChangedSince => "changed_since",
+            Self::Decided => "decided",
             Self::Extra => "extra",
         }
     }
@@ -191,6 +196,7 @@ impl Waiver {
     /// True when an open item falls under it.
     pub fn covers(&self, job: JobId, exception: &Exception) -> bool {
         self.subject.bucket() == Some(exception.bucket)
+            && (self.subject == Subject::Decided) == is_decided(exception)
             && self.mailbox.is_none_or(|own| own == job)
             && self
                 .class
@@ -374,7 +380,7 @@ pub fn cover<'a>(
         ..Coverage::default()
     };
     for (job, exception) in exceptions {
-        if !WAIVABLE.contains(&exception.bucket) {
+        if !WAIVABLE.contains(&exception.bucket) && !is_decided(exception) {
             continue;
         }
         let taker = order
@@ -391,6 +397,14 @@ pub fn cover<'a>(
         }
     }
     out
+}
+
+/// True for an item that one person left behind or accepted. The plan did not foresee it, so a second person must agree.
+pub fn is_decided(exception: &Exception) -> bool {
+    exception.bucket == Bucket::Skipped
+        && [SkipRule::Accepted, SkipRule::LeftBehind]
+            .iter()
+            .any(|rule| exception.why.starts_with(&skip_words(*rule)))
 }
 
 /// How many items of unknown origin on the target of a mailbox the waivers allow.
@@ -516,6 +530,31 @@ mod tests {
             Count::new(2),
             "one over the number, one of another bucket"
         );
+    }
+
+    #[test]
+    fn what_one_person_decided_needs_a_second_and_what_the_plan_foresaw_does_not() {
+        let skipped = |rule| Exception {
+            why: format!("{}, Ada at noon: known", skip_words(rule)),
+            ..exception(1, "IPM.Note", Bucket::Skipped)
+        };
+        let items = [
+            skipped(SkipRule::TooOld),
+            skipped(SkipRule::LeftBehind),
+            skipped(SkipRule::Accepted),
+        ];
+        let of = |waivers: &[&Waiver]| cover(waivers, items.iter().map(|e| (JobId(0), e))).open;
+        assert_eq!(of(&[]), Count::new(2));
+        assert_eq!(
+            of(&[&waiver()]),
+            Count::new(2),
+            "a waiver of another subject"
+        );
+        let decided = Waiver {
+            subject: Subject::Decided,
+            ..waiver()
+        };
+        assert_eq!(of(&[&decided]), Count::ZERO);
     }
 
     #[test]
