@@ -190,6 +190,7 @@ async fn build(
     let (_lever, control) = control();
     let cx = RunCx {
         server: Pacer::new(
+        app: Pacer::new(
             Budget::new(spec.limits.source_connections),
             Arc::clone(clock),
         ),

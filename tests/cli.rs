@@ -98,12 +98,23 @@ fn help_shows_every_command_with_examples() {
         "resolve",
         "ledger",
         "report",
+        "waive",
+        "sign",
+        "cutover",
     ] {
         let help = room.run(&[command, "--help"]);
         assert_eq!(help.code, 0, "{command}");
         assert!(top.out.contains(&format!("  {command} ")), "{command}");
         assert!(help.out.contains("Examples:"), "{command}");
         all.extend(["\n---- ", command, "\n", &help.out]);
+    }
+    for args in [["evidence", "verify"], ["waive", "create"]] {
+        let help = match args {
+            ["waive", action] => room.run(&["waive", "plan.toml", action, "--help"]),
+            _ => room.run(&[args[0], args[1], "--help"]),
+        };
+        assert_eq!(help.code, 0, "{args:?}");
+        all.extend(["\n---- ", args[0], " ", args[1], "\n", &help.out]);
     }
     snapshot("cli_help", &all);
 }

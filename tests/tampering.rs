@@ -147,6 +147,7 @@ impl Scene {
         let latency = self.knobs.latency;
         let cx = RunCx {
             server: Pacer::new(Budget::new(spec.limits.source_connections), clock.clone()),
+            app: Pacer::new(Budget::new(spec.limits.source_connections), clock.clone()),
             spool: Spool::new(
                 spec.limits.spool_total,
                 spec.limits.spool_memory,

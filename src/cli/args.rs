@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
 use crate::cli::decision_args::{LedgerArgs, ResolveArgs, RetryArgs};
+use crate::cli::evidence_args::{CutoverArgs, EvidenceArgs, ReportArgs, SignArgs, WaiveArgs};
 use crate::cli::lab_help::LAB_HELP;
 pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::ui::Color;
@@ -23,10 +24,12 @@ use crate::plan::document::parse_span;
   mailferry plan --check plan.toml      is this plan right?
   mailferry run plan.toml               copy; start it again at any time, it goes on where it was
   mailferry verify plan.toml            list both sides again and set them against each other
+  mailferry report plan.toml            the sign-off report and the evidence pack
+  mailferry cutover plan.toml ...       the gate, and behind it the runbook
 
 Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 input refused, 4 no access,
 5 items need a decision, 6 stopped with work left, 7 something unexplained,
-9 another run holds the state directory."
+8 a gate before cutover is open, 9 another run holds the state directory."
 )]
 pub struct Cli {
     /// What to do.
@@ -104,13 +107,16 @@ While a run works, this shows what the run wrote about itself at most two second
     Resolve(ResolveArgs),
     /// Checks, exports or compacts the ledger of a plan
     Ledger(LedgerArgs),
-    /// Writes the sign-off report (HTML and JSON) into the state directory
-    #[command(after_help = "Examples:
-  mailferry report plan.toml
-  mailferry report plan.toml --json
-
-The report is computed from the ledger and the last verification: the same ones give the same bytes.")]
-    Report(PlanFile),
+    /// Writes the sign-off report (HTML and JSON) and the evidence pack into the state directory
+    Report(ReportArgs),
+    /// Asks for exceptions, lists them, takes them back
+    Waive(WaiveArgs),
+    /// Signs the evidence pack or a waiver with an SSH key
+    Sign(SignArgs),
+    /// Checks an evidence pack offline
+    Evidence(EvidenceArgs),
+    /// Refuses, naming every open gate, or prints the runbook of the cutover
+    Cutover(CutoverArgs),
 }
 
 /// The world a lab holds.
@@ -332,6 +338,9 @@ pub struct RunArgs {
     /// Wait for the plan's windows and days, and work night after night until everything is done
     #[arg(long, conflicts_with_all = ["stop_after", "until"])]
     pub scheduled: bool,
+    /// Who runs: kept in the log of decisions; this person may grant no waiver of the plan
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 fn span(text: &str) -> Result<Span, String> {

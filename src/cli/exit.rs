@@ -21,6 +21,8 @@ pub enum Exit {
     Stopped,
     /// 7: verification found something unexplained.
     Unexplained,
+    /// 8: the gate before cutover is open.
+    Gate,
     /// 9: another run holds the state directory.
     Held,
 }
@@ -37,6 +39,7 @@ impl Exit {
             Self::Decision => 5,
             Self::Stopped => 6,
             Self::Unexplained => 7,
+            Self::Gate => 8,
             Self::Held => 9,
         }
     }

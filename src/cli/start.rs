@@ -51,7 +51,12 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
-    if cli.common.state.is_some() && matches!(cli.command, Command::Lab(_) | Command::Plan(_)) {
+    if cli.common.state.is_some()
+        && matches!(
+            cli.command,
+            Command::Lab(_) | Command::Plan(_) | Command::Evidence(_)
+        )
+    {
         return Err(
             CommandError::new(Exit::Usage, "this command keeps no state").hint("leave --state out"),
         );
@@ -68,6 +73,10 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
         Command::Resolve(args) => commands::resolve::run(args, &cli.common, ui),
         Command::Ledger(args) => commands::ledger::run(args, &cli.common, ui),
         Command::Report(args) => commands::report::run(args, &cli.common, ui),
+        Command::Waive(args) => commands::waive::run(args, &cli.common, ui),
+        Command::Sign(args) => commands::sign::run(args, &cli.common, ui),
+        Command::Evidence(args) => commands::evidence::run(args, ui),
+        Command::Cutover(args) => commands::cutover::run(args, &cli.common, ui),
     }
 }
 

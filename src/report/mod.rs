@@ -7,9 +7,14 @@ pub mod fanout;
 pub mod html;
 pub mod journal;
 pub mod narrator;
+pub mod pack_check;
+mod pack_dir;
+mod pack_manifest;
+pub mod pack_write;
 pub mod plan_html;
 mod plan_picture;
 pub mod progress;
+pub mod runbook;
 #[cfg(test)]
 mod sample;
 pub mod summary;

@@ -1,5 +1,7 @@
 //! One file per command.
 
+pub mod cutover;
+pub mod evidence;
 pub mod inventory;
 pub mod lab;
 pub mod ledger;
@@ -10,5 +12,7 @@ pub mod report;
 pub mod resolve;
 pub mod retry;
 pub mod run;
+pub mod sign;
 pub mod status;
 pub mod verify;
+pub mod waive;

@@ -9,6 +9,7 @@ use crate::base::spec::{PassKind, RunSpec};
 use crate::cli::args::{Common, RunArgs};
 use crate::cli::commands::run::{Ended, carry};
 use crate::cli::contact::first_contact;
+use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
@@ -78,8 +79,17 @@ async fn night(
     ];
     let stop_at = stops.into_iter().flatten().min_by_key(|stop| stop.after);
     let spec = due(args, open, now, ui)?;
+    operated(open, args.name.as_deref(), now)?;
     let mut signals = Signals::listen();
     carry(open, &sides, ledger, spec, stop_at, &mut signals, ui).await
+}
+
+/// Keeps who runs, where they said so. The caller holds the state directory.
+fn operated(open: &OpenPlan, name: Option<&str>, now: Moment) -> Result<(), CommandError> {
+    match name {
+        Some(name) => Decisions::open(open)?.operated_by(name, now),
+        None => Ok(()),
+    }
 }
 
 /// When the plan's window wants nothing new to begin any more.
@@ -190,6 +200,7 @@ async fn nights(
     let ledger = Arc::new(wiring::ledger(open, LedgerOpening::Create)?);
     // Wrong addresses and passwords are said at once, not when the first window opens.
     first_contact(open, &wiring::sides(&open.plan, secrets)?, ui).await?;
+    operated(open, args.name.as_deref(), wiring::clock().moment())?;
     let mut signals = Signals::listen();
     let mut so_far: Option<Ended> = None;
     let mut next = Next::Await(Awaited::AnyWork);
@@ -276,6 +287,7 @@ fn after(ended: &Ended, waves_wait: bool) -> Next {
         | Exit::Usage
         | Exit::Refused
         | Exit::Unexplained
+        | Exit::Gate
         | Exit::Held => Next::End,
     }
 }

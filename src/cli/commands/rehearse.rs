@@ -12,8 +12,10 @@ use crate::cli::args::{Common, RehearseArgs};
 use crate::cli::commands::verify::{Verified, Wish, verify};
 use crate::cli::commands::{lab, report, run as run_command};
 use crate::cli::contact::first_contact;
+use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::packs;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::secrets::Secrets;
 use crate::cli::signals::Signals;
@@ -150,6 +152,8 @@ async fn journey(
     let verified = verify(&open, &sides, Arc::clone(&ledger), wish, ui).await?;
     ui.say("report: writing");
     let written = report::write(&open, &ended.balance)?;
+    let decisions = Decisions::open(&open)?;
+    packs::pack(&open, ledger.as_ref(), &ended.balance, &decisions, false).await?;
     Ok(Journey {
         ended,
         verified,

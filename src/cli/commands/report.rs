@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Common, PlanFile};
+use crate::cli::args::Common;
+use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
+use crate::cli::evidence_args::ReportArgs;
 use crate::cli::exit::Exit;
+use crate::cli::packs;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::ui::Ui;
 use crate::cli::wiring;
@@ -24,25 +27,39 @@ pub const REPORTS_DIR: &str = "reports";
 pub const VERIFY_FILE: &str = "verify.json";
 
 /// Runs the command.
-pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
-    let open = plans::open(&args.plan, common)?;
+pub fn run(args: &ReportArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
+    let open = plans::open(&args.plan.plan, common)?;
     let ledger = wiring::ledger(&open, Opening::Existing)?;
-    let balance = wiring::runtime()?.block_on(balance::take(&ledger))?;
+    let runtime = wiring::runtime()?;
+    let balance = runtime.block_on(balance::take(&ledger))?;
     let written = write(&open, &balance)?;
+    let decisions = Decisions::open(&open)?;
+    let pack = runtime.block_on(packs::pack(
+        &open,
+        &ledger,
+        &balance,
+        &decisions,
+        args.reveal,
+    ))?;
     if ui.json {
         let report = json!({
             "schema": "mailferry.report-files/1",
             "html": written.html.display().to_string(),
             "json": written.json.display().to_string(),
             "verdict": written.verdict,
+            "pack": pack.dir.display().to_string(),
+            "pack_sha256": pack.digest,
+            "merkle_root": pack.root,
+            "manifest_lines": pack.leaves,
         });
         ui.data(&report.to_string());
     } else {
         ui.data(&format!(
-            "{}\n{}\n{}\n",
+            "{}\n{}\n{}\n{}\n",
             written.verdict,
             written.html.display(),
-            written.json.display()
+            written.json.display(),
+            pack.dir.display()
         ));
     }
     Ok(Exit::Done)

@@ -8,6 +8,7 @@ use crate::base::quantity::Count;
 use crate::cli::args::Common;
 use crate::cli::commands::retry::{decision, key};
 use crate::cli::decision_args::{DecideArgs, ResolveArgs, ResolveVerb};
+use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
@@ -199,8 +200,10 @@ async fn decide(
             }
         }
     }
-    let fact = CopyFact::Resolved(wish, decision);
+    let mut log = Decisions::open(open)?;
+    let fact = CopyFact::Resolved(wish, decision.clone());
     let done = decide::record(ledger, &WorkerId::new("resolve"), &items, &fact).await?;
+    log.resolved(&decision, word(wish), done)?;
     tell(open, wish, done, ui);
     Ok(Exit::Done)
 }

@@ -11,6 +11,7 @@ use crate::base::limits::DECISION_TEXT_MAX;
 use crate::base::quantity::Count;
 use crate::cli::args::Common;
 use crate::cli::decision_args::{RetryArgs, RetryClass};
+use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans;
@@ -56,9 +57,11 @@ pub fn run(args: &RetryArgs, common: &Common, ui: Ui) -> Result<Exit, CommandErr
         for item in &items {
             *why.entry(reason(item)).or_default() += 1;
         }
-        let fact = CopyFact::Retried(decision);
+        let mut log = Decisions::open(&open)?;
+        let fact = CopyFact::Retried(decision.clone());
         let who = WorkerId::new("retry");
         let done = decide::record(&ledger, &who, &items, &fact).await?;
+        log.resolved(&decision, "retry", done)?;
         Ok::<_, CommandError>((done, why))
     })?;
     tell(&open.path.display().to_string(), put_back, &why, ui);

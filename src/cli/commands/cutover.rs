@@ -1,0 +1,270 @@
+//! `mailferry cutover`: the gate, and behind it the runbook. Changes nothing on either side.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::base::quantity::Moment;
+use crate::cli::args::Common;
+use crate::cli::commands::report::{REPORTS_DIR, VERIFY_FILE};
+use crate::cli::commands::{inventory, waive::named};
+use crate::cli::decisions::{Decisions, read_text, signers};
+use crate::cli::directory;
+use crate::cli::error::CommandError;
+use crate::cli::evidence_args::CutoverArgs;
+use crate::cli::exit::Exit;
+use crate::cli::packs;
+use crate::cli::plans::{self, OpenPlan};
+use crate::cli::ui::Ui;
+use crate::cli::wiring;
+use crate::engine::balance;
+use crate::evidence::chain::{Kind, Saying};
+use crate::evidence::gate::{DirectoryNote, Evidence, Finding, Mailbox, Ruling, judge};
+use crate::evidence::sshsig::sha256;
+use crate::evidence::verdict::Verdict;
+use crate::report::narrator::JOURNAL_FILE;
+use crate::report::runbook::{Move, Scene, Step, runbook, to_text};
+use crate::store::embedded::Opening;
+
+/// The schema of `cutover --json`.
+const SCHEMA: &str = "mailferry.cutover/1";
+
+/// What an assessment leaves in the state directory.
+const ASSESS_FILE: &str = "assess.json";
+
+/// Runs the command.
+pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
+    let open = plans::open(&args.plan.plan, common)?;
+    let name = named(&args.name)?;
+    let ledger = wiring::ledger(&open, Opening::Existing)?;
+    let (balance, now) = wiring::runtime()?.block_on(async {
+        let now = wiring::clock().moment();
+        balance::take(&ledger).await.map(|balance| (balance, now))
+    })?;
+    let mut decisions = Decisions::open(&open)?;
+    let known = signers(args.allowed_signers.as_deref(), &open.path)?;
+    let waivers = decisions.waivers(&known, now)?;
+    let verdict = packs::verification(&open)?.as_ref().and_then(Verdict::read);
+    let (moves, directory) = directories(args, &open)?;
+    let posture = posture(&open.state.join(ASSESS_FILE))?;
+    let mailboxes: Vec<Mailbox> = open
+        .plan
+        .jobs()
+        .iter()
+        .map(|job| Mailbox {
+            job: job.job,
+            label: job.source.reveal().to_owned(),
+        })
+        .collect();
+    let plan_file = open.path.display().to_string();
+    let ruling = judge(&Evidence {
+        plan: &open.header.plan,
+        plan_file: &plan_file,
+        mailboxes: &mailboxes,
+        balance: &balance,
+        verdict: verdict.as_ref(),
+        run_since: run_since(&open, verdict.as_ref())?,
+        waivers: &waivers,
+        directory: directory.as_deref(),
+        posture: posture.as_deref(),
+    });
+    if !ruling.open.is_empty() {
+        refuse(&ruling, ui);
+        return Ok(Exit::Gate);
+    }
+    let steps = runbook(&Scene {
+        plan: &plan_file,
+        moves: &moves,
+        proxies_known: directory.is_some(),
+        service_account: &open.plan.source.auth.username,
+        client_id: &open.plan.target.client_id,
+        not_checked: &ruling.not_checked,
+    });
+    record(&mut decisions, &open, name, now, &steps)?;
+    show(&ruling, &steps, ui);
+    Ok(Exit::Done)
+}
+
+/// The mailboxes, and what the target's directory lacks where both exports were given.
+fn directories(
+    args: &CutoverArgs,
+    open: &OpenPlan,
+) -> Result<(Vec<Move>, Option<Vec<DirectoryNote>>), CommandError> {
+    if args.inventory.is_empty() {
+        return Ok((directory::bare(&open.plan), None));
+    }
+    let read = |files: &[std::path::PathBuf]| {
+        let found = inventory::read(files)?;
+        if found.refused.is_empty() {
+            return Ok(found);
+        }
+        Err(CommandError::new(
+            Exit::Refused,
+            format!(
+                "{} files, rows or columns of the inventory were refused",
+                found.refused.len()
+            ),
+        )
+        .hint("run `mailferry inventory` on the same files: it names each with its remedy"))
+    };
+    let moves = directory::moves(&open.plan, &read(&args.inventory)?);
+    let notes = directory::compare(&moves, &read(&args.target_inventory)?);
+    Ok((moves.into_iter().map(|(one, _)| one).collect(), Some(notes)))
+}
+
+/// True when a run began or went on after the last verification. The verdict's own time counts; one without is dated by its file.
+fn run_since(open: &OpenPlan, verdict: Option<&Verdict>) -> Result<bool, CommandError> {
+    let Some(last) = last_run(&open.state.join(JOURNAL_FILE))? else {
+        return Ok(false);
+    };
+    let path = open.state.join(REPORTS_DIR).join(VERIFY_FILE);
+    let said = verdict
+        .and_then(|verdict| verdict.at.as_deref())
+        .and_then(at);
+    let dated = std::fs::metadata(&path)
+        .and_then(|meta| meta.modified())
+        .ok();
+    let dated = dated.and_then(|time| jiff::Timestamp::try_from(time).ok());
+    // Journals keep whole seconds.
+    Ok(said
+        .or(dated)
+        .is_some_and(|verified| verified.as_second() < last.as_second()))
+}
+
+fn at(text: &str) -> Option<jiff::Timestamp> {
+    text.parse().ok()
+}
+
+/// The time of the journal's last whole line: its end is enough, however long it is.
+fn last_run(path: &Path) -> Result<Option<jiff::Timestamp>, CommandError> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    const TAIL: u64 = 64_000;
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return Ok(None);
+    };
+    let failed = |error: std::io::Error| CommandError::file(path, &error);
+    let length = file.metadata().map_err(failed)?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+        .map_err(failed)?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail).map_err(failed)?;
+    let last = tail
+        .split(|byte| *byte == b'\n')
+        .rev()
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .find_map(|event| event["at"].as_str().and_then(at));
+    Ok(last)
+}
+
+/// Critical findings of the last assessment that are open; `None` where there was none.
+fn posture(path: &Path) -> Result<Option<Vec<Finding>>, CommandError> {
+    let Some(text) = read_text(path, 100_000_000)? else {
+        return Ok(None);
+    };
+    let found: Value = serde_json::from_str(&text).map_err(|_| {
+        CommandError::new(Exit::Refused, format!("{}: not JSON", path.display()))
+            .hint("run the assessment again")
+    })?;
+    let word = |value: &Value, keys: &[&str]| {
+        keys.iter()
+            .find_map(|key| value[*key].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut out = Vec::new();
+    for list in ["leads", "detections", "actions"] {
+        for one in found[list].as_array().into_iter().flatten() {
+            let severity = word(one, &["severity", "weight", "priority"]).to_lowercase();
+            let state = word(one, &["status", "state"]).to_lowercase();
+            let settled = [
+                "verified",
+                "closed",
+                "done",
+                "not_found",
+                "not applicable",
+                "not_applicable",
+                "accepted",
+            ];
+            if severity == "critical" && !settled.contains(&state.as_str()) {
+                out.push(Finding {
+                    id: word(one, &["id", "name"]),
+                    remedy: match word(one, &["remedy", "action"]) {
+                        remedy if remedy.is_empty() => {
+                            "settle it in the action register, then assess again".to_owned()
+                        }
+                        remedy => remedy,
+                    },
+                });
+            }
+        }
+    }
+    Ok(Some(out))
+}
+
+fn refuse(ruling: &Ruling, ui: Ui) {
+    if ui.json {
+        ui.data(&json!({"schema": SCHEMA, "free": false, "gates": ruling.open, "not_checked": ruling.not_checked}).to_string());
+        return;
+    }
+    let n = ruling.open.len();
+    let mut out = format!(
+        "Not yet: {n} {} open.\n\n",
+        if n == 1 { "gate is" } else { "gates are" }
+    );
+    for gate in &ruling.open {
+        let subject = if gate.subject.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", gate.subject)
+        };
+        write!(
+            out,
+            "{}{subject}: {}\n  closes: {}\n",
+            gate.gate, gate.detail, gate.closes
+        )
+        .expect("a string grows");
+    }
+    not_checked(ruling, &mut out);
+    ui.data(&out);
+}
+
+fn not_checked(ruling: &Ruling, out: &mut String) {
+    for one in &ruling.not_checked {
+        writeln!(out, "not checked: {one}").expect("a string grows");
+    }
+}
+
+/// Who ran it, on which evidence: the runbook is bound by its digest.
+fn record(
+    decisions: &mut Decisions,
+    open: &OpenPlan,
+    name: String,
+    now: Moment,
+    steps: &[Step],
+) -> Result<(), CommandError> {
+    let verify = open.state.join(REPORTS_DIR).join(VERIFY_FILE);
+    let verified = read_text(&verify, u64::MAX - 1)?.unwrap_or_default();
+    decisions.append(Saying {
+        at: now.to_string(),
+        kind: Kind::Cutover,
+        who: Some(name),
+        facts: BTreeMap::from([
+            ("verification".into(), json!(sha256(verified.as_bytes()))),
+            ("runbook".into(), json!(sha256(to_text(steps).as_bytes()))),
+        ]),
+    })
+}
+
+fn show(ruling: &Ruling, steps: &[Step], ui: Ui) {
+    if ui.json {
+        ui.data(&json!({"schema": SCHEMA, "free": true, "gates": [], "not_checked": ruling.not_checked, "runbook": steps}).to_string());
+        return;
+    }
+    let mut out =
+        "Every gate is closed. The runbook for this plan; nothing of it was done:\n\n".to_owned();
+    out.push_str(&to_text(steps));
+    not_checked(ruling, &mut out);
+    ui.data(&out);
+}
