@@ -190,6 +190,9 @@ async fn build(
     let (_lever, control) = control();
     let cx = RunCx {
         server: Pacer::new(
+            Budget::new(spec.limits.source_connections),
+            Arc::clone(clock),
+        ),
         app: Pacer::new(
             Budget::new(spec.limits.source_connections),
             Arc::clone(clock),

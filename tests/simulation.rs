@@ -114,7 +114,7 @@ async fn play(seed: u64) {
     for run in 0..RUNS_IN_THE_CALM + more {
         let knobs = if run == 0 { &knobs } else { &calm };
         act(
-            &knobs,
+            knobs,
             &world,
             &ledger,
             &clock,
