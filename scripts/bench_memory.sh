@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Peak memory of `mailferry run` while it carries items of 150 MB, against the real wire of the lab, with the least memory a plan may give.
+# Peak memory of `mailferry run` while it carries items of 149 MB, against the real wire of the lab, with the least memory a plan may give.
 #   scripts/bench.sh memory
 # A body above 8 MB goes to a file, so peak memory must stay near that of a mailbox of small items.
 set -euo pipefail
@@ -35,4 +35,5 @@ PY
 
 case_of 500 "10 KB"
 case_of 8 "10 MB"
-case_of 2 "150 MB"
+# The store counts some hundred bytes on top, and 150 MB is the largest that is carried.
+case_of 2 "149 MB"

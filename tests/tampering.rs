@@ -32,7 +32,6 @@ use mailferry::evidence::grade::Grade;
 use mailferry::lab::control::{Order as Deed, SourceAction, TargetAction, on_source, on_target};
 use mailferry::lab::direct::{DirectSource, DirectTarget, SharedWorld, lock};
 use mailferry::lab::world::{Limits, Now, WorldOptions};
-use mailferry::pace::budget::Budget;
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::Ledger;
 use mailferry::store::memory::MemoryLedger;
@@ -146,8 +145,8 @@ impl Scene {
         let (world, clock) = (Arc::clone(&self.world), Arc::clone(&self.clock));
         let latency = self.knobs.latency;
         let cx = RunCx {
-            server: Pacer::new(Budget::new(spec.limits.source_connections), clock.clone()),
-            app: Pacer::new(Budget::new(spec.limits.source_connections), clock.clone()),
+            server: Pacer::source_server(&spec.limits, clock.clone()),
+            app: Pacer::target_app(clock.clone()),
             spool: Spool::new(
                 spec.limits.spool_total,
                 spec.limits.spool_memory,

@@ -4,9 +4,10 @@
 //! waits for ever. Streams that turn out longer than listed are taken in all the same and counted as debt, which the next reservation
 //! waits out. A file has no name from the start, so a killed process leaves none behind.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes as Chunk;
 use futures_util::StreamExt as _;
@@ -36,6 +37,26 @@ pub struct Spool {
 struct Used {
     total: u64,
     memory: u64,
+    /// Who waits, the first at the front: a large body is not passed over for ever by small ones.
+    line: VecDeque<u64>,
+    tickets: u64,
+}
+
+/// A place in the line; given up when dropped.
+struct Place<'a> {
+    spool: &'a Spool,
+    ticket: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut used = self.spool.lock();
+        let own = self.ticket;
+        used.line.retain(|ticket| *ticket != own);
+        drop(used);
+        // Whoever is first now may find room.
+        self.spool.freed.notify_waiters();
+    }
 }
 
 /// Reserved room; freed on drop.
@@ -59,13 +80,16 @@ impl Spool {
         })
     }
 
-    /// Waits until `estimate` bytes are free and takes them. An estimate above the whole is granted when the spool is empty.
+    /// Waits until `estimate` bytes are free and takes them; who asked first is served first. An estimate above the whole is granted when the
+    /// spool is empty. Dropping the future gives up the place.
     pub async fn reserve(self: &Arc<Self>, estimate: Bytes) -> Room {
+        let place = self.join();
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
-            if self.try_take(estimate.get()) {
+            let first = self.lock().line.front() == Some(&place.ticket);
+            if first && self.try_take(estimate.get()) {
                 return Room {
                     spool: Arc::clone(self),
                     total: estimate.get(),
@@ -76,8 +100,23 @@ impl Spool {
         }
     }
 
+    fn join(&self) -> Place<'_> {
+        let mut used = self.lock();
+        used.tickets += 1;
+        let ticket = used.tickets;
+        used.line.push_back(ticket);
+        Place {
+            spool: self,
+            ticket,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn try_take(&self, n: u64) -> bool {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.lock();
         let fits = used.total == 0 || used.total.saturating_add(n) <= self.total;
         if fits {
             used.total += n;
@@ -374,6 +413,26 @@ mod tests {
         let body = spooled(&spool, &bytes(90), 10).await;
         assert!(!spool.try_take(20), "more was given than there is");
         drop(body);
+        assert!(spool.try_take(100));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_not_passed_over_by_small_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(Bytes::new(100), Bytes::new(100), dir.path().into());
+        let held = spool.reserve(Bytes::new(60)).await;
+        let mut gone = Box::pin(spool.reserve(Bytes::new(90)));
+        let mut large = Box::pin(spool.reserve(Bytes::new(80)));
+        let mut small = Box::pin(spool.reserve(Bytes::new(10)));
+        assert!(futures_util::poll!(&mut gone).is_pending());
+        assert!(futures_util::poll!(&mut large).is_pending());
+        assert!(futures_util::poll!(&mut small).is_pending(), "it would fit");
+        drop(gone);
+        drop(held);
+        assert!(futures_util::poll!(&mut small).is_pending(), "not its turn");
+        let first = large.await;
+        let second = small.await;
+        drop((first, second));
         assert!(spool.try_take(100));
     }
 
