@@ -5,6 +5,7 @@
 #   scripts/bench.sh plan       the planner, from 1,000 to 50,000 mailboxes
 #   scripts/bench.sh pace       how near to the published limits, in virtual time, beside two simpler policies
 #   scripts/bench.sh memory     peak memory while items of 150 MB are carried
+#   scripts/bench.sh verify [N] verification of N items (1,000,000) at level identity against the bare listing of both sides
 # Needs python3 (for peak memory); builds in release mode.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +13,7 @@ command -v python3 >/dev/null || { echo "skipped: bench.sh needs python3 to read
 [ "${1:-}" = plan ] && exec scripts/bench_plan.sh
 [ "${1:-}" = pace ] && exec cargo bench --bench pace --quiet -- "${@:2}"
 [ "${1:-}" = memory ] && exec scripts/bench_memory.sh
+[ "${1:-}" = verify ] && exec cargo bench --bench verify --quiet -- "${2:-1000000}"
 factor=1; [ "${1:-}" = quick ] && factor=10
 cargo build --release --quiet
 cargo bench --bench floor --quiet --no-run

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Heavy sweeps that the default tests leave out: fresh seeds of the simulation for as long as you like.
+# Heavy sweeps that the default tests leave out: fresh seeds of the simulation and of the tamperings for as long as you like.
 #   scripts/soak.sh [MINUTES]     default 10; a failing seed prints the one command that replays it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-10}
 end=$(( $(date +%s) + minutes * 60 ))
 total=0
-cargo test --release --quiet --test simulation --no-run
+cargo test --release --quiet --test simulation --test tampering --no-run
 while [ "$(date +%s)" -lt "$end" ]; do
   # Fresh seeds of 31 random bits; 200 in one go.
   seed=$(( (RANDOM << 16) ^ (RANDOM << 1) ^ RANDOM ))
   MAILFERRY_SEED=$seed MAILFERRY_SEEDS=200 cargo test --release --quiet --test simulation fresh_seeds -- --ignored
+  MAILFERRY_SEED=$seed MAILFERRY_SEEDS=50 cargo test --release --quiet --test tampering fresh_seeds -- --ignored
   total=$((total + 200))
-  echo "$total fresh seeds, no loss, no duplicate"
+  echo "$total fresh seeds, no loss, no duplicate; $((total / 4)) tamperings found, no false alarm"
 done

@@ -1,5 +1,6 @@
 //! One seed, one world, two acts: in the first everything goes wrong and nothing wrong may come of it; in the second the weather clears
-//! and everything must finish. Virtual time on the direct face.
+//! and everything must finish. Virtual time on the direct face. In every second world the source's users go on working all through the first
+//! act: they add, edit, flag, move and delete, items and folders.
 //!
 //! A failing seed prints the command that replays it: `MAILFERRY_SEED=<n> cargo test --test simulation one_seed -- --nocapture`.
 //! Fresh seeds: `scripts/soak.sh`.
@@ -70,6 +71,10 @@ async fn play(seed: u64) {
     let dir = tempfile::tempdir().unwrap();
     let (world, clock) = (build(&knobs), clock());
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+    let mut users = seed
+        .is_multiple_of(2)
+        .then(|| Dice::new(seed).split("users"));
+    let mut acts = 0;
     for _ in 0..RUNS_IN_THE_STORM {
         let last = if dice.chance(3, 4) {
             dice.below(600)
@@ -86,10 +91,28 @@ async fn play(seed: u64) {
         )
         .await;
         tokio::task::yield_now().await;
-        assert_never_twice(&world, &knobs, &name);
+        if users.is_none() {
+            assert_never_twice(&world, &knobs, &name);
+        }
+        if let Some(dice) = &mut users {
+            for _ in 0..dice.below(12) {
+                let mailbox =
+                    address(u32::try_from(dice.below(u64::from(knobs.mailboxes))).unwrap());
+                acts += 1;
+                users::act_on_source(&world, &mailbox, dice, acts);
+            }
+        }
+        assert_source_untouched(&world, &name);
     }
     set_weather(&world, Weather::Calm);
-    for _ in 0..RUNS_IN_THE_CALM {
+    let calm = Knobs {
+        pass: PassKind::Final,
+        ..knobs.clone()
+    };
+    // Renamed and moved folders may need a name that is given free only at the end of a pass.
+    let more = if users.is_some() { 2 } else { 0 };
+    for run in 0..RUNS_IN_THE_CALM + more {
+        let knobs = if run == 0 { &knobs } else { &calm };
         act(
             &knobs,
             &world,
@@ -101,7 +124,8 @@ async fn play(seed: u64) {
         .await;
     }
     assert_everything_once_or_parked(&world, &ledger, &knobs, &name).await;
-    assert_all_confirmed_or_parked(&ledger, &knobs, &name).await;
+    assert_all_confirmed_or_parked(&world, &ledger, &knobs, &name).await;
+    assert_nothing_due(&ledger, &knobs, &name).await;
 }
 
 fn play_all(seeds: impl Iterator<Item = u64>) {
@@ -117,7 +141,7 @@ fn play_all(seeds: impl Iterator<Item = u64>) {
 
 #[test]
 fn storms_crashes_and_throttles_lose_nothing_and_double_nothing() {
-    play_all(1..=60);
+    play_all(1..=40);
 }
 
 #[test]

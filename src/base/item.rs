@@ -244,6 +244,8 @@ pub struct TargetHeader {
     pub class: ItemClass,
     /// Its size as Graph reports it.
     pub size: Bytes,
+    /// When the target's store took it in, by its own clock, where the listing says so. An import sets it anew.
+    pub created: Option<Moment>,
 }
 
 impl TargetHeader {

@@ -336,6 +336,31 @@ pub const STREAM_IDENTITY_MAX: usize = 4_096;
 /// is copied unread.
 pub const STREAM_ENTRIES_MAX: usize = 262_144;
 
+// ---- Verification ---------------------------------------------------------------------------------------------------------------
+
+/// Items of both sides together whose listings are held at once, all mailboxes of a verification together: 2,000,000 x 32 bytes = 64 MB. That is
+/// one folder of the most a folder of Exchange Online may hold (1,000,000 items); a larger one is verified alone.
+pub const AUDIT_ROOM_ITEMS: u32 = 2_000_000;
+
+/// Items that one unit of that room stands for.
+pub const AUDIT_ROOM_UNIT: u32 = 1_000;
+
+/// Differences of one mailbox that are listed one by one, at about 300 bytes each: 30 MB. The rest are counted.
+pub const FINDINGS_LISTED_MAX: usize = 100_000;
+
+/// Items of one mailbox whose content is compared before the listing is read again, two ids and two digests each: 50,000 x 600 bytes = 30 MB.
+/// Each batch costs the two listings once more, about 300 calls beside 100,000 exports.
+pub const CONTENT_BATCH: usize = 50_000;
+
+/// Occurrences of one series that are expanded: a daily appointment over 13 years. Of a series without end these are compared, and the pattern.
+pub const OCCURRENCES_MAX: usize = 5_000;
+
+/// The longest recurrence that is read: a thousand exceptions with subject and place, 100,000 bytes, rounded up.
+pub const RECURRENCE_MAX: usize = 131_072;
+
+/// Differences of content per folder whose properties are looked into, two exports each; the rest are listed without them.
+pub const CONTENT_EXPLAINED_MAX: usize = 1_000;
+
 // ---- The planner's assumptions (each printed with the plan; measured rates replace them) ---------------------------------------
 
 /// Mailboxes per wave, unless asked otherwise: what a help desk can answer for on one morning (pilots of 20 to 30 people are advised,

@@ -196,6 +196,11 @@ impl FolderPath {
         Self(out)
     }
 
+    /// The path of a text that [`FolderPath::as_str`] gave.
+    pub fn escaped(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The escaped text.
     pub fn as_str(&self) -> &str {
         &self.0

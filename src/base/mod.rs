@@ -9,6 +9,7 @@ pub mod item;
 pub mod limits;
 pub mod mailbox;
 pub mod outcome;
+pub mod outline;
 pub mod quantity;
 pub mod secret;
 pub mod spec;

@@ -17,8 +17,11 @@ mod plan_view;
 pub mod plans;
 pub mod secrets;
 pub mod signals;
+mod slices;
 mod start;
 pub mod ui;
+pub mod verdict;
+mod verify_view;
 pub mod wiring;
 
 pub use start::main;

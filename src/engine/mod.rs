@@ -15,6 +15,7 @@ pub mod decide;
 pub mod fetch;
 pub mod follow;
 pub mod lineup;
+pub mod marks;
 pub mod pacer;
 pub mod ports;
 pub mod reconcile;

@@ -150,6 +150,7 @@ mod tests {
             fallback: Stamp::fallback(Some(&format!("<{n}@x>")), &ItemClass::new("IPM.Note"), None),
             class: ItemClass::new("IPM.Note"),
             size: Bytes::new(1),
+            created: None,
         }
     }
 

@@ -113,8 +113,9 @@ pub fn read_page(
                         folder,
                         header: row.header.clone(),
                     });
-                    // A copy that waits takes the flag along when it is exported; only a settled copy is out of date.
-                    if row.state.placed().is_some() {
+                    // A copy that waits takes the flag along when it is exported; one that was sent, or may have been, is out of date.
+                    let sent = matches!(row.state, CopyState::InDoubt { .. });
+                    if sent || row.state.placed().is_some() {
                         let fact = CopyFact::ChangedSince;
                         row.state = step(&mut out.facts, folder, *key, &row.state, fact);
                     }
@@ -335,6 +336,26 @@ mod tests {
         };
         let again = read_page(FolderNo(1), &[listed], BTreeMap::from([(key, row)]));
         assert!(copies(&again).is_empty());
+    }
+
+    #[test]
+    fn a_flag_that_changed_while_the_copy_was_in_doubt_is_not_forgotten() {
+        let key = ItemKey::of(&header(1).id);
+        let sent = [
+            CopyFact::Intended {
+                digest: None,
+                stream: Bytes::new(1),
+            },
+            CopyFact::Lost(crate::base::outcome::DoubtCause::Crash),
+        ];
+        let doubt = sent.iter().try_fold(CopyState::NEW, CopyState::apply);
+        let row = Known {
+            state: doubt.unwrap(),
+            header: header(1),
+        };
+        let listed = [Listed::Flagged(key, false)];
+        let out = read_page(FolderNo(1), &listed, BTreeMap::from([(key, row)]));
+        assert_eq!(copies(&out), [&CopyFact::ChangedSince]);
     }
 
     #[test]

@@ -137,6 +137,7 @@ fn target_header(row: ItemRow) -> TargetHeader {
         key: row.search_key,
         class: row.class,
         size: row.size,
+        created: Some(row.created),
     }
 }
 

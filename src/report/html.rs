@@ -6,6 +6,7 @@ use crate::base::fact::{Bucket, JobPhase};
 use crate::base::quantity::Count;
 use crate::base::spec::Realm;
 use crate::evidence::balance::{FolderBalance, MailboxBalance, Totals};
+use crate::evidence::grade::GRADE_RULES_TEXT;
 use crate::report::document::{NOT_PROVEN, Report};
 use crate::report::words;
 
@@ -130,12 +131,17 @@ fn verification(out: &mut Page, report: &Report<'_>) {
     let text = |key: &str| found[key].as_str().unwrap_or("?").to_owned();
     let number = |key: &str| Count::new(found[key].as_u64().unwrap_or_default());
     out.line(&format!(
-        "<p>Last verification: both sides were listed again at level {}; grade <strong>{}</strong>, {} unexplained, {} on the target of \
-         unknown origin.</p>",
+        "<p>Last verification: both sides were listed again at level {}; grade <strong>{}</strong>, {} source items unexplained, {} \
+         items on the target without a counterpart, of which {} are explained.</p>",
         escape(&text("level")),
         escape(&text("grade")),
         number("unexplained"),
         number("extra_on_target"),
+        number("extra_explained"),
+    ));
+    out.line(&format!(
+        "<details><summary>How grades are given</summary><pre>{}</pre></details>",
+        escape(GRADE_RULES_TEXT)
     ));
 }
 

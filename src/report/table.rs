@@ -1,7 +1,7 @@
 //! Plain text tables: the first column to the left, numbers to the right.
 
 /// A cell as a terminal may show it: folder names can hold control characters, and those can hold commands to the terminal.
-fn plain(cell: &str) -> String {
+pub fn plain(cell: &str) -> String {
     let harmless = |c: char| {
         !c.is_control() && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };

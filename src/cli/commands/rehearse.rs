@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::base::fact::Bucket;
 use crate::base::quantity::{Count, Span};
 use crate::cli::args::{Common, RehearseArgs};
-use crate::cli::commands::verify::{Verified, verify};
+use crate::cli::commands::verify::{Verified, Wish, verify};
 use crate::cli::commands::{lab, report, run as run_command};
 use crate::cli::contact::first_contact;
 use crate::cli::decisions::Decisions;
@@ -144,7 +144,11 @@ async fn journey(
     let ledger = Arc::new(wiring::ledger(&open, Opening::Create)?);
     let ended = copy(&open, &sides, &ledger, ui).await?;
     ui.say("verify: listing both sides again");
-    let verified = verify(&open, &sides, Arc::clone(&ledger), args.level, ui).await?;
+    let wish = Wish {
+        level: args.level,
+        ..Wish::default()
+    };
+    let verified = verify(&open, &sides, Arc::clone(&ledger), wish, ui).await?;
     ui.say("report: writing");
     let written = report::write(&open, &ended.balance)?;
     let decisions = Decisions::open(&open)?;

@@ -7,8 +7,10 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::ui::Ui;
+use crate::cli::verdict::Verdict;
 use crate::cli::wiring;
 use crate::engine::balance;
+use crate::port::ledger::LedgerError;
 use crate::report::narrator::SNAPSHOT_FILE;
 use crate::report::progress::{Progress, SCHEMA};
 use crate::report::table;
@@ -19,16 +21,27 @@ pub fn run(args: &PlanFile, common: &Common, ui: Ui) -> Result<Exit, CommandErro
     let open = plans::open(&args.plan, common)?;
     match EmbeddedLedger::open(&open.state, &open.header, Opening::Existing) {
         Ok(ledger) => {
-            let progress = wiring::runtime()?.block_on(async {
+            let jobs = open.plan.jobs();
+            let verdict = Verdict::last(&open);
+            let (progress, stale) = wiring::runtime()?.block_on(async {
                 let now = wiring::clock().moment();
-                balance::take(&ledger)
-                    .await
-                    .map(|balance| Progress::of(&balance, now).with_jobs(&open.plan.jobs()))
+                let balance = balance::take(&ledger).await?;
+                let stale = match &verdict {
+                    Some(verdict) => verdict.stale(&ledger, &jobs).await?,
+                    None => Vec::new(),
+                };
+                Ok::<_, LedgerError>((Progress::of(&balance, now).with_jobs(&jobs), stale))
             })?;
             if ui.json {
-                ui.data(&progress.to_json().to_string());
+                let mut document = progress.to_json();
+                document["verification"] = verdict.map_or(Value::Null, |own| own.to_json(&stale));
+                ui.data(&document.to_string());
             } else {
-                ui.data(&progress.to_text());
+                let verified = verdict.map_or_else(
+                    || "not verified yet: mailferry verify\n".to_owned(),
+                    |own| own.to_text(&stale),
+                );
+                ui.data(&format!("{}\n{verified}", progress.to_text()));
             }
             Ok(Exit::Done)
         }

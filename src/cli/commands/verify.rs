@@ -1,15 +1,13 @@
 //! `mailferry verify`: lists both sides again and sets them against each other, with the ledger as third witness.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use serde_json::{Map, Value, json};
 
 use crate::base::event::Event;
 use crate::base::fact::Bucket;
-use crate::base::quantity::Count;
+use crate::base::quantity::{Count, Moment};
 use crate::base::spec::JobSpec;
 use crate::cli::args::{Common, VerifyArgs, VerifyLevel};
 use crate::cli::commands::report::{VERIFY_FILE, directory};
@@ -19,29 +17,64 @@ use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::secrets::Secrets;
 use crate::cli::signals::{Signals, watch};
+use crate::cli::slices::{self, Covered};
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
-use crate::engine::audit::{Level, MailboxAudit, audit};
+use crate::engine::audit::{Level, MailboxAudit, Order, audit};
 use crate::engine::control::{Control, control};
 use crate::engine::cx::{Break, RunCx};
 use crate::engine::pacer::Pacer;
 use crate::engine::ports::Ports;
 use crate::engine::run::enlist;
 use crate::engine::spool::Spool;
-use crate::evidence::grade::{GRADE_RULES, Grade};
+use crate::evidence::grade::{Grade, worst};
 use crate::port::sink::EventSink;
 use crate::report::narrator::replace;
-use crate::report::{table, words};
+use crate::report::words;
 use crate::store::embedded::{EmbeddedLedger, Opening};
+use crate::verify::march::Scope;
 
-/// The schema of `verify --json`.
-const SCHEMA: &str = "mailferry.verify/1";
+/// What is compared, and of which items.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// What.
+    pub level: VerifyLevel,
+    /// At level content, of which items.
+    pub scope: Scope,
+}
 
-/// How many findings a terminal shows.
-const FINDINGS_SHOWN: usize = 20;
+impl Wish {
+    /// The wish of these arguments. A sample without a seed draws one, which is stated with the result.
+    fn of(args: &VerifyArgs) -> Result<Self, CommandError> {
+        let scope = match (args.sample, args.slice) {
+            (None, None) => Scope::All,
+            (Some(percent), _) => Scope::Sample {
+                percent,
+                seed: args.seed.unwrap_or_else(|| {
+                    let mut dice = wiring::dice(wiring::clock().as_ref());
+                    dice.below(1_000_000_000)
+                }),
+            },
+            (None, Some((nth, of))) => Scope::Slice { nth, of },
+        };
+        let level = match args.level {
+            None if scope != Scope::All => VerifyLevel::Content,
+            level => level.unwrap_or_default(),
+        };
+        if level != VerifyLevel::Content && scope != Scope::All {
+            return Err(CommandError::new(
+                Exit::Usage,
+                "--sample and --slice choose whose content is compared; this level compares none",
+            )
+            .hint("use --level content"));
+        }
+        Ok(Self { level, scope })
+    }
+}
 
 /// Runs the command.
 pub fn run(args: &VerifyArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
+    let wish = Wish::of(args)?;
     let open = plans::open(&args.plan.plan, common)?;
     let secrets = Secrets::open(args.secrets.secrets.as_deref(), &open.path, open.plan.realm)?;
     let runtime = wiring::runtime()?;
@@ -49,7 +82,7 @@ pub fn run(args: &VerifyArgs, common: &Common, ui: Ui) -> Result<Exit, CommandEr
         let sides = wiring::sides(&open.plan, &secrets)?;
         first_contact(&open, &sides, ui).await?;
         let ledger = Arc::new(wiring::ledger(&open, Opening::Existing)?);
-        verify(&open, &sides, ledger, args.level, ui).await
+        verify(&open, &sides, ledger, wish, ui).await
     })?;
     runtime.shutdown_background();
     verified.print(ui);
@@ -59,18 +92,21 @@ pub fn run(args: &VerifyArgs, common: &Common, ui: Ui) -> Result<Exit, CommandEr
 /// What verification found out.
 #[derive(Debug)]
 pub struct Verified {
-    plan: std::path::PathBuf,
-    level: VerifyLevel,
-    mailboxes: Vec<(JobSpec, Outcome)>,
+    pub(in crate::cli) plan: std::path::PathBuf,
+    pub(in crate::cli) wish: Wish,
+    pub(in crate::cli) at: Moment,
+    pub(in crate::cli) mailboxes: Vec<(JobSpec, Outcome)>,
+    /// Per mailbox, whose content is covered by this and earlier verifications together.
+    pub(in crate::cli) covered: Vec<Covered>,
     /// The exit code.
     pub exit: Exit,
 }
 
 /// What became of one mailbox.
 #[derive(Debug)]
-enum Outcome {
+pub(in crate::cli) enum Outcome {
     /// Compared.
-    Audited(MailboxAudit),
+    Audited(Box<MailboxAudit>),
     /// No run has begun it.
     NotBegun,
     /// It could not be read.
@@ -90,7 +126,7 @@ pub async fn verify(
     open: &OpenPlan,
     sides: &Sides,
     ledger: Arc<EmbeddedLedger>,
-    level: VerifyLevel,
+    wish: Wish,
     ui: Ui,
 ) -> Result<Verified, CommandError> {
     let (handle, control) = control();
@@ -98,14 +134,20 @@ pub async fn verify(
     let clock = Arc::clone(&sides.clock);
     let watch = watch(handle, clock, None, &mut signals, &asked, ui);
     let cx = context(open, sides, ledger, control);
+    let level = match wish.level {
+        VerifyLevel::Counts => Level::Counts,
+        VerifyLevel::Identity => Level::Identity,
+        VerifyLevel::Content => Level::Content,
+    };
+    let order = Order::new(level, wish.scope);
     let dice = wiring::dice(sides.clock.as_ref());
     let at_once = usize::try_from(open.plan.limits.mailboxes_at_once.max(1)).unwrap_or(1);
     let work = async {
         futures_util::stream::iter(open.plan.jobs())
             .map(|job| {
-                let (cx, dice) = (&cx, &dice);
+                let (cx, dice, order) = (&cx, &dice, &order);
                 async move {
-                    let outcome = one(cx, &job, dice, level).await;
+                    let outcome = one(cx, &job, dice, order).await;
                     (job, outcome)
                 }
             })
@@ -122,14 +164,21 @@ pub async fn verify(
         .into_iter()
         .map(|(job, outcome)| outcome.map(|outcome| (job, outcome)))
         .collect::<Result<Vec<_>, CommandError>>()?;
-    let exit = judge(&mailboxes);
-    let verified = Verified {
+    let dir = directory(open)?;
+    let at = sides.clock.moment();
+    let covered = slices::remember(&dir, wish, at, &mailboxes)?;
+    let mut verified = Verified {
         plan: open.path.clone(),
-        level,
+        wish,
+        at,
+        exit: judge(&mailboxes),
         mailboxes,
-        exit,
+        covered,
     };
-    let path = directory(open)?.join(VERIFY_FILE);
+    if verified.differed_before() > Count::ZERO {
+        verified.exit = Exit::Unexplained;
+    }
+    let path = dir.join(VERIFY_FILE);
     let text = format!("{:#}\n", verified.to_json());
     replace(&path, text.as_bytes()).map_err(|error| CommandError::file(&path, &error))?;
     Ok(verified)
@@ -160,18 +209,14 @@ async fn one(
     cx: &RunCx,
     job: &JobSpec,
     dice: &crate::base::dice::Dice,
-    level: VerifyLevel,
+    order: &Order,
 ) -> Result<Outcome, CommandError> {
     if cx.ports.ledger.folders(job.job).await?.is_empty() {
         return Ok(Outcome::NotBegun);
     }
     let job_cx = enlist(cx, job, dice).await?;
-    let level = match level {
-        VerifyLevel::Counts => Level::Counts,
-        VerifyLevel::Identity => Level::Identity,
-    };
-    match audit(&job_cx, level).await {
-        Ok(found) => Ok(Outcome::Audited(found)),
+    match audit(&job_cx, order).await {
+        Ok(found) => Ok(Outcome::Audited(Box::new(found))),
         Err(Break::Draining) => Err(CommandError::new(
             Exit::Stopped,
             "verification was stopped; nothing is said about the mailboxes it did not reach",
@@ -246,44 +291,33 @@ fn judge_one(found: &MailboxAudit) -> Exit {
 
 impl Verified {
     /// The worst grade of all mailboxes.
-    fn grade(&self) -> Grade {
-        self.mailboxes
-            .iter()
-            .map(|(_, outcome)| match outcome {
-                Outcome::Audited(found) => found.grade,
-                Outcome::NotBegun | Outcome::NotRead(_) => Grade::Investigate,
-            })
-            .max()
-            .unwrap_or(Grade::Investigate)
+    pub fn grade(&self) -> Grade {
+        let earlier = (self.differed_before() > Count::ZERO).then_some(Some(Grade::Poor));
+        let now = self.mailboxes.iter().map(|(_, outcome)| match outcome {
+            Outcome::Audited(found) => Some(found.grade),
+            Outcome::NotBegun | Outcome::NotRead(_) => None,
+        });
+        worst(now.chain(earlier))
     }
 
-    fn sum(&self, of: impl Fn(&MailboxAudit) -> Count) -> Count {
+    /// Items that earlier slices found different: a later slice that finds nothing does not acquit them.
+    pub(in crate::cli) fn differed_before(&self) -> Count {
+        self.covered.iter().map(|covered| covered.differing).sum()
+    }
+
+    /// Sums over what could be read.
+    pub(in crate::cli) fn sum(&self, of: impl Fn(&MailboxAudit) -> Count) -> Count {
+        self.audits().map(of).sum()
+    }
+
+    /// The mailboxes that could be read.
+    pub(in crate::cli) fn audits(&self) -> impl Iterator<Item = &MailboxAudit> {
         self.mailboxes
             .iter()
             .filter_map(|(_, outcome)| match outcome {
-                Outcome::Audited(found) => Some(of(found)),
+                Outcome::Audited(found) => Some(found.as_ref()),
                 Outcome::NotBegun | Outcome::NotRead(_) => None,
             })
-            .sum()
-    }
-
-    /// As `verify --json` prints it: contract section 4.
-    pub fn to_json(&self) -> Value {
-        let mailboxes: Vec<Value> = self
-            .mailboxes
-            .iter()
-            .map(|(job, outcome)| mailbox_json(job, outcome))
-            .collect();
-        json!({
-            "schema": SCHEMA,
-            "grade": self.grade().to_string(),
-            "grade_rules": GRADE_RULES,
-            "level": self.level.word(),
-            "mailboxes": mailboxes,
-            "unexplained": self.sum(|found| found.unexplained).get(),
-            "extra_on_target": self.sum(|found| found.extra).get(),
-            "exit": self.exit.code(),
-        })
     }
 
     fn print(&self, ui: Ui) {
@@ -293,170 +327,4 @@ impl Verified {
             ui.data(&self.to_text());
         }
     }
-
-    /// The result in one sentence.
-    pub fn headline(&self) -> String {
-        format!(
-            "Grade {} at level {}: {} of {} source items are on the target, {} missing without explanation, {} on the target of unknown \
-             origin.",
-            self.grade(),
-            self.level.word(),
-            self.sum(|found| found.confirmed),
-            self.sum(|found| found.source),
-            self.sum(|found| found.unexplained),
-            self.sum(|found| found.extra),
-        )
-    }
-
-    /// As `verify` prints it.
-    pub fn to_text(&self) -> String {
-        let mut out = format!("{}\n\n", self.headline());
-        let rows: Vec<Vec<String>> = self.mailboxes.iter().map(row).collect();
-        out.push_str(&table::render(
-            &[
-                "mailbox",
-                "grade",
-                "source",
-                "target",
-                "confirmed",
-                "explained",
-                "unexplained",
-                "extra",
-                "note",
-            ],
-            2,
-            &rows,
-        ));
-        out.push_str(&self.findings());
-        let plan = self.plan.display();
-        let next = match self.exit {
-            Exit::Done => format!("mailferry report {plan}"),
-            Exit::Stopped => format!("mailferry run {plan}, then verify again"),
-            Exit::Decision => {
-                format!("mailferry resolve {plan} list    (every open item with its reason)")
-            }
-            _ => {
-                "look at each finding above; a run does not repair what it did not make".to_owned()
-            }
-        };
-        write!(out, "\nnext: {next}\n").expect("a string grows");
-        out
-    }
-
-    fn findings(&self) -> String {
-        let mut rows = Vec::new();
-        for (job, outcome) in &self.mailboxes {
-            let Outcome::Audited(found) = outcome else {
-                continue;
-            };
-            for finding in &found.findings {
-                let item = match (&finding.item, &finding.target) {
-                    (Some(item), _) => item.to_string(),
-                    (None, Some(target)) => target.to_string(),
-                    (None, None) => String::new(),
-                };
-                rows.push(vec![
-                    job.source.reveal().to_owned(),
-                    finding.folder.to_string(),
-                    item,
-                    finding.what.to_owned(),
-                    finding.count.to_string(),
-                ]);
-            }
-        }
-        if rows.is_empty() {
-            return String::new();
-        }
-        let more = rows.len().saturating_sub(FINDINGS_SHOWN);
-        rows.truncate(FINDINGS_SHOWN);
-        let mut out = format!(
-            "\n{}",
-            table::render(&["mailbox", "folder", "item", "what", "items"], 4, &rows)
-        );
-        if more > 0 {
-            writeln!(out, "and {more} more; --json lists all").expect("a string grows");
-        }
-        out
-    }
-}
-
-fn row((job, outcome): &(JobSpec, Outcome)) -> Vec<String> {
-    let mut cells = vec![job.source.reveal().to_owned()];
-    match outcome {
-        Outcome::Audited(found) => {
-            let explained: Count = found.explained.values().copied().sum();
-            cells.push(found.grade.to_string());
-            cells.extend(
-                [
-                    found.source,
-                    found.target,
-                    found.confirmed,
-                    explained,
-                    found.unexplained,
-                    found.extra,
-                ]
-                .map(|n| n.to_string()),
-            );
-        }
-        Outcome::NotBegun => {
-            cells.resize(8, String::new());
-            cells.push("  not begun".to_owned());
-        }
-        Outcome::NotRead(error) => {
-            cells.resize(8, String::new());
-            cells.push(format!("  not verified: {}", error.message));
-        }
-    }
-    cells
-}
-
-fn mailbox_json(job: &JobSpec, outcome: &Outcome) -> Value {
-    let mut out = Map::new();
-    out.insert("job".into(), job.job.to_string().into());
-    out.insert("mailbox".into(), job.source.reveal().into());
-    match outcome {
-        Outcome::Audited(found) => {
-            let explained: Count = found.explained.values().copied().sum();
-            let by: Map<String, Value> = found
-                .explained
-                .iter()
-                .map(|(bucket, n)| (words::bucket_key(*bucket).to_owned(), n.get().into()))
-                .collect();
-            let findings: Vec<Value> = found
-                .findings
-                .iter()
-                .map(|finding| {
-                    json!({
-                        "folder": finding.folder.as_str(),
-                        "item": finding.item.map(|item| item.to_string()),
-                        "target": finding.target.as_ref().map(ToString::to_string),
-                        "what": finding.what,
-                        "items": finding.count.get(),
-                    })
-                })
-                .collect();
-            for (key, value) in [
-                ("source", found.source.get()),
-                ("target", found.target.get()),
-                ("confirmed", found.confirmed.get()),
-                ("explained", explained.get()),
-                ("unexplained", found.unexplained.get()),
-                ("extra_on_target", found.extra.get()),
-            ] {
-                out.insert(key.into(), value.into());
-            }
-            out.insert("grade".into(), found.grade.to_string().into());
-            out.insert("explained_by".into(), by.into());
-            out.insert("findings".into(), findings.into());
-        }
-        Outcome::NotBegun => {
-            out.insert("grade".into(), Grade::Investigate.to_string().into());
-            out.insert("not_verified".into(), "not begun".into());
-        }
-        Outcome::NotRead(error) => {
-            out.insert("grade".into(), Grade::Investigate.to_string().into());
-            out.insert("not_verified".into(), error.message.clone().into());
-        }
-    }
-    Value::Object(out)
 }

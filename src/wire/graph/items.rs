@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{ChangeKey, TargetItemId};
 use crate::base::item::{ItemClass, Placed, SearchKey, Stamp, TargetHeader};
 use crate::base::outcome::{MisreadCause, Said, Setback};
-use crate::base::quantity::Bytes;
+use crate::base::quantity::{Bytes, Moment};
 use crate::wire::graph::json;
 use crate::wire::graph::property::{self, Property, PropertyId};
 
@@ -22,6 +22,9 @@ pub struct MailboxItem {
     /// Message class.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
+    /// When the store took it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_date_time: Option<String>,
     /// Size as the store counts it.
     #[serde(deserialize_with = "json::lax_u64")]
     pub size: u64,
@@ -71,8 +74,15 @@ impl MailboxItem {
             fallback,
             class,
             size: Bytes::new(self.size),
+            created: self.created_date_time.as_deref().and_then(moment),
         })
     }
+}
+
+/// A time as Graph writes it; nothing where it is not one.
+fn moment(text: &str) -> Option<Moment> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    Some(Moment::from_unix_ms(at.as_millisecond()))
 }
 
 /// An item's place from the two texts that name it; neither may be missing or empty.
@@ -106,13 +116,17 @@ mod tests {
     #[test]
     fn the_identifying_properties_are_found_whatever_their_zeros() {
         let header = item(
-            r#"{"id":"AAMk=","changeKey":"CQ","type":"IPM.Note","size":"95000","singleValueExtendedProperties":[
+            r#"{"id":"AAMk=","changeKey":"CQ","type":"IPM.Note","size":"95000","createdDateTime":"2026-11-23T20:00:00Z","singleValueExtendedProperties":[
             {"id":"SystemTime 0x39","value":"2020-01-02T03:04:05Z"},{"id":"String 0x1035","value":"<a@b>"},
             {"id":"Binary 0x300B","value":"AQID"}]}"#,
         )
         .unwrap();
         assert_eq!(header.key, SearchKey::new([1, 2, 3]));
         assert_eq!(header.size, Bytes::new(95_000));
+        assert_eq!(
+            header.created.map(|at| at.to_string()).as_deref(),
+            Some("2026-11-23T20:00:00Z")
+        );
         let submitted = property::filetime("2020-01-02T03:04:05Z");
         let class = ItemClass::new("IPM.Note");
         assert_eq!(
@@ -144,6 +158,7 @@ mod tests {
                 id: Some(id),
                 change_key: Some("k".to_owned()),
                 class: Some(class),
+                created_date_time: None,
                 size: u64::from(size),
                 single_value_extended_properties: vec![Property {
                     id: PropertyId::MESSAGE_ID.as_replied(),

@@ -76,7 +76,7 @@ impl ListQuery {
                 PropertyId::MESSAGE_ID,
                 PropertyId::SUBMITTED,
             ],
-            ..Self::selecting(&["id", "changeKey", "type", "size"])
+            ..Self::selecting(&["id", "changeKey", "type", "size", "createdDateTime"])
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
         let query = ListQuery::items(Count::new(250));
         assert_eq!(
             escape::decode_form(&query.encode()).unwrap(),
-            "$top=250&$select=id,changeKey,type,size&$expand=singleValueExtendedProperties(\
+            "$top=250&$select=id,changeKey,type,size,createdDateTime&$expand=singleValueExtendedProperties(\
              $filter=id eq 'Binary 0x300B' or id eq 'String 0x1035' or id eq 'SystemTime 0x0039')"
         );
     }

@@ -4,13 +4,17 @@
 //! the sorted set of what it holds. Sorting makes order meaningless; what the store assigns is left out; named properties count by set and
 //! name or number, since their ids are local to a mailbox.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use super::parse::{Lost, Visit, Which};
 use super::tags;
 use crate::base::item::Digest;
 use crate::base::limits;
+use crate::base::outline::{Outline, Part, PartKind, PropertyName, PropertyPrint};
 use crate::base::quantity::Count;
+use crate::wire::appointment::{APPOINTMENT_SET, is_wanted};
 
 /// What an object is, which decides what may be inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,10 @@ struct Open {
     kept: Option<Vec<u8>>,
     /// Unicode text: the last two bytes, which may be the terminator.
     tail: Option<Vec<u8>>,
+    /// Its name, where an outline is wanted.
+    name: Option<PropertyName>,
+    /// Its number, where it says when an appointment takes place.
+    date: Option<u32>,
 }
 
 /// Hashes what passes, and keeps the identity.
@@ -64,9 +72,39 @@ pub(super) struct Digester {
     held: usize,
     pub(super) lost: bool,
     pub(super) seen: Seen,
+    /// One outline per frame, where they are wanted.
+    outlines: Option<Vec<Outline>>,
+    /// The dates of an appointment, where they are wanted, by number.
+    calendar: Option<BTreeMap<u32, Vec<u8>>>,
 }
 
 impl Digester {
+    /// A digester that keeps the hashes of single properties, too.
+    pub(super) fn with_outline() -> Self {
+        Self {
+            outlines: Some(vec![Outline::default()]),
+            ..Self::new()
+        }
+    }
+
+    /// A digester that keeps what says when an appointment takes place, too.
+    pub(super) fn with_calendar() -> Self {
+        Self {
+            calendar: Some(BTreeMap::new()),
+            ..Self::new()
+        }
+    }
+
+    /// The properties that say when an appointment takes place.
+    pub(super) fn calendar(&mut self) -> Option<BTreeMap<u32, Vec<u8>>> {
+        self.calendar.take()
+    }
+
+    /// The outline of the whole. Call it after [`Self::close_top`] gave a digest.
+    pub(super) fn outline(&mut self) -> Option<Outline> {
+        self.outlines.as_mut()?.pop()
+    }
+
     pub(super) fn new() -> Self {
         let top = Frame {
             kind: Kind::Message,
@@ -78,6 +116,8 @@ impl Digester {
             held: 0,
             lost: false,
             seen: Seen::default(),
+            outlines: None,
+            calendar: None,
         }
     }
 
@@ -97,6 +137,9 @@ impl Digester {
             kind,
             entries: Vec::new(),
         });
+        if let Some(outlines) = &mut self.outlines {
+            outlines.push(Outline::default());
+        }
         Ok(())
     }
 
@@ -109,7 +152,37 @@ impl Digester {
         let mut hash = Sha256::new();
         hash.update([2, kind as u8]);
         hash.update(digest(frame));
-        self.enlist(hash.finalize().into())
+        let hash: [u8; 32] = hash.finalize().into();
+        self.note_part(kind, hash);
+        self.enlist(hash)
+    }
+
+    fn note_part(&mut self, kind: Kind, hash: [u8; 32]) {
+        let Some(outlines) = &mut self.outlines else {
+            return;
+        };
+        let kind = match kind {
+            Kind::Recipient => PartKind::Recipient,
+            Kind::Attachment => PartKind::Attachment,
+            Kind::Embedded => PartKind::Embedded,
+            Kind::Message => return,
+        };
+        if let Some(outline) = outlines.pop()
+            && let Some(outer) = outlines.last_mut()
+        {
+            outer.parts.push(Part {
+                kind,
+                hash,
+                outline,
+            });
+        }
+    }
+
+    fn note_property(&mut self, name: Option<PropertyName>, hash: [u8; 32]) {
+        let outline = self.outlines.as_mut().and_then(|all| all.last_mut());
+        if let (Some(outline), Some(name)) = (outline, name) {
+            outline.properties.push(PropertyPrint { name, hash });
+        }
     }
 
     fn enlist(&mut self, entry: [u8; 32]) -> Result<(), Lost> {
@@ -180,6 +253,26 @@ fn named(which: &Which, kind: u16) -> Sha256 {
     hash
 }
 
+fn name_of(which: &Which) -> PropertyName {
+    match which {
+        Which::Tag(id) => PropertyName::Tag(*id),
+        Which::Number { set, number } => PropertyName::Number {
+            set: *set,
+            number: *number,
+        },
+        Which::Name { set, name } => {
+            let units: Vec<u16> = name
+                .chunks_exact(2)
+                .map(|two| u16::from_le_bytes([two[0], two[1]]))
+                .collect();
+            PropertyName::Named {
+                set: *set,
+                name: String::from_utf16_lossy(&units),
+            }
+        }
+    }
+}
+
 impl Visit for Digester {
     fn marker(&mut self, marker: u32) -> Result<(), Lost> {
         let done = self.act(marker);
@@ -202,14 +295,28 @@ impl Visit for Digester {
         );
         let flags = plain && id == tags::MESSAGE_FLAGS && kind == tags::T_I32;
         let keep = flags || plain && identity && self.frames.len() == 1;
+        let date = match which {
+            Which::Number { set, number }
+                if self.calendar.is_some()
+                    && self.frames.len() == 1
+                    && set == APPOINTMENT_SET
+                    && is_wanted(number) =>
+            {
+                Some(number)
+            }
+            Which::Tag(_) | Which::Number { .. } | Which::Name { .. } => None,
+        };
         let text = tags::canonical_type(kind) == tags::T_UNICODE;
+        let name = (counts && self.outlines.is_some()).then(|| name_of(&which));
         self.open = Some(Open {
             id,
             kind,
             flags,
             hash: counts.then(|| named(&which, kind)),
-            kept: keep.then(Vec::new),
+            kept: (keep || date.is_some()).then(Vec::new),
             tail: text.then(Vec::new),
+            name,
+            date,
         });
         Ok(())
     }
@@ -226,7 +333,12 @@ impl Visit for Digester {
         let Some(open) = &mut self.open else { return };
         if let Some(kept) = &mut open.kept {
             kept.extend_from_slice(bytes);
-            if kept.len() > limits::STREAM_IDENTITY_MAX {
+            let most = if open.date.is_some() {
+                limits::RECURRENCE_MAX
+            } else {
+                limits::STREAM_IDENTITY_MAX
+            };
+            if kept.len() > most {
                 open.kept = None;
             }
         }
@@ -260,11 +372,16 @@ impl Visit for Digester {
             if let Some(tail) = open.tail.take().filter(|tail| *tail != [0, 0]) {
                 hash.update(tail);
             }
-            let entry = hash.finalize().into();
+            let entry: [u8; 32] = hash.finalize().into();
+            self.note_property(open.name.take(), entry);
             if self.enlist(entry).is_err() {
                 self.lost = true;
                 return Err(Lost);
             }
+        }
+        if let (Some(number), Some(calendar)) = (open.date, &mut self.calendar) {
+            // Too long is not the same as absent: an empty value is never read as dates.
+            calendar.insert(number, open.kept.take().unwrap_or_default());
         }
         if let Some(kept) = open.kept.filter(|_| self.frames.len() == 1) {
             self.seen.keep(open.id, open.kind, kept);

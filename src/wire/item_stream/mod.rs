@@ -10,7 +10,7 @@ pub mod tags;
 mod tree;
 mod writer;
 
-pub use reader::{ItemReader, ItemReport, digest_of};
+pub use reader::{ItemReader, ItemReport, Readout, digest_of};
 pub use tree::{Attachment, Message, Name, Prop, Value, decode};
 pub use writer::encode;
 

@@ -3,7 +3,10 @@
 use super::digest::Digester;
 use super::parse::Container;
 use crate::base::item::{Digest, ItemClass, SearchKey, Stamp};
+use crate::base::outline::Outline;
 use crate::base::quantity::{Bytes, Count};
+use crate::wire::appointment::Dates;
+use crate::wire::recurrence::NotExpanded;
 
 /// What a stream says about its item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +52,17 @@ impl ItemReport {
     }
 }
 
+/// A report, and what else a reader was asked to learn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readout {
+    /// The report.
+    pub report: ItemReport,
+    /// Of items read whole by a reader [`ItemReader::with_outline`].
+    pub outline: Option<Outline>,
+    /// Of appointments read whole by a reader [`ItemReader::with_calendar`].
+    pub dates: Option<Result<Dates, NotExpanded>>,
+}
+
 /// Reads a stream as it passes. Never fails: what it cannot read makes the item unread. Memory: `limits::STREAM_ENTRIES_MAX` hashes.
 #[derive(Debug)]
 pub struct ItemReader {
@@ -73,21 +87,51 @@ impl ItemReader {
         }
     }
 
+    /// A reader that can say which property differs: it keeps a hash and a name of each.
+    pub fn with_outline() -> Self {
+        Self {
+            digester: Digester::with_outline(),
+            ..Self::new()
+        }
+    }
+
     /// Takes the next bytes, in any portions.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes += Bytes::new(bytes.len() as u64);
         self.container.feed(bytes, &mut self.digester);
     }
 
+    /// A reader that can say when an appointment takes place.
+    pub fn with_calendar() -> Self {
+        Self {
+            digester: Digester::with_calendar(),
+            ..Self::new()
+        }
+    }
+
     /// Ends the stream.
     pub fn finish(self) -> ItemReport {
+        self.finish_with_more().report
+    }
+
+    /// Ends the stream, with what the reader was asked to learn besides.
+    pub fn finish_with_more(self) -> Readout {
         let framing = self.container.framing();
         let mut digester = self.digester;
         let digest = (framing.complete && !digester.lost)
             .then(|| digester.close_top())
             .flatten();
+        let outline = digest.and_then(|_| digester.outline());
+        let appointment = |class: &Option<String>| {
+            let class = class.clone().map(ItemClass::new);
+            class.is_some_and(|class| class.is_a("IPM.Appointment"))
+        };
+        let kept = digester.calendar();
+        let dates = kept
+            .filter(|_| digest.is_some() && appointment(&digester.seen.class))
+            .map(|kept| Dates::of(&kept));
         let seen = digester.seen;
-        ItemReport {
+        let report = ItemReport {
             bytes: self.bytes,
             sound: framing.sound,
             whole: digest.is_some(),
@@ -101,6 +145,11 @@ impl ItemReader {
             embedded: seen.embedded,
             unknown: Count::new(framing.strange),
             digest,
+        };
+        Readout {
+            report,
+            outline,
+            dates,
         }
     }
 }
