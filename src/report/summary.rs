@@ -434,6 +434,8 @@ mod tests {
 
         a.harris@clinic.example is halted: the target mailbox is full; raise the quota or enable its archive, then run again
 
+        1 copy of items that left the source is still on the target; the report lists them with their reasons.
+
         mailbox                  folder                  item                              state    why
         a.harris@clinic.example  Inbox                   702347cedb740bb34a34425515854709  refused  TargetRefused: HTTP 400, ErrorCorruptData
         a.harris@clinic.example  Inbox/Lab\/results <b>  7e5ef90cb934e38b98c3a019abdf41b5  parked   too many attempts

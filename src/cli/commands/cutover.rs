@@ -18,6 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::packs;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::ui::Ui;
+use crate::cli::verdict::Verdict as LastVerdict;
 use crate::cli::wiring;
 use crate::engine::balance;
 use crate::evidence::chain::{Kind, Saying};
@@ -39,14 +40,28 @@ pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandE
     let open = plans::open(&args.plan.plan, common)?;
     let name = named(&args.name)?;
     let ledger = wiring::ledger(&open, Opening::Existing)?;
-    let (balance, now) = wiring::runtime()?.block_on(async {
+    let last = LastVerdict::last(&open);
+    let (balance, stale, now) = wiring::runtime()?.block_on(async {
         let now = wiring::clock().moment();
-        balance::take(&ledger).await.map(|balance| (balance, now))
+        let stale = match &last {
+            Some(last) => last.stale(&ledger, &open.plan.jobs()).await?,
+            None => Vec::new(),
+        };
+        let balance = balance::take(&ledger).await?;
+        Ok::<_, CommandError>((balance, stale, now))
     })?;
     let mut decisions = Decisions::open(&open)?;
     let known = signers(args.allowed_signers.as_deref(), &open.path)?;
     let waivers = decisions.waivers(&known, now)?;
-    let verdict = packs::verification(&open)?.as_ref().and_then(Verdict::read);
+    let mut verdict = packs::verification(&open)?.as_ref().and_then(Verdict::read);
+    for mailbox in verdict
+        .iter_mut()
+        .flat_map(|verdict| &mut verdict.mailboxes)
+    {
+        mailbox.stale |= stale
+            .iter()
+            .any(|(job, _)| job.job.to_string() == mailbox.job);
+    }
     let (moves, directory) = directories(args, &open)?;
     let posture = posture(&open.state.join(ASSESS_FILE))?;
     let mailboxes: Vec<Mailbox> = open
