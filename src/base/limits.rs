@@ -242,6 +242,10 @@ pub const MANIFEST_SORTED_AT_ONCE: usize = 50_000;
 /// Appends waiting for the shared flush.
 pub const APPEND_QUEUE: usize = 256;
 
+/// Room on the ledger's disk that is never used: a store that meets a full disk in the middle of a write may not read back what it wrote. It
+/// writes segments of 512 KB, and a snapshot of its page table when it opens (about 1 MB per 100,000 rows); sixteen segments.
+pub const LEDGER_DISK_RESERVE: Bytes = Bytes::new(16 * 512 * 1024);
+
 /// Events waiting for the narrator; when it is full, events are dropped and counted.
 pub const EVENT_QUEUE: usize = 8_192;
 

@@ -131,7 +131,8 @@ pub(super) fn setback_of(side: Side, kind: CallKind, fault: Fault) -> Setback {
         Fault::Busy(None) | Fault::IncomingBytes(None) if side == Side::Source => {
             throttled(None, Said::new(500, "ErrorServerBusy"))
         }
-        Fault::Busy(wait) | Fault::IncomingBytes(wait) => throttled(wait, busy_word(side)),
+        Fault::Busy(wait) => throttled(wait, crowded(side)),
+        Fault::IncomingBytes(wait) => throttled(wait, busy_word(side)),
         // A create that a busy gateway turned away is not certain enough.
         Fault::BusyFault(_) if kind == CallKind::Import => Setback::Unwell(Said::status(503)),
         Fault::BusyFault(wait) => throttled(
@@ -141,12 +142,12 @@ pub(super) fn setback_of(side: Side, kind: CallKind, fault: Fault) -> Setback {
                 Side::Target => Said::status(503),
             },
         ),
-        Fault::BusyEntry(wait) | Fault::BusyEntries(wait) => throttled(Some(wait), busy_word(side)),
+        Fault::BusyEntry(wait) | Fault::BusyEntries(wait) => throttled(Some(wait), crowded(side)),
         Fault::Connections => throttled(
             None,
             match side {
                 Side::Source => Said::new(500, "ErrorExceededConnectionCount"),
-                Side::Target => busy_word(side),
+                Side::Target => crowded(side),
             },
         ),
         Fault::EmptyState => throttled(Some(EMPTY_STATE_WAIT), busy_word(side)),
@@ -218,6 +219,14 @@ fn busy_word(side: Side) -> Said {
     match side {
         Side::Source => Said::code("ErrorServerBusy"),
         Side::Target => Said::new(429, "ApplicationThrottled"),
+    }
+}
+
+/// What a face that has too many calls at once says.
+fn crowded(side: Side) -> Said {
+    match side {
+        Side::Source => busy_word(side),
+        Side::Target => Said::new(429, CROWDED),
     }
 }
 

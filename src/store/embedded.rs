@@ -283,6 +283,7 @@ impl Ledger for EmbeddedLedger {
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
     pub(super) db: sled::Db,
+    path: PathBuf,
 }
 
 impl Shelf {
@@ -297,6 +298,8 @@ impl Shelf {
             .path(&path)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
+        // Opening writes too. The directory of the ledger may not be there yet; its parent is.
+        room_on(state).map_err(|error| io_at(&path, error))?;
         // Sled may panic on files that are not its own; a thread of its own turns that into an answer.
         let opened = std::thread::Builder::new()
             .name("ledger-open".to_owned())
@@ -308,7 +311,7 @@ impl Shelf {
             why: why.to_owned(),
         };
         match opened {
-            Ok(Ok(db)) => Ok(Self { db }),
+            Ok(Ok(db)) => Ok(Self { db, path }),
             Ok(Err(sled::Error::Io(error))) if error.kind() != ErrorKind::Other => {
                 Err(io_at(&path, error))
             }
@@ -421,7 +424,9 @@ impl Shelf {
         Ok(sums)
     }
 
+    /// One atomic batch, one flush; refused while the disk still has its reserve, so that nothing is ever half-written for want of room.
     pub(super) fn apply(&self, batch: sled::Batch) -> Result<(), sled::Error> {
+        room_on(&self.path)?;
         self.db.apply_batch(batch)?;
         self.db.flush()?;
         Ok(())
@@ -477,6 +482,21 @@ impl Rows for Shelf {
     fn copy(&self, (job, folder, key): CopyAt) -> Result<Option<CopyRow>, LedgerError> {
         self.get(&codec::copy_key(job, folder, key))
     }
+}
+
+/// Refuses as the system would on a full disk, while [`limits::LEDGER_DISK_RESERVE`] is still free. A disk that does not say how full it is
+/// passes.
+fn room_on(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Ok(disk) = rustix::fs::statvfs(path) {
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < limits::LEDGER_DISK_RESERVE.get() {
+            return Err(ErrorKind::StorageFull.into());
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn read_back<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, LedgerError> {
