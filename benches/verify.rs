@@ -98,7 +98,7 @@ impl Sides {
         entry.change_key = Some(format!("CQAAABYA{n:020x}"));
         entry.class = Some(ItemClass::new("IPM.Note"));
         entry.size = Some(Bytes::new(40_000 + n % 1_000));
-        entry.read = Some(n % 3 != 0);
+        entry.read = Some(!n.is_multiple_of(3));
         entry.message_id = Some(format!("<{n:016x}@clinic.example>"));
         entry.search_key = Some(key_of(n));
         entry.submitted = Some(132_000_000_000_000_000 + n * 10_000_000);
