@@ -192,7 +192,7 @@ fn main() {
             if mailboxes >= 100 && kind.latency == 100 {
                 continue;
             }
-            let most = if mailboxes >= 100 { 11 } else { u64::MAX };
+            let most = if mailboxes >= 100 { 21 } else { u64::MAX };
             let minutes = kind.minutes.min(most);
             for policy in Policy::ALL {
                 row(&kind, mailboxes, minutes, policy);

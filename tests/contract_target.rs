@@ -20,7 +20,7 @@ use mailferry::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
 use mailferry::base::outcome::{HaltCause, RefusalWhy, Setback};
 use mailferry::base::quantity::{Bytes, Span};
 use mailferry::base::secret::Secret;
-use mailferry::engine::spool::{Spool, Spooling};
+use mailferry::engine::spool::{Spill, Spool, Spooling};
 use mailferry::lab::direct::{DirectTarget, SharedWorld, lock};
 use mailferry::lab::world::Content;
 use mailferry::port::body::Body;
@@ -59,7 +59,9 @@ impl Bench {
     async fn body(&self, bytes: &[u8]) -> Body {
         let total = Bytes::new(100_000_000);
         let spool = Spool::new(total, total, self.dir.path().into());
-        let mut spooling = Spooling::begin(spool.reserve(Bytes::new(bytes.len() as u64)).await);
+        let size = Bytes::new(bytes.len() as u64);
+        let room = spool.reserve(size).await.lend(size);
+        let mut spooling = Spooling::begin(room, Spill::default());
         spooling.write(bytes).await.unwrap();
         spooling.finish().await.unwrap()
     }

@@ -185,6 +185,13 @@ fn compacting_may_be_killed_at_any_moment() {
     process::run_to_the_end(&plan);
     let whole = export(&plan, &["--reveal"]);
     let mut dice = Dice::new(0xC0_4AC7);
+    // How long one takes here decides when it is killed.
+    let began = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    json(&ledger("compact", &plan, &["--json"]), 0);
+    let ended = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let whole_ms = u64::try_from(ended.saturating_sub(began).as_millis())
+        .unwrap()
+        .max(20);
     let mut killed = 0;
     for _ in 0..12 {
         let mut compact = Command::new(BINARY)
@@ -195,7 +202,7 @@ fn compacting_may_be_killed_at_any_moment() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let (patience, mut waited) = (dice.below(600), 0);
+        let (patience, mut waited) = (dice.below(whole_ms), 0);
         wait_for("the moment to kill", || {
             waited += 10;
             waited >= patience || compact.try_wait().unwrap().is_some()

@@ -21,7 +21,8 @@ use crate::base::limits::{
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::engine::cx::{Break, JobCx};
-use crate::engine::spool::{Room, Spooling};
+use crate::engine::room::{Booking, Room};
+use crate::engine::spool::{Spill, Spooling};
 use crate::flow::copy::CopyState;
 use crate::flow::judge::{Repeat, judge};
 use crate::port::body::Body;
@@ -187,8 +188,10 @@ struct Haul {
 
 async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<Vec<Ready>, Break> {
     let mut haul = Haul::default();
-    let alone = fetch_together(cx, folder, group, &mut haul).await?;
-    fetch_alone(cx, folder, alone, &mut haul).await?;
+    // Before anybody's turn is taken, and for as long as the group is being fetched.
+    let room = cx.run.spool.reserve(group.iter().map(estimate).sum()).await;
+    let alone = fetch_together(cx, folder, group, &room, &mut haul).await?;
+    fetch_alone(cx, folder, alone, &room, &mut haul).await?;
     // Law 1: durable before the first byte of any of these creates or updates leaves.
     cx.append(&haul.facts).await?;
     for event in haul.events {
@@ -202,13 +205,14 @@ async fn fetch_together<'g>(
     cx: &JobCx,
     folder: FolderNo,
     group: &'g [Wanted],
+    room: &Booking,
     haul: &mut Haul,
 ) -> Result<VecDeque<(&'g Wanted, u32)>, Break> {
     let mut together: Vec<&Wanted> = group.iter().collect();
     let mut alone = VecDeque::new();
     let mut rounds = 0;
     while !together.is_empty() {
-        let results = match export(cx, &together).await {
+        let results = match export(cx, room, &together).await {
             Ok(results) => results,
             // One poisoned item can spoil a whole call: each is asked for alone, so that it spoils nothing but itself.
             Err(broken) if group_may_be_at_fault(&broken) => {
@@ -247,10 +251,11 @@ async fn fetch_alone(
     cx: &JobCx,
     folder: FolderNo,
     mut alone: VecDeque<(&Wanted, u32)>,
+    room: &Booking,
     haul: &mut Haul,
 ) -> Result<(), Break> {
     while let Some((item, attempt)) = alone.pop_front() {
-        let outcome = match export(cx, &[item]).await {
+        let outcome = match export(cx, room, &[item]).await {
             Ok(results) => results
                 .into_iter()
                 .next()
@@ -399,18 +404,22 @@ struct Spooled {
     digest: Option<Digest>,
 }
 
-async fn export(cx: &JobCx, group: &[&Wanted]) -> Result<Vec<Result<Spooled, Setback>>, Break> {
+async fn export(
+    cx: &JobCx,
+    room: &Booking,
+    group: &[&Wanted],
+) -> Result<Vec<Result<Spooled, Setback>>, Break> {
     let ids: Vec<ItemId> = group.iter().map(|item| item.id.clone()).collect();
     let (source, mailbox) = (Arc::clone(&cx.run.ports.source), &cx.job.source);
     let whole = group.iter().map(|item| estimate(item)).sum();
     cx.ask_source_for(whole, || async {
-        let mut room = cx.run.spool.reserve(whole).await;
         let rooms = group
             .iter()
-            .map(|item| Some(room.split(estimate(item))))
+            .map(|item| Some(room.lend(estimate(item))))
             .collect();
         let mut sink = Sink {
             rooms,
+            spill: Spill::default(),
             writing: group.iter().map(|_| None).collect(),
             at: 0,
         };
@@ -423,6 +432,7 @@ async fn export(cx: &JobCx, group: &[&Wanted]) -> Result<Vec<Result<Spooled, Set
 /// Where exported bytes go: spool and reader at once.
 struct Sink {
     rooms: Vec<Option<Room>>,
+    spill: Spill,
     writing: Vec<Option<(Spooling, ItemReader)>>,
     at: usize,
 }
@@ -434,7 +444,8 @@ impl ExportSink for Sink {
             return Err(Setback::OurRequest(Said::code("UnexpectedExportEntry")));
         };
         self.at = index;
-        self.writing[index] = Some((Spooling::begin(room), ItemReader::new()));
+        let spooling = Spooling::begin(room, self.spill.clone());
+        self.writing[index] = Some((spooling, ItemReader::new()));
         Ok(())
     }
 

@@ -20,6 +20,7 @@ pub mod pacer;
 pub mod ports;
 pub mod reconcile;
 pub mod record;
+pub mod room;
 pub mod run;
 pub mod send;
 pub mod spool;

@@ -1,186 +1,53 @@
 //! Bounded, rewindable bodies: memory first, then an owner-only file without a name.
 //!
-//! The room of a whole group is reserved at once, before its export begins: nobody waits for more room while holding some, so nobody
-//! waits for ever. Streams that turn out longer than listed are taken in all the same and counted as debt, which the next reservation
-//! waits out. A file has no name from the start, so a killed process leaves none behind.
+//! The bodies of one export share one file, one behind the other: open files are as few as exports, however many small bodies find no memory. A
+//! file has no name from the start, so a killed process leaves none behind. How much there may be of all this: [`crate::engine::room`].
 
-use std::collections::VecDeque;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes as Chunk;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use tokio::io::AsyncWriteExt as _;
-use tokio::sync::Notify;
 
 use crate::base::limits::{BODY_PIECE, SPOOL_IN_MEMORY};
 use crate::base::outcome::{LocalCause, Setback};
 use crate::base::quantity::Bytes;
+use crate::engine::room::Room;
 use crate::port::body::{Body, BodyStream, Rewind};
 
-/// How much is read from a file at a time: 196,608 bytes. Each create in flight holds one such buffer, 300 of them 59 MB.
+pub use crate::engine::room::Spool;
+
+/// How much is read from or written to a file at a time: 196,608 bytes. Each create in flight holds one such buffer, 300 of them 59 MB.
 const FILE_READ: usize = 4 * BODY_PIECE;
 
-/// The room all bodies of a run share.
-#[derive(Debug)]
-pub struct Spool {
-    total: u64,
-    memory: u64,
-    dir: PathBuf,
-    used: Mutex<Used>,
-    freed: Notify,
-}
+/// The file that the bodies of one export share, made when the first of them needs it.
+#[derive(Clone, Debug, Default)]
+pub struct Spill(Arc<Mutex<Spilled>>);
 
 #[derive(Debug, Default)]
-struct Used {
-    total: u64,
-    memory: u64,
-    /// Who waits, the first at the front: a large body is not passed over for ever by small ones.
-    line: VecDeque<u64>,
-    tickets: u64,
+struct Spilled {
+    file: Option<Arc<Mutex<std::fs::File>>>,
+    /// Where the next body begins.
+    end: u64,
 }
 
-/// A place in the line; given up when dropped.
-struct Place<'a> {
-    spool: &'a Spool,
-    ticket: u64,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut used = self.spool.lock();
-        let own = self.ticket;
-        used.line.retain(|ticket| *ticket != own);
-        drop(used);
-        // Whoever is first now may find room.
-        self.spool.freed.notify_waiters();
-    }
-}
-
-/// Reserved room; freed on drop.
-#[derive(Debug)]
-pub struct Room {
-    spool: Arc<Spool>,
-    total: u64,
-    memory: u64,
-}
-
-impl Spool {
-    /// A spool of `total` bytes, of which `memory` may be memory; files go to `dir`.
-    pub fn new(total: Bytes, memory: Bytes, dir: PathBuf) -> Arc<Self> {
-        let used = Mutex::new(Used::default());
-        Arc::new(Self {
-            total: total.get(),
-            memory: memory.get(),
-            dir,
-            used,
-            freed: Notify::new(),
-        })
+impl Spill {
+    /// The file, and where a body begins that is written now. Bodies are written one after the other.
+    fn open(&self, dir: &Path) -> std::io::Result<(Arc<Mutex<std::fs::File>>, u64)> {
+        let mut spilled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &spilled.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::new(Mutex::new(tempfile::tempfile_in(dir)?)),
+        };
+        spilled.file = Some(Arc::clone(&file));
+        Ok((file, spilled.end))
     }
 
-    /// Waits until `estimate` bytes are free and takes them; who asked first is served first. An estimate above the whole is granted when the
-    /// spool is empty. Dropping the future gives up the place.
-    pub async fn reserve(self: &Arc<Self>, estimate: Bytes) -> Room {
-        let place = self.join();
-        loop {
-            let freed = self.freed.notified();
-            tokio::pin!(freed);
-            freed.as_mut().enable();
-            let first = self.lock().line.front() == Some(&place.ticket);
-            if first && self.try_take(estimate.get()) {
-                return Room {
-                    spool: Arc::clone(self),
-                    total: estimate.get(),
-                    memory: 0,
-                };
-            }
-            freed.await;
-        }
-    }
-
-    fn join(&self) -> Place<'_> {
-        let mut used = self.lock();
-        used.tickets += 1;
-        let ticket = used.tickets;
-        used.line.push_back(ticket);
-        Place {
-            spool: self,
-            ticket,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Used> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn try_take(&self, n: u64) -> bool {
-        let mut used = self.lock();
-        let fits = used.total == 0 || used.total.saturating_add(n) <= self.total;
-        if fits {
-            used.total += n;
-        }
-        fits
-    }
-}
-
-impl Room {
-    /// Splits off `n` bytes, or all there are.
-    #[must_use]
-    pub fn split(&mut self, n: Bytes) -> Self {
-        let n = n.get().min(self.total);
-        self.total -= n;
-        Self {
-            spool: Arc::clone(&self.spool),
-            total: n,
-            memory: 0,
-        }
-    }
-
-    /// Makes the room exactly `n` bytes: frees what is over, or takes what is missing as debt.
-    fn resize(&mut self, n: u64) {
-        let mut used = self
-            .spool
-            .used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        used.total = used.total.saturating_sub(self.total).saturating_add(n);
-        self.total = n;
-        drop(used);
-        self.spool.freed.notify_waiters();
-    }
-
-    /// Takes `n` bytes of memory where there are.
-    fn try_memory(&mut self, n: u64) -> bool {
-        let mut used = self
-            .spool
-            .used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let fits = used.memory.saturating_add(n) <= self.spool.memory;
-        if fits {
-            used.memory += n;
-            self.memory += n;
-        }
-        fits
-    }
-
-    fn leave_memory(&mut self) {
-        let mut used = self
-            .spool
-            .used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        used.memory = used.memory.saturating_sub(self.memory);
-        self.memory = 0;
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.leave_memory();
-        self.resize(0);
+    fn grown_to(&self, end: u64) {
+        let mut spilled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spilled.end = spilled.end.max(end);
     }
 }
 
@@ -188,6 +55,7 @@ impl Drop for Room {
 #[derive(Debug)]
 pub struct Spooling {
     room: Room,
+    spill: Spill,
     len: u64,
     held: Held,
 }
@@ -195,14 +63,54 @@ pub struct Spooling {
 #[derive(Debug)]
 enum Held {
     Memory(Vec<u8>),
-    File(tokio::fs::File),
+    File(Part),
+}
+
+/// A body's part of a file.
+#[derive(Debug)]
+struct Part {
+    file: Arc<Mutex<std::fs::File>>,
+    start: u64,
+    /// Bytes of it that are in the file.
+    written: u64,
+    /// Bytes of it that are not yet.
+    pending: Vec<u8>,
+}
+
+impl Part {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Setback> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() < FILE_READ {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), Setback> {
+        let (file, at) = (Arc::clone(&self.file), self.start + self.written);
+        let mut buffer = std::mem::take(&mut self.pending);
+        let write = move || {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(&buffer)?;
+            Ok(std::mem::take(&mut buffer))
+        };
+        let done: std::io::Result<Vec<u8>> = tokio::task::spawn_blocking(write)
+            .await
+            .map_err(|_| Setback::Local(LocalCause::Spool))?;
+        self.pending = done.map_err(|error| local(&error))?;
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
 }
 
 impl Spooling {
-    /// Begins a body in `room`.
-    pub fn begin(room: Room) -> Self {
+    /// Begins a body in `room`; what finds no memory goes to `spill`. End it, or drop it, before the next one of the same spill is written.
+    pub fn begin(room: Room, spill: Spill) -> Self {
         Self {
             room,
+            spill,
             len: 0,
             held: Held::Memory(Vec::new()),
         }
@@ -232,33 +140,40 @@ impl Spooling {
             let held = std::mem::take(held);
             self.spill(&held).await?;
         }
-        if let Held::File(file) = &mut self.held {
-            file.write_all(bytes).await.map_err(|error| local(&error))?;
-        }
         self.len += n;
+        if let Held::File(part) = &mut self.held {
+            self.spill.grown_to(part.start + self.len);
+            part.write(bytes).await?;
+        }
         Ok(())
     }
 
     async fn spill(&mut self, held: &[u8]) -> Result<(), Setback> {
-        let file = tempfile::tempfile_in(&self.room.spool.dir).map_err(|error| local(&error))?;
-        let mut file = tokio::fs::File::from_std(file);
-        file.write_all(held).await.map_err(|error| local(&error))?;
-        self.held = Held::File(file);
+        let open = self.spill.open(self.room.dir());
+        let (file, start) = open.map_err(|error| local(&error))?;
+        let mut part = Part {
+            file,
+            start,
+            written: 0,
+            pending: Vec::new(),
+        };
+        part.write(held).await?;
+        self.held = Held::File(part);
         self.room.leave_memory();
         Ok(())
     }
 
     /// Ends the body.
     pub async fn finish(mut self) -> Result<Body, Setback> {
-        self.room.resize(self.len);
+        self.room.settle(Bytes::new(self.len));
         let content = match self.held {
             Held::Memory(mut bytes) => {
                 bytes.shrink_to_fit();
                 Content::Memory(Chunk::from(bytes))
             }
-            Held::File(mut file) => {
-                file.flush().await.map_err(|error| local(&error))?;
-                Content::File(Arc::new(Mutex::new(file.into_std().await)))
+            Held::File(mut part) => {
+                part.flush().await?;
+                Content::File(part.file, part.start)
             }
         };
         Ok(Arc::new(Spooled {
@@ -294,7 +209,7 @@ struct Spooled {
 #[derive(Clone, Debug)]
 enum Content {
     Memory(Chunk),
-    File(Arc<Mutex<std::fs::File>>),
+    File(Arc<Mutex<std::fs::File>>, u64),
 }
 
 impl Rewind for Spooled {
@@ -305,19 +220,20 @@ impl Rewind for Spooled {
     fn open(&self) -> BodyStream {
         match self.content.clone() {
             Content::Memory(bytes) => stream::iter(pieces(bytes).map(Ok)).boxed(),
-            Content::File(file) => {
-                stream::try_unfold((file, 0u64, self.len), |(file, at, len)| async move {
-                    if at >= len {
+            Content::File(file, start) => {
+                let end = start + self.len;
+                stream::try_unfold((file, start, end), |(file, at, end)| async move {
+                    if at >= end {
                         return Ok(None);
                     }
                     let reader = Arc::clone(&file);
-                    let read = tokio::task::spawn_blocking(move || read_at(&reader, at, len))
+                    let read = tokio::task::spawn_blocking(move || read_at(&reader, at, end))
                         .await
                         .map_err(|_| Setback::Local(LocalCause::Spool))??;
                     let next = at + read.len() as u64;
                     Ok(Some((
                         stream::iter(pieces(read).map(Ok)),
-                        (file, next, len),
+                        (file, next, end),
                     )))
                 })
                 .try_flatten_boxed()
@@ -347,8 +263,8 @@ fn pieces(bytes: Chunk) -> impl Iterator<Item = Chunk> + Send {
     (0..count).map(move |i| bytes.slice(i * BODY_PIECE..bytes.len().min((i + 1) * BODY_PIECE)))
 }
 
-fn read_at(file: &Mutex<std::fs::File>, at: u64, len: u64) -> Result<Chunk, Setback> {
-    let want = usize::try_from(len - at)
+fn read_at(file: &Mutex<std::fs::File>, at: u64, end: u64) -> Result<Chunk, Setback> {
+    let want = usize::try_from(end - at)
         .unwrap_or(FILE_READ)
         .min(FILE_READ);
     let mut buffer = vec![0; want];
@@ -365,8 +281,9 @@ mod tests {
     use super::*;
 
     async fn spooled(spool: &Arc<Spool>, bytes: &[u8], step: usize) -> Body {
-        let room = spool.reserve(Bytes::new(bytes.len() as u64)).await;
-        let mut spooling = Spooling::begin(room);
+        let size = Bytes::new(bytes.len() as u64);
+        let room = spool.reserve(size).await.lend(size);
+        let mut spooling = Spooling::begin(room, Spill::default());
         for part in bytes.chunks(step) {
             spooling.write(part).await.unwrap();
         }
@@ -432,44 +349,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn room_comes_back_when_the_last_handle_is_gone() {
+    async fn bodies_of_one_export_share_one_file_and_read_each_their_own() {
         let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::new(Bytes::new(100), Bytes::new(100), dir.path().into());
-        let body = spooled(&spool, &bytes(90), 10).await;
-        assert!(!spool.try_take(20), "more was given than there is");
-        drop(body);
-        assert!(spool.try_take(100));
-    }
-
-    #[tokio::test]
-    async fn a_large_body_is_not_passed_over_by_small_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::new(Bytes::new(100), Bytes::new(100), dir.path().into());
-        let held = spool.reserve(Bytes::new(60)).await;
-        let mut gone = Box::pin(spool.reserve(Bytes::new(90)));
-        let mut large = Box::pin(spool.reserve(Bytes::new(80)));
-        let mut small = Box::pin(spool.reserve(Bytes::new(10)));
-        assert!(futures_util::poll!(&mut gone).is_pending());
-        assert!(futures_util::poll!(&mut large).is_pending());
-        assert!(futures_util::poll!(&mut small).is_pending(), "it would fit");
-        drop(gone);
-        drop(held);
-        assert!(futures_util::poll!(&mut small).is_pending(), "not its turn");
-        let first = large.await;
-        let second = small.await;
-        drop((first, second));
-        assert!(spool.try_take(100));
+        let spool = Spool::new(Bytes::new(1 << 30), Bytes::new(10), dir.path().into());
+        let booking = spool.reserve(Bytes::new(5_000_000)).await;
+        let spill = Spill::default();
+        let mut bodies = Vec::new();
+        let lens = [1, 5, 11, 1_500_001, 0, 7, 2_000_003, 12];
+        let mut waiting = Vec::new();
+        for n in lens {
+            let mut spooling = Spooling::begin(booking.lend(Bytes::new(n as u64)), spill.clone());
+            for part in bytes(n).chunks(50_000) {
+                spooling.write(part).await.unwrap();
+            }
+            waiting.push(spooling);
+        }
+        // Ended after all were written, as an export ends them.
+        for spooling in waiting {
+            bodies.push(spooling.finish().await.unwrap());
+        }
+        for (body, n) in bodies.iter().zip(lens).rev() {
+            assert!(read(body).await == bytes(n), "{n} bytes differ");
+        }
+        let end = spill.0.lock().unwrap().end;
+        assert_eq!(end, 11 + 1_500_001 + 7 + 2_000_003 + 12);
     }
 
     #[tokio::test]
     async fn a_stream_longer_than_listed_is_taken_in_and_counted() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::new(Bytes::new(100), Bytes::new(1000), dir.path().into());
-        let mut spooling = Spooling::begin(spool.reserve(Bytes::new(10)).await);
+        let booking = spool.reserve(Bytes::new(10)).await;
+        let mut spooling = Spooling::begin(booking.lend(Bytes::new(10)), Spill::default());
+        drop(booking);
         spooling.write(&bytes(500)).await.unwrap();
         let body = spooling.finish().await.unwrap();
-        assert!(!spool.try_take(1), "the debt is not counted");
+        let mut next = Box::pin(spool.reserve(Bytes::new(1)));
+        assert!(
+            futures_util::poll!(&mut next).is_pending(),
+            "the debt is not counted"
+        );
         drop(body);
-        assert!(spool.try_take(1));
+        assert!(futures_util::poll!(&mut next).is_ready());
     }
 }

@@ -5,6 +5,7 @@ pub mod codec;
 pub mod codec_v1;
 mod committer;
 mod compact;
+mod directory;
 pub mod embedded;
 mod export;
 mod fold;
