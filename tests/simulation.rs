@@ -144,6 +144,12 @@ fn storms_crashes_and_throttles_lose_nothing_and_double_nothing() {
     play_all(1..=40);
 }
 
+/// Seeds that once found something: copies in doubt in a folder that its user deleted or moved meanwhile.
+#[test]
+fn seeds_that_found_something_stay_quiet() {
+    play_all([1_000_008, 2_000_146].into_iter());
+}
+
 #[test]
 #[ignore = "replays one seed: set MAILFERRY_SEED"]
 #[expect(clippy::disallowed_methods, reason = "a test reads its own seed")]

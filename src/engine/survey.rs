@@ -63,7 +63,7 @@ pub async fn survey(cx: &JobCx, scope: Scope) -> Result<Survey, Break> {
         |row: &FolderRow| row.fate == FolderFate::Carry && (row.target.is_none() || misnamed(row));
     let mut target_items = None;
     if everything || rows.iter().any(lacking) {
-        target_items = Some(place_all(cx, &mut rows, &gone).await?);
+        target_items = Some(place_all(cx, &mut rows, &mut gone).await?);
     }
     let before: BTreeMap<FolderNo, &FolderRow> = known.iter().map(|row| (row.no, row)).collect();
     let fresh = |row: &&FolderRow| before.get(&row.no) != Some(row);
@@ -124,7 +124,7 @@ fn tell(cx: &JobCx, rows: &[FolderRow]) {
 async fn place_all(
     cx: &JobCx,
     rows: &mut [FolderRow],
-    gone: &[FolderRow],
+    gone: &mut [FolderRow],
 ) -> Result<BTreeMap<TargetFolderId, Count>, Break> {
     let ferry = Ferry {
         cx,
@@ -134,6 +134,10 @@ async fn place_all(
         .ask_target(Some(ferry.to), || cx.run.ports.target.folders(ferry.to))
         .await?;
     let mut places = Places::new(&there);
+    // One that somebody took away is no longer there to look into.
+    for row in gone.iter_mut() {
+        row.target = row.target.take().filter(|id| places.names.contains_key(id));
+    }
     // The counterpart of a folder that went still holds copies that are to go; nothing new is put among them.
     places
         .taken
@@ -202,7 +206,8 @@ pub async fn remove_folders(cx: &JobCx, gone: &mut [FolderRow]) -> Result<(), Br
         let Some(target) = row.target.clone().filter(|_| row.made) else {
             continue;
         };
-        if cx.sums(row.no).await?.placed() > Count::ZERO {
+        let sums = cx.sums(row.no).await?;
+        if sums.placed() > Count::ZERO || sums.open() > Count::ZERO {
             continue;
         }
         let to = cx.to().await?;

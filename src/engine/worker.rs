@@ -7,7 +7,7 @@ use crate::base::books::{Due, FolderSums};
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, Fact, FolderFate, FolderRow, JobPhase};
 use crate::base::id::TargetMailboxId;
-use crate::base::limits::ROUNDS_MAX;
+use crate::base::limits::{EMPTY_LOOKS_MIN, ROUNDS_MAX};
 use crate::base::outcome::{DoubtCause, HaltCause};
 use crate::base::quantity::Count;
 use crate::base::spec::PassKind;
@@ -157,7 +157,18 @@ async fn folders(cx: &JobCx, survey: &mut Survey) -> Result<(), Break> {
             folder_left(cx, folder).await?;
         }
     }
-    let rows: Vec<&FolderRow> = open.iter().map(|at| &survey.rows[*at]).collect();
+    let mut rows: Vec<&FolderRow> = open.iter().map(|at| &survey.rows[*at]).collect();
+    // What was on its way into a folder that went must be found before it can follow.
+    for folder in &survey.gone {
+        if unfinished(&cx.sums(folder.no).await?) == Count::ZERO {
+            continue;
+        }
+        if folder.target.is_some() {
+            rows.push(folder);
+        } else {
+            never_arrived(cx, folder).await?;
+        }
+    }
     settle_all(cx, &rows).await?;
     if leaving(cx).await? {
         let ferry = Ferry {
@@ -170,6 +181,28 @@ async fn folders(cx: &JobCx, survey: &mut Survey) -> Result<(), Break> {
     remove_folders(cx, &mut survey.gone).await?;
     // Last: whoever is told that nothing changed among the folders must be able to rely on what was done about the last change.
     cx.append(&[Fact::Hierarchy(survey.hierarchy.take())]).await
+}
+
+/// Doubts of a folder whose counterpart is gone too: nothing of them can be on the target.
+async fn never_arrived(cx: &JobCx, folder: &FolderRow) -> Result<(), Break> {
+    for _ in 0..EMPTY_LOOKS_MIN {
+        let mut after = None;
+        loop {
+            let rows = cx.due(folder.no, Due::Doubt, after).await?;
+            let Some((last, _)) = rows.last() else { break };
+            after = Some(last.key);
+            let facts: Vec<Fact> = rows
+                .iter()
+                .map(|(row, _)| Fact::Copy {
+                    folder: folder.no,
+                    key: row.key,
+                    fact: CopyFact::NotSeen,
+                })
+                .collect();
+            cx.append(&facts).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn leaving(cx: &JobCx) -> Result<bool, Break> {
@@ -243,7 +276,7 @@ async fn settle_all(cx: &JobCx, rows: &[&FolderRow]) -> Result<(), Break> {
     let mut patience = Patience::default();
     for _ in 0..ROUNDS_MAX {
         let mut open = Count::ZERO;
-        for _ in 0..crate::base::limits::EMPTY_LOOKS_MIN {
+        for _ in 0..EMPTY_LOOKS_MIN {
             let mut doubts = Count::ZERO;
             for row in rows {
                 doubts += cx.sums(row.no).await?.due(Due::Doubt);
