@@ -144,10 +144,11 @@ fn storms_crashes_and_throttles_lose_nothing_and_double_nothing() {
     play_all(1..=40);
 }
 
-/// Seeds that once found something: copies in doubt in a folder that its user deleted or moved meanwhile.
+/// Seeds that once found something: copies in doubt in a folder that its user deleted or moved meanwhile; a folder that was made in a run that
+/// was killed before it knew.
 #[test]
 fn seeds_that_found_something_stay_quiet() {
-    play_all([1_000_008, 2_000_146].into_iter());
+    play_all([1_000_008, 2_000_146, 1_000_116, 2_000_234].into_iter());
 }
 
 #[test]

@@ -63,18 +63,11 @@ pub async fn survey(cx: &JobCx, scope: Scope) -> Result<Survey, Break> {
         |row: &FolderRow| row.fate == FolderFate::Carry && (row.target.is_none() || misnamed(row));
     let mut target_items = None;
     if everything || rows.iter().any(lacking) {
+        // First as they are, with their numbers: what is written down about making one must stand beside its parents.
+        record(cx, &known, rows.iter().chain(&gone)).await?;
         target_items = Some(place_all(cx, &mut rows, &mut gone).await?);
     }
-    let before: BTreeMap<FolderNo, &FolderRow> = known.iter().map(|row| (row.no, row)).collect();
-    let fresh = |row: &&FolderRow| before.get(&row.no) != Some(row);
-    let facts: Vec<Fact> = rows
-        .iter()
-        .chain(&gone)
-        .filter(fresh)
-        .cloned()
-        .map(Fact::Folder)
-        .collect();
-    cx.append(&facts).await?;
+    record(cx, &known, rows.iter().chain(&gone)).await?;
     tell(cx, &rows);
     gone.sort_by_key(|row| row.no);
     Ok(Survey {
@@ -83,6 +76,18 @@ pub async fn survey(cx: &JobCx, scope: Scope) -> Result<Survey, Break> {
         target_items,
         hierarchy: Some(hierarchy),
     })
+}
+
+/// Makes rows durable that are not as the ledger knew them.
+async fn record(
+    cx: &JobCx,
+    known: &[FolderRow],
+    rows: impl Iterator<Item = &FolderRow>,
+) -> Result<(), Break> {
+    let before: BTreeMap<FolderNo, &FolderRow> = known.iter().map(|row| (row.no, row)).collect();
+    let fresh = rows.filter(|row| before.get(&row.no) != Some(row));
+    let facts: Vec<Fact> = fresh.cloned().map(Fact::Folder).collect();
+    cx.append(&facts).await
 }
 
 /// Whether folders have to be listed, and the token to keep once that is done.
@@ -361,6 +366,13 @@ impl Places {
 }
 
 impl Places {
+    /// True when the listing shows a folder of this name there.
+    fn holds(&self, parent: &TargetFolderId, name: &str) -> bool {
+        self.names.iter().any(|(id, own)| {
+            own == name && self.parents.get(id).and_then(Option::as_ref) == Some(parent)
+        })
+    }
+
     /// True for a counterpart of ours with a number behind its name that nothing else needs any more.
     fn frees(&self, row: &FolderRow) -> bool {
         let Some(own) = row.target.as_ref().filter(|_| row.made) else {
@@ -379,9 +391,15 @@ impl Places {
 /// Default folders go to default folders, by role; counterparts of earlier runs stay, unless somebody deleted them.
 fn place_defaults(rows: &mut [FolderRow], places: &mut Places) {
     for row in rows.iter_mut().filter(|row| row.fate == FolderFate::Carry) {
-        row.target = row.target.take().filter(|id| places.names.contains_key(id));
-        if row.target.is_none() {
-            row.target = row.role.and_then(|role| places.by_role.get(&role)).cloned();
+        if let Some(id) = row.target.take_if(|id| !places.names.contains_key(id)) {
+            // Somebody took it away; another of that name would be theirs.
+            drop(id);
+            row.made = false;
+            row.named = None;
+        }
+        let default = row.role.and_then(|role| places.by_role.get(&role));
+        if let (None, Some(default)) = (&row.target, default) {
+            row.target = Some(default.clone());
             row.made = false;
             let held = row.target.as_ref().and_then(|id| places.items.get(id));
             row.before = held.copied().unwrap_or_default();
@@ -393,17 +411,19 @@ fn place_defaults(rows: &mut [FolderRow], places: &mut Places) {
 /// Finds or makes the counterpart of a folder that is none by role.
 ///
 /// A folder of that name may already be the counterpart of another one (a user's own "Sent Items" beside a German default folder). Two
-/// folders are never poured into one: the second gets a number behind its name. A folder that the listing did not show was made by us.
+/// folders are never poured into one: the second gets a number behind its name.
+///
+/// That we are about to make it is durable before we ask, so that a folder whose answer nobody heard is known as ours. One that the listing
+/// shows, and that we never set out to make, is not.
 async fn place(
     ferry: Ferry<'_>,
     row: &mut FolderRow,
     parent: TargetFolderId,
     places: &mut Places,
 ) -> Result<(), Break> {
-    let class = if row.class.trim().is_empty() {
-        MAIL_FOLDER_CLASS
-    } else {
-        row.class.trim()
+    let class = match row.class.trim() {
+        "" => MAIL_FOLDER_CLASS.to_owned(),
+        class => class.to_owned(),
     };
     for nth in 1..=places.taken.len() + 1 {
         let name = if nth == 1 {
@@ -411,10 +431,18 @@ async fn place(
         } else {
             format!("{} ({nth})", row.name)
         };
+        if !places.holds(&parent, &name) {
+            let intended = row.made && row.named.as_ref() == Some(&name);
+            if !intended {
+                row.made = true;
+                row.named = Some(name.clone());
+                ferry.cx.append(&[Fact::Folder(row.clone())]).await?;
+            }
+        }
         let order = FolderOrder {
             parent: parent.clone(),
             name: name.clone(),
-            class: class.to_owned(),
+            class: class.clone(),
         };
         let made = ferry
             .cx
@@ -424,8 +452,10 @@ async fn place(
             .await?;
         if places.taken.insert(made.id.clone()) {
             places.items.entry(made.id.clone()).or_insert(made.items);
-            row.made = !places.names.contains_key(&made.id);
+            row.made &= row.named.as_ref() == Some(&name);
             row.before = if row.made { Count::ZERO } else { made.items };
+            places.names.insert(made.id.clone(), name.clone());
+            places.parents.insert(made.id.clone(), Some(parent));
             row.named = Some(name);
             row.target = Some(made.id);
             return Ok(());
