@@ -4,16 +4,16 @@
 #   scripts/soak.sh drill         kills the real binary fifty times over loopback, under weather
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "${1:-}" = drill ] && exec cargo test --release --test rehearsal fifty_kills -- --ignored --nocapture
+[ "${1:-}" = drill ] && exec cargo test --release --test all rehearsal::fifty_kills -- --ignored --nocapture
 minutes=${1:-10}
 end=$(( $(date +%s) + minutes * 60 ))
 total=0
-cargo test --release --quiet --test simulation --test tampering --no-run
+cargo test --release --quiet --test all --no-run
 while [ "$(date +%s)" -lt "$end" ]; do
   # Fresh seeds of 31 random bits; 200 in one go.
   seed=$(( (RANDOM << 16) ^ (RANDOM << 1) ^ RANDOM ))
-  MAILFERRY_SEED=$seed MAILFERRY_SEEDS=200 cargo test --release --quiet --test simulation fresh_seeds -- --ignored
-  MAILFERRY_SEED=$seed MAILFERRY_SEEDS=50 cargo test --release --quiet --test tampering fresh_seeds -- --ignored
+  MAILFERRY_SEED=$seed MAILFERRY_SEEDS=200 cargo test --release --quiet --test all simulation::fresh_seeds -- --ignored
+  MAILFERRY_SEED=$seed MAILFERRY_SEEDS=50 cargo test --release --quiet --test all tampering::fresh_seeds -- --ignored
   total=$((total + 200))
   echo "$total fresh seeds, no loss, no duplicate; $((total / 4)) tamperings found, no false alarm"
 done

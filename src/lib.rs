@@ -56,6 +56,8 @@
 //! | we delete only what we made | `Target::retract` takes a `Placed` and compares its change key | `tests/contract_target.rs` |
 //! | a fenced worker changes nothing | the ledgers compare epochs inside the append | `tests/contract_ledger.rs` |
 //!
+//! The tests under `tests/` are one program (`tests/all.rs`): thirty of them linked one by one cost more time and disk than they ran.
+//!
 //! ## Decisions that the code taught
 //!
 //! - **The ledger stores facts, never states.** A row is a listing header and the facts that happened to it; `flow::copy::replay` makes the

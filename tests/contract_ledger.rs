@@ -864,7 +864,7 @@ async fn files_are_closed_to_group_and_others() {
     }
 }
 
-/// Not a bar to pass but numbers to read: `cargo test --test contract_ledger speed -- --ignored --nocapture`.
+/// Not a bar to pass but numbers to read: `cargo test --test all contract_ledger::speed -- --ignored --nocapture`.
 #[ignore = "a measurement"]
 #[tokio::test(flavor = "multi_thread")]
 async fn speed_of_single_and_of_concurrent_appends() {

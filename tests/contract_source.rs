@@ -8,12 +8,11 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::stage::*;
 use mailferry::base::id::{ItemId, MailboxId, SyncToken};
 use mailferry::base::mailbox::FolderRole;
 use mailferry::base::outcome::{HaltCause, RefusalWhy, Setback};
@@ -21,7 +20,6 @@ use mailferry::base::quantity::{Count, Span};
 use mailferry::lab::direct::{DirectSource, SharedWorld, lock};
 use mailferry::lab::world::Now;
 use mailferry::port::source::{Change, ExportSink, Source};
-use stage::*;
 
 /// Keeps every exported item in memory.
 #[derive(Default)]

@@ -8,12 +8,11 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 
+use crate::stage::*;
 use mailferry::base::id::{ChangeKey, MailboxId, TargetFolderId, TargetMailboxId};
 use mailferry::base::item::{Placed, TargetHeader};
 use mailferry::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
@@ -26,7 +25,6 @@ use mailferry::lab::world::Content;
 use mailferry::port::body::Body;
 use mailferry::port::target::Target;
 use mailferry::wire::item_stream::digest_of;
-use stage::*;
 
 struct Bench {
     target: Arc<dyn Target>,

@@ -7,15 +7,13 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::sync::Arc;
 
+use crate::stage::*;
 use mailferry::base::id::PlanHash;
 use mailferry::base::quantity::Span;
 use mailferry::port::ledger::Ledger;
 use mailferry::store::memory::MemoryLedger;
-use stage::*;
 
 /// Runs to step `last`, then again to the end. Returns the steps of the second run.
 async fn crash_at(last: u64, ledgers: &mut dyn FnMut() -> Arc<dyn Ledger>, knobs: &Knobs) -> u64 {

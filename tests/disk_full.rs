@@ -9,12 +9,10 @@
     reason = "a test; helpers are not seen as such by the lint, and what is skipped is said"
 )]
 
-mod process;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use process::{Lab, mailferry};
+use crate::process::{Lab, mailferry};
 use serde_json::Value;
 
 /// A file system of a few megabytes; unmounted when dropped.

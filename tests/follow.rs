@@ -8,10 +8,9 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::sync::Arc;
 
+use crate::stage::*;
 use mailferry::base::books::Due;
 use mailferry::base::dice::Dice;
 use mailferry::base::event::{Event, EventKind, Side};
@@ -27,7 +26,6 @@ use mailferry::port::clock::Clock;
 use mailferry::port::ledger::Ledger;
 use mailferry::port::sink::EventSink;
 use mailferry::store::memory::MemoryLedger;
-use stage::*;
 
 /// A mailbox, a ledger, and a way to run over them.
 struct Bench {

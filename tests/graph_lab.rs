@@ -1,8 +1,6 @@
 //! The Graph adapter against the lab's Graph face, on real loopback: renewal, throttling, and that a setback says the truth about whether
 //! the item exists.
 
-mod loopback;
-
 use std::sync::Arc;
 
 use bytes::Bytes as Chunk;
@@ -24,7 +22,7 @@ use mailferry::port::body::Body;
 use mailferry::port::target::Target;
 use mailferry::wire::item_stream::digest_of;
 
-use loopback::*;
+use crate::loopback::*;
 
 #[tokio::test]
 async fn an_item_goes_in_is_listed_comes_back_and_is_taken_out_without_a_broken_rule() {

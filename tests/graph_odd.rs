@@ -1,8 +1,6 @@
 //! The Graph adapter against a service that answers oddly, word for word as a test wants it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod loopback;
-
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -21,7 +19,7 @@ use mailferry::base::secret::Secret;
 use mailferry::graph::{Credential, GraphOptions, GraphTarget};
 use mailferry::port::target::{Cursor, Target};
 
-use loopback::{HandClock, item};
+use crate::loopback::{HandClock, item};
 
 /// A request as the service saw it: method and path with query, Authorization, body.
 #[derive(Clone, Debug)]

@@ -752,7 +752,7 @@ fn rubbish_is_refused_or_named_and_never_kept() {
     }
 }
 
-/// Run it by hand: `cargo test --test inventory hundred -- --ignored --nocapture`.
+/// Run it by hand: `cargo test --test all inventory::hundred -- --ignored --nocapture`.
 #[test]
 #[ignore = "reads 1.6 GB of rubbish and prints how long that takes"]
 fn a_hundred_megabytes_of_rubbish_take_a_time_in_proportion() {
@@ -770,7 +770,7 @@ fn a_hundred_megabytes_of_rubbish_take_a_time_in_proportion() {
     }
 }
 
-/// Run it by hand with --release: `cargo test --release --test inventory fifty -- --ignored --nocapture`.
+/// Run it by hand with --release: `cargo test --release --test all inventory::fifty -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints how long a large site takes"]
 fn fifty_thousand_mailboxes_and_half_a_million_grants() {

@@ -1,8 +1,6 @@
 //! The lab's Graph face from outside: what it refuses and how it names the broken rule, its pages, its papers, its recording.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod loopback;
-
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -18,7 +16,7 @@ use mailferry::lab::world::Content;
 use mailferry::port::target::Target;
 use mailferry::transport::{Auth, Call, CallBody, Method};
 
-use loopback::*;
+use crate::loopback::*;
 
 #[tokio::test]
 async fn requests_that_break_a_published_rule_are_refused_and_named() {

@@ -6,12 +6,10 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod process;
-
 use std::path::Path;
 use std::process::Output;
 
-use process::{Lab, mailferry};
+use crate::process::{Lab, mailferry};
 
 /// `mailferry run` where the system trusts what is in `roots` and nothing else.
 fn run_trusting(lab: &Lab, roots: &Path) -> Output {

@@ -415,6 +415,30 @@ fn no_file_is_an_orphan() {
     report(&faults);
 }
 
+/// A chapter that nobody names would be compiled by nothing and run by nobody.
+#[test]
+fn every_chapter_of_tests_is_in_the_one_program() {
+    let all = std::fs::read_to_string(root().join("tests/all.rs")).expect("UTF-8");
+    let mut faults = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests")).expect("tests is readable") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let holds_code =
+            path.extension().is_some_and(|ext| ext == "rs") || path.join("mod.rs").exists();
+        if holds_code && name != "all" && !all.contains(&format!("mod {name};\n")) {
+            faults.push(format!(
+                "{}: no `mod {name};` in tests/all.rs",
+                path.display()
+            ));
+        }
+    }
+    report(&faults);
+}
+
 #[test]
 fn lists_of_modules_hold_no_code() {
     let mut faults = Vec::new();

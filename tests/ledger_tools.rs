@@ -7,13 +7,11 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod process;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::process::{BINARY, Lab, mailferry, wait_for};
 use mailferry::base::dice::Dice;
-use process::{BINARY, Lab, mailferry, wait_for};
 use serde_json::Value;
 
 fn tool(words: &[&str]) -> Output {
@@ -146,7 +144,7 @@ fn check_and_export_look_and_do_not_touch() {
 fn a_newer_ledger_and_one_that_is_held_are_left_alone() {
     let lab = Lab::start(&["--mailboxes", "1", "--items", "10", "--limits", "off"]);
     let plan = lab.plan();
-    process::run_to_the_end(&plan);
+    crate::process::run_to_the_end(&plan);
     let lock = state(&plan).join("lock");
     std::fs::write(&lock, "4711 another-host\n").unwrap();
     for verb in ["check", "export", "compact"] {
@@ -182,7 +180,7 @@ fn compacting_may_be_killed_at_any_moment() {
         "off",
     ]);
     let plan = lab.plan();
-    process::run_to_the_end(&plan);
+    crate::process::run_to_the_end(&plan);
     let whole = export(&plan, &["--reveal"]);
     let mut dice = Dice::new(0xC0_4AC7);
     // How long one takes here decides when it is killed.
@@ -223,7 +221,7 @@ fn compacting_may_be_killed_at_any_moment() {
     assert!(done["rows"].as_u64().unwrap() > 3_000, "{done}");
     assert_eq!(json(&ledger("check", &plan, &["--json"]), 0)["damaged"], 0);
     assert_eq!(export(&plan, &["--reveal"]), whole);
-    process::run_to_the_end(&plan);
+    crate::process::run_to_the_end(&plan);
     lab.assert_clean_hands();
 }
 

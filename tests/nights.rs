@@ -6,14 +6,12 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod process;
-
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use process::{Lab, mailferry, run_to_the_end, wait_for};
+use crate::process::{Lab, mailferry, run_to_the_end, wait_for};
 use serde_json::Value;
 
 /// The lab's plan with a schedule, in a directory of its own, with the lab's secrets beside it.

@@ -9,15 +9,13 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod paced;
-
 use std::sync::Arc;
 
+use crate::paced::*;
 use mailferry::base::event::Side;
 use mailferry::base::outcome::Scope;
 use mailferry::base::quantity::{Bytes, Count, Span, Tick};
 use mailferry::base::spec::{RunLimits, SourceByDay};
-use paced::*;
 
 const MINUTE: Span = Span::from_secs(60);
 

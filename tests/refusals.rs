@@ -8,18 +8,15 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod process;
-mod stage;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use crate::process::{Lab, mailferry, run_to_the_end, wait_for};
+use crate::stage::*;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::any;
-use process::{Lab, mailferry, run_to_the_end, wait_for};
-use stage::*;
 
 use mailferry::base::quantity::Span;
 use mailferry::base::secret::Secret;

@@ -8,13 +8,11 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod process;
-
 use std::io::Read as _;
 use std::process::Stdio;
 
+use crate::process::{Lab, mailferry, run_to_the_end, wait_for};
 use mailferry::base::dice::Dice;
-use process::{Lab, mailferry, run_to_the_end, wait_for};
 use serde_json::Value;
 
 /// Starts the real binary `times` times and kills it at a random moment; the lab's own truth is asked after each. Returns how many runs were killed

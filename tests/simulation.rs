@@ -2,7 +2,7 @@
 //! and everything must finish. Virtual time on the direct face. In every second world the source's users go on working all through the first
 //! act: they add, edit, flag, move and delete, items and folders.
 //!
-//! A failing seed prints the command that replays it: `MAILFERRY_SEED=<n> cargo test --test simulation one_seed -- --nocapture`.
+//! A failing seed prints the command that replays it: `MAILFERRY_SEED=<n> cargo test --test all simulation::one_seed -- --nocapture`.
 //! Fresh seeds: `scripts/soak.sh`.
 
 #![allow(
@@ -12,10 +12,9 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::sync::Arc;
 
+use crate::stage::*;
 use mailferry::base::dice::Dice;
 use mailferry::base::quantity::Span;
 use mailferry::base::spec::PassKind;
@@ -23,7 +22,6 @@ use mailferry::lab::fault::Weather;
 use mailferry::lab::world::{Limits, WorldOptions};
 use mailferry::port::ledger::Ledger;
 use mailferry::store::memory::MemoryLedger;
-use stage::*;
 
 /// Runs of the first act: each is stopped at a random step or ends by itself.
 const RUNS_IN_THE_STORM: u64 = 4;
@@ -65,7 +63,8 @@ fn draw(seed: u64) -> Knobs {
 
 async fn play(seed: u64) {
     let knobs = draw(seed);
-    let name = format!("seed {seed} (MAILFERRY_SEED={seed} cargo test --test simulation one_seed)");
+    let name =
+        format!("seed {seed} (MAILFERRY_SEED={seed} cargo test --test all simulation::one_seed)");
     println!("{name} {knobs:?}");
     let mut dice = Dice::new(seed).split("crashes");
     let dir = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Each seed is a world of its own: filled, carried, verified (nothing may be found), tampered with through the lab's control, verified again
 //! (exactly that must be found). Virtual time on the direct face. A failing seed prints the command that replays it:
-//! `MAILFERRY_SEED=<n> cargo test --test tampering one_seed -- --ignored --nocapture`. Fresh seeds: `scripts/soak.sh`.
+//! `MAILFERRY_SEED=<n> cargo test --test all tampering::one_seed -- --ignored --nocapture`. Fresh seeds: `scripts/soak.sh`.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,11 +11,10 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::stage::*;
 use mailferry::base::dice::Dice;
 use mailferry::base::fact::Bucket;
 use mailferry::base::id::{JobId, RunId};
@@ -39,7 +38,6 @@ use mailferry::verify::content::Difference;
 use mailferry::verify::fresh::{FolderMark, StaleWhy, stale};
 use mailferry::verify::march::Scope;
 use mailferry::verify::reason::Reason;
-use stage::*;
 
 /// One world after its copy.
 struct Scene {
@@ -117,7 +115,7 @@ impl Scene {
             ledger: Arc::new(MemoryLedger::new()),
             dir: tempfile::tempdir().unwrap(),
             name: format!(
-                "seed {seed} (MAILFERRY_SEED={seed} cargo test --test tampering one_seed -- --ignored)"
+                "seed {seed} (MAILFERRY_SEED={seed} cargo test --test all tampering::one_seed -- --ignored)"
             ),
             knobs,
         };

@@ -10,12 +10,11 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod stage;
-
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use crate::stage::*;
 use async_trait::async_trait;
 use mailferry::base::fact::{Bucket, JobPhase};
 use mailferry::base::outcome::HaltCause;
@@ -27,7 +26,6 @@ use mailferry::lab::world::{Now, WorldOptions};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::Ledger;
 use mailferry::store::memory::MemoryLedger;
-use stage::*;
 
 /// A clock whose hands are turned back and forth by hours, while time goes on as ever.
 #[derive(Debug)]

@@ -10,16 +10,14 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-mod loopback;
-mod stage;
-
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use loopback::{HandClock, InMemory};
+use crate::loopback::{HandClock, InMemory};
+use crate::stage::{Deaf, Knobs, address, assert_everything_once, assert_never_twice, build, spec};
 use mailferry::base::dice::Dice;
 use mailferry::base::event::Side;
 use mailferry::base::fact::{Bucket, JobPhase};
@@ -45,7 +43,6 @@ use mailferry::port::source::{ExportSink, Source};
 use mailferry::port::target::Target;
 use mailferry::store::memory::MemoryLedger;
 use mailferry::transport::{Call, CallBody, Http, HttpOptions, Method};
-use stage::{Deaf, Knobs, address, assert_everything_once, assert_never_twice, build, spec};
 
 /// Nobody keeps what is exported.
 struct Void;
