@@ -192,7 +192,7 @@ async fn every_kind_of_change_is_told_once(bench: &Bench) {
             .any(|c| matches!(c, Change::Deleted(id) if *id == ids[1]))
     );
     let flagged = |c: &Change| match c {
-        Change::Read(id, _) => *id == ids[2],
+        Change::Read { id, .. } => *id == ids[2],
         Change::Updated(header) => header.id == ids[2],
         Change::Created(_) | Change::Deleted(_) => false,
     };

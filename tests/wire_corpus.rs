@@ -135,7 +135,7 @@ impl Tell for mailferry::wire::ews::sync_folder_items::ChangePage {
                 ItemChange::Created(_) => 0,
                 ItemChange::Updated(_) => 1,
                 ItemChange::Deleted(_) => 2,
-                ItemChange::Read(..) => 3,
+                ItemChange::Read { .. } => 3,
             }] += 1;
         }
         format!(

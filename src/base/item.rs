@@ -222,6 +222,9 @@ pub struct SourceHeader {
 pub struct Version(pub [u8; 8]);
 
 impl Version {
+    /// Stands for a version that nobody told; the same as no other.
+    pub const UNKNOWN: Self = Self([0; 8]);
+
     /// The version this change key stands for.
     pub fn of(change_key: &str) -> Self {
         let digest = Sha256::digest(change_key.as_bytes());

@@ -207,14 +207,14 @@ fn as_listed(cx: &JobCx, change: Change) -> Listed {
         Change::Created(header) => there(cx, header, false),
         Change::Updated(header) => there(cx, header, true),
         Change::Deleted(id) => Listed::Left(ItemKey::of(&id)),
-        Change::Read(id, read) => Listed::Flagged(ItemKey::of(&id), read),
+        Change::Read { id, read, version } => Listed::Flagged(ItemKey::of(&id), read, version),
     }
 }
 
 fn key_of(listed: &Listed) -> ItemKey {
     match listed {
         Listed::There { header, .. } => ItemKey::of(&header.id),
-        Listed::Left(key) | Listed::Flagged(key, _) => *key,
+        Listed::Left(key) | Listed::Flagged(key, ..) => *key,
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::base::id::{FolderId, ItemId, MailboxId, SyncToken};
+use crate::base::item::Version;
 use crate::base::limits;
 use crate::base::mailbox::{FolderRole, SourceFolder};
 use crate::base::outcome::{HaltCause, MisreadCause, Said, Setback};
@@ -324,6 +325,14 @@ fn change(change: ItemChange) -> Change {
         ItemChange::Created(item) => Change::Created(item.into_header()),
         ItemChange::Updated(item) => Change::Updated(item.into_header()),
         ItemChange::Deleted(id) => Change::Deleted(id),
-        ItemChange::Read(id, read) => Change::Read(id, read),
+        ItemChange::Read {
+            id,
+            change_key,
+            read,
+        } => Change::Read {
+            id,
+            read,
+            version: change_key.as_deref().map(Version::of),
+        },
     }
 }

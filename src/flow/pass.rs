@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::fact::{CopyFact, Fact, SkipRule};
 use crate::base::id::FolderNo;
-use crate::base::item::{ItemKey, SourceHeader};
+use crate::base::item::{ItemKey, SourceHeader, Version};
 use crate::base::quantity::{Bytes, Count};
 use crate::flow::copy::CopyState;
 
@@ -22,8 +22,8 @@ pub enum Listed {
     },
     /// An item left the folder.
     Left(ItemKey),
-    /// Its read flag changed to this.
-    Flagged(ItemKey, bool),
+    /// Its read flag changed to this, and with it its version, where the server says which that is.
+    Flagged(ItemKey, bool, Option<Version>),
 }
 
 /// A row that a page touches, as the ledger has it.
@@ -104,11 +104,12 @@ pub fn read_page(
                     row.state = step(&mut out.facts, folder, *key, &row.state, CopyFact::Gone);
                 }
             }
-            Listed::Flagged(key, read) => {
+            Listed::Flagged(key, read, version) => {
                 if let Some(row) = known.get_mut(key) {
-                    // The flag may have changed the version too; which it is now, the next listing tells.
                     row.header.read = Some(*read);
-                    row.header.version = None;
+                    // Where it is not said which version this is, the next listing shows one that counts as changed: an edit that no
+                    // delta told would hide behind the flag otherwise.
+                    row.header.version = Some(version.unwrap_or(Version::UNKNOWN));
                     out.facts.push(Fact::Found {
                         folder,
                         header: row.header.clone(),
@@ -204,7 +205,7 @@ fn push(facts: &mut Vec<Fact>, folder: FolderNo, key: ItemKey, fact: CopyFact) {
 mod tests {
     use super::*;
     use crate::base::id::{ChangeKey, ItemId, TargetItemId};
-    use crate::base::item::{ItemClass, Placed, Stamp, Version};
+    use crate::base::item::{ItemClass, Placed, Stamp};
 
     fn header(n: u32) -> SourceHeader {
         let class = ItemClass::new("IPM.Note");
@@ -315,7 +316,7 @@ mod tests {
         let key = ItemKey::of(&header(1).id);
         let out = read_page(
             FolderNo(1),
-            &[Listed::Flagged(key, false)],
+            &[Listed::Flagged(key, false, Some(Version([2; 8])))],
             BTreeMap::from([(key, confirmed())]),
         );
         let Some(Fact::Found { header: kept, .. }) = out.facts.first() else {
@@ -353,7 +354,7 @@ mod tests {
             state: doubt.unwrap(),
             header: header(1),
         };
-        let listed = [Listed::Flagged(key, false)];
+        let listed = [Listed::Flagged(key, false, None)];
         let out = read_page(FolderNo(1), &listed, BTreeMap::from([(key, row)]));
         assert_eq!(copies(&out), [&CopyFact::ChangedSince]);
     }

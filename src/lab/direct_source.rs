@@ -144,7 +144,15 @@ impl Source for DirectSource {
             SyncChange::Create(row) => Change::Created(source_header(*row)),
             SyncChange::Update(row) => Change::Updated(source_header(*row)),
             SyncChange::Delete(id) => Change::Deleted(ItemId::new(id)),
-            SyncChange::ReadFlag(id, read) => Change::Read(ItemId::new(id), read),
+            SyncChange::ReadFlag {
+                id,
+                change_key,
+                read,
+            } => Change::Read {
+                id: ItemId::new(id),
+                read,
+                version: Some(Version::of(&change_key)),
+            },
         });
         Ok(Changes {
             changes: changes.collect(),

@@ -432,13 +432,21 @@ fn item_change(change: SyncChange, shape: &Shape) -> ItemChange {
         SyncChange::Create(row) => ItemChange::Created(item_entry(*row).shaped(shape)),
         SyncChange::Update(row) => ItemChange::Updated(item_entry(*row).shaped(shape)),
         SyncChange::Delete(id) => ItemChange::Deleted(ItemId::new(id)),
-        SyncChange::ReadFlag(id, read) => ItemChange::Read(ItemId::new(id), read),
+        SyncChange::ReadFlag {
+            id,
+            change_key,
+            read,
+        } => ItemChange::Read {
+            id: ItemId::new(id),
+            change_key: Some(change_key),
+            read,
+        },
     }
 }
 
 fn id_of_change(change: &ItemChange) -> &ItemId {
     match change {
         ItemChange::Created(item) | ItemChange::Updated(item) => &item.id,
-        ItemChange::Deleted(id) | ItemChange::Read(id, _) => id,
+        ItemChange::Deleted(id) | ItemChange::Read { id, .. } => id,
     }
 }

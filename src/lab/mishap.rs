@@ -345,6 +345,7 @@ fn drop_folder(store: &mut Store, folder: &str) {
     for id in items {
         if let Some(item) = store.items.remove(&id) {
             store.used = store.used.saturating_sub(item.size);
+            store.taken.insert(id);
         }
     }
     store.order.retain(|id| !doomed.contains(id));

@@ -155,8 +155,12 @@ fn follow(picture: &mut BTreeMap<String, (String, bool)>, page: SyncPage) {
                 picture.insert(row.id.clone(), (row.change_key.clone(), row.read));
             }
             SyncChange::Delete(id) => drop(picture.remove(&id)),
-            SyncChange::ReadFlag(id, read) => {
-                picture.get_mut(&id).expect("known items only").1 = read;
+            SyncChange::ReadFlag {
+                id,
+                change_key,
+                read,
+            } => {
+                *picture.get_mut(&id).expect("known items only") = (change_key, read);
             }
         }
     }

@@ -234,20 +234,14 @@ impl World {
     /// One item by its id, compared byte for byte.
     pub fn source_item(&self, mailbox: &str, id: &str) -> Result<ItemRow, Refused> {
         let store = self.source_store(mailbox)?;
-        let item = store
-            .items
-            .get(id)
-            .ok_or_else(|| missing(store.items.keys(), id))?;
+        let item = store.items.get(id).ok_or_else(|| store.missing(id))?;
         Ok(item_row(id, item))
     }
 
     /// Exports one item.
     pub fn source_export(&self, mailbox: &str, id: &str) -> Result<Export, Refused> {
         let store = self.source_store(mailbox)?;
-        let item = store
-            .items
-            .get(id)
-            .ok_or_else(|| missing(store.items.keys(), id))?;
+        let item = store.items.get(id).ok_or_else(|| store.missing(id))?;
         if self.is_poisoned(id) {
             return Err(Refused::Poisoned);
         }

@@ -1,8 +1,10 @@
 //! One mailbox of either side: folders, items, and the log of what changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::world::Refused;
 use super::world_content::{Content, Ident, Load};
+use super::world_source::missing;
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Count, Moment, Tick};
 
@@ -72,6 +74,8 @@ pub(super) struct Store {
     /// Folder ids, parents before children.
     pub(super) order: Vec<String>,
     pub(super) items: BTreeMap<String, Item>,
+    /// Ids of items that were here once.
+    pub(super) taken: BTreeSet<String>,
     pub(super) used: Bytes,
     pub(super) quota: Option<Bytes>,
     /// What happened to folders, in order.
@@ -88,6 +92,7 @@ impl Store {
             folders: BTreeMap::new(),
             order: Vec::new(),
             items: BTreeMap::new(),
+            taken: BTreeSet::new(),
             used: Bytes::ZERO,
             quota: None,
             folder_log: Vec::new(),
@@ -184,6 +189,7 @@ impl Store {
     /// Takes an item out, and says so in its folder's log.
     pub(super) fn take(&mut self, id: &str, seq: u64) -> Option<Item> {
         let item = self.items.remove(id)?;
+        self.taken.insert(id.to_owned());
         self.used = self.used.saturating_sub(item.size);
         if let Some(folder) = self.folders.get_mut(&item.folder) {
             folder.items.remove(&item.born);
@@ -195,6 +201,14 @@ impl Store {
             });
         }
         Some(item)
+    }
+
+    /// Why an item is not there: it was here once, was never here, or its id is spelt in another case.
+    pub(super) fn missing(&self, id: &str) -> Refused {
+        if self.taken.contains(id) {
+            return Refused::NoItem;
+        }
+        missing(self.items.keys(), id)
     }
 
     /// Says in the log that an item changed.

@@ -18,7 +18,14 @@ pub enum SyncChange {
     /// An item left the folder.
     Delete(String),
     /// Only the read flag changed.
-    ReadFlag(String, bool),
+    ReadFlag {
+        /// Which item.
+        id: String,
+        /// Its change key now.
+        change_key: String,
+        /// What the flag is now.
+        read: bool,
+    },
 }
 
 /// One page of changes.
@@ -224,8 +231,13 @@ fn change_of(
         Deed::Updated => item
             .filter(|_| !again(Deed::Updated))
             .map(|item| SyncChange::Update(row(item))),
-        Deed::Read => item
-            .filter(|_| !again(Deed::Read))
-            .map(|item| SyncChange::ReadFlag(entry.item.clone(), item.ident.read())),
+        Deed::Read => item.filter(|_| !again(Deed::Read)).map(|item| {
+            let row = row(item);
+            SyncChange::ReadFlag {
+                id: row.id,
+                change_key: row.change_key,
+                read: row.read,
+            }
+        }),
     }
 }

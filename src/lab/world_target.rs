@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{FolderRow, ItemRow, Now, Refused, World, folder_row, item_row};
 use super::world_content::{Content, Ident};
 use super::world_rewrite::restored;
-use super::world_source::{find_folder, missing};
+use super::world_source::find_folder;
 use super::world_store::{Folder, Item, Store};
 use crate::base::id::MailboxId;
 use crate::base::mailbox::{FolderKind, FolderRole};
@@ -186,10 +186,7 @@ impl World {
     /// One item by id, compared byte for byte.
     pub fn target_item(&self, mailbox: &str, id: &str) -> Result<ItemRow, Refused> {
         let store = self.target_store(mailbox)?;
-        let item = store
-            .items
-            .get(id)
-            .ok_or_else(|| missing(store.items.keys(), id))?;
+        let item = store.items.get(id).ok_or_else(|| store.missing(id))?;
         Ok(item_row(id, item))
     }
 
@@ -305,10 +302,7 @@ impl World {
     /// Exports one item. What the store assigns differs from what was imported; the content does not.
     pub fn target_export(&self, mailbox: &str, id: &str) -> Result<(ItemRow, Vec<u8>), Refused> {
         let store = self.target_store(mailbox)?;
-        let item = store
-            .items
-            .get(id)
-            .ok_or_else(|| missing(store.items.keys(), id))?;
+        let item = store.items.get(id).ok_or_else(|| store.missing(id))?;
         let stream = item.content.stream().ok_or(Refused::Discarded)?;
         let again =
             decode(&stream).map_or_else(|| stream.to_vec(), |message| restored(message, item));

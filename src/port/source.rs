@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::base::id::{FolderId, ItemId, MailboxId, SyncToken};
-use crate::base::item::SourceHeader;
+use crate::base::item::{SourceHeader, Version};
 use crate::base::mailbox::SourceFolder;
 use crate::base::outcome::Setback;
 use crate::base::quantity::Count;
@@ -31,7 +31,14 @@ pub enum Change {
     /// An item left the folder.
     Deleted(ItemId),
     /// Only the read flag changed.
-    Read(ItemId, bool),
+    Read {
+        /// Which item.
+        id: ItemId,
+        /// What the flag is now.
+        read: bool,
+        /// The item's version now, where the server says so.
+        version: Option<Version>,
+    },
 }
 
 /// Whether a folder hierarchy changed since a token.

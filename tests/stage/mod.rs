@@ -713,3 +713,52 @@ pub async fn assert_all_confirmed_or_parked(
 pub fn set_weather(world: &SharedWorld, weather: Weather) {
     lock(world).set_weather(weather);
 }
+
+/// Prints what a ledger holds, and how both sides differ: what one looks at first when a seed found something.
+#[expect(clippy::print_stdout, reason = "asked for with --nocapture")]
+pub async fn describe(world: &SharedWorld, ledger: &Arc<dyn Ledger>, knobs: &Knobs) {
+    for n in 0..knobs.mailboxes {
+        let (source, target) = truths(world, &address(n));
+        let keys: std::collections::BTreeSet<_> = source.keys().chain(target.keys()).collect();
+        for what in keys {
+            let times = |side: &Holdings| side.get(what).copied().unwrap_or(0);
+            if times(&source) != times(&target) {
+                println!(
+                    "mailbox {n}: {what:?}: {} at the source, {} on the target",
+                    times(&source),
+                    times(&target)
+                );
+            }
+        }
+        let sums = ledger.sums(JobId(n)).await.unwrap();
+        for row in ledger.folders(JobId(n)).await.unwrap() {
+            println!(
+                "mailbox {n} folder {:?} in {:?} {} {:?} {:?} items {} target {:?} made {} named {:?} gone {} swept {}\n    {:?}",
+                row.no,
+                row.parent,
+                row.path,
+                row.source,
+                row.fate,
+                row.items,
+                row.target,
+                row.made,
+                row.named,
+                row.gone,
+                row.swept,
+                sums.get(&row.no)
+            );
+            for copy in ledger
+                .copies(JobId(n), row.no, None, Count::new(10_000))
+                .await
+                .unwrap()
+            {
+                if row.gone
+                    || copy.facts.len() > 2
+                    || row.items.get() != sums.get(&row.no).map_or(0, |s| s.source().get())
+                {
+                    println!("      {:?} {:?} {:?}", copy.key, copy.header, copy.facts);
+                }
+            }
+        }
+    }
+}

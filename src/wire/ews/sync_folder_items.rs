@@ -73,7 +73,14 @@ pub enum ItemChange {
     /// An item went.
     Deleted(ItemId),
     /// Only the read flag changed.
-    Read(ItemId, bool),
+    Read {
+        /// Which item.
+        id: ItemId,
+        /// Its change key with the new flag.
+        change_key: Option<String>,
+        /// What the flag is now.
+        read: bool,
+    },
 }
 
 /// One page of changes.
@@ -139,9 +146,15 @@ fn write_change(change: &ItemChange, w: &mut Writer) {
             w.open("t:Delete", &[]);
             w.empty("t:ItemId", &[("Id", id.as_str())]);
         }
-        ItemChange::Read(id, read) => {
+        ItemChange::Read {
+            id,
+            change_key,
+            read,
+        } => {
             w.open("t:ReadFlagChange", &[]);
-            w.empty("t:ItemId", &[("Id", id.as_str())]);
+            let mut names = vec![("Id", id.as_str())];
+            names.extend(change_key.as_deref().map(|key| ("ChangeKey", key)));
+            w.empty("t:ItemId", &names);
             w.leaf("t:IsRead", if *read { "true" } else { "false" });
         }
     }
@@ -158,7 +171,14 @@ fn change(e: &Element) -> Option<ItemChange> {
         "Create" => item().map(ItemChange::Created),
         "Update" => item().map(ItemChange::Updated),
         "Delete" => id().map(ItemChange::Deleted),
-        "ReadFlagChange" => Some(ItemChange::Read(id()?, e.t("IsRead")?.boolean()?)),
+        "ReadFlagChange" => Some(ItemChange::Read {
+            id: id()?,
+            change_key: e
+                .t("ItemId")
+                .and_then(|i| i.attr("ChangeKey"))
+                .map(str::to_owned),
+            read: e.t("IsRead")?.boolean()?,
+        }),
         _ => None,
     }
 }
@@ -223,7 +243,11 @@ mod tests {
                 ItemChange::Created(ItemEntry::bare(ItemId::new("a"))),
                 ItemChange::Updated(ItemEntry::bare(ItemId::new("b"))),
                 ItemChange::Deleted(ItemId::new("c")),
-                ItemChange::Read(ItemId::new("d"), true),
+                ItemChange::Read {
+                    id: ItemId::new("d"),
+                    change_key: Some("CQAAABY".to_owned()),
+                    read: true,
+                },
             ],
         };
         let text = reply::write::<SyncFolderItems>(&VERSION, &[Message::Done(page.clone())]);
