@@ -790,13 +790,12 @@ async fn a_ledger_of_format_1_is_brought_up_to_date_and_a_cut_off_attempt_is_rep
                 .unwrap();
             db.insert(codec::copy_key(job, no, item), copy_row.clone())
                 .unwrap();
-            if half_done {
-                // Some rows are of format 2 already, some index entries are there, the header is not yet written.
-                let new = mailferry::store::codec_v1::job(&job_row).unwrap();
-                db.insert(codec::job_key(job), codec::encode(&new)).unwrap();
-                let due = codec::due_key(job, no, Due::InFlight, item);
-                db.insert(due, &[]).unwrap();
-            }
+        }
+        if half_done {
+            // Some rows were written anew already, and the new ledger is not yet in the old one's place.
+            let db = sled::open(state(dir.path()).join("ledger.new")).unwrap();
+            let new = mailferry::store::codec_v1::job(&job_row).unwrap();
+            db.insert(codec::job_key(job), codec::encode(&new)).unwrap();
         }
         let ledger = reopen(dir.path(), &belongs()).unwrap();
         assert_eq!(ledger.jobs().await.unwrap()[0].epoch, 300);

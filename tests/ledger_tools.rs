@@ -218,7 +218,7 @@ fn compacting_may_be_killed_at_any_moment() {
     std::fs::create_dir(state(&plan).join("ledger.new")).unwrap();
     assert_eq!(export(&plan, &["--reveal"]), whole);
     let done = json(&ledger("compact", &plan, &["--json"]), 0);
-    assert!(done["rows"].as_u64().unwrap() > 3_000, "{done}");
+    assert!(done["rows"].as_u64().unwrap() > 100, "{done}");
     assert_eq!(json(&ledger("check", &plan, &["--json"]), 0)["damaged"], 0);
     assert_eq!(export(&plan, &["--reveal"]), whole);
     crate::process::run_to_the_end(&plan);

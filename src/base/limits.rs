@@ -230,6 +230,20 @@ pub const LEDGER_PAGE: Count = Count::new(1_000);
 /// Characters of a name or a reason that a person gives: a sentence or two; a row holds at most [`FACTS_PER_ROW_MAX`] of them.
 pub const DECISION_TEXT_MAX: usize = 500;
 
+/// Bytes of rows that lie together in one leaf of the embedded ledger, before it is packed: some 30 rows of 300 to 400 bytes. The store keeps some
+/// 700 bytes in memory for each of its pages, of at most 16 leaves: 1,000,000 rows / 25 a leaf / 12 leaves a page = 3,300 pages = 2.3 MB. Row by
+/// row it was 145 MB.
+pub const LEDGER_LEAF: usize = 12_000;
+
+/// Bytes a leaf may unpack to: a row holds at most [`FACTS_PER_ROW_MAX`] facts of some 700 bytes, decisions with their texts among them, so
+/// anything above is damage.
+pub const LEDGER_LEAF_MAX: usize = 64_000_000;
+
+/// Leaves the embedded ledger touches before its store is opened anew. The store bounds what it remembers by 64 looks at each of 256 shelves and
+/// not by bytes, which comes to 100 MB; opening it anew takes some 20 ms and forgets everything. Leaves that lie apart have a page of some 30 KB
+/// each: 128 x 30 KB = 4 MB.
+pub const LEDGER_LEAVES_OPEN: usize = 128;
+
 /// Damaged places that a check of a ledger lists; the rest are counted. A damaged page of the store is some hundred rows.
 pub const DAMAGE_SHOWN: usize = 100;
 

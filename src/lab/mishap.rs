@@ -348,6 +348,7 @@ fn drop_folder(store: &mut Store, folder: &str) {
             store.taken.insert(id);
         }
     }
+    store.unread.take();
     store.order.retain(|id| !doomed.contains(id));
     for id in &doomed {
         store.folders.remove(id);

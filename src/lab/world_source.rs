@@ -97,6 +97,7 @@ impl World {
             entry_id,
             items: std::collections::BTreeMap::new(),
             log: Vec::new(),
+            counted: std::cell::Cell::new(None),
         };
         let seq = self.next_seq();
         let store = self.source_store_mut(mailbox)?;

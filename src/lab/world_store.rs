@@ -1,5 +1,6 @@
 //! One mailbox of either side: folders, items, and the log of what changed.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::Refused;
@@ -44,6 +45,8 @@ pub(super) struct Folder {
     /// Items by the sequence number of their arrival.
     pub(super) items: BTreeMap<u64, String>,
     pub(super) log: Vec<LogEntry>,
+    /// What it holds, counted since something in it changed and everything in it is visible.
+    pub(super) counted: Cell<Option<Load>>,
 }
 
 /// An item.
@@ -76,6 +79,8 @@ pub(super) struct Store {
     pub(super) items: BTreeMap<String, Item>,
     /// Ids of items that were here once.
     pub(super) taken: BTreeSet<String>,
+    /// The unread items, counted since something changed.
+    pub(super) unread: Cell<Option<Load>>,
     pub(super) used: Bytes,
     pub(super) quota: Option<Bytes>,
     /// What happened to folders, in order.
@@ -93,6 +98,7 @@ impl Store {
             order: Vec::new(),
             items: BTreeMap::new(),
             taken: BTreeSet::new(),
+            unread: Cell::new(None),
             used: Bytes::ZERO,
             quota: None,
             folder_log: Vec::new(),
@@ -176,6 +182,8 @@ impl Store {
             .get_mut(&item.folder)
             .expect("callers look the folder up first");
         folder.items.insert(item.born, id.clone());
+        folder.counted.take();
+        self.unread.take();
         folder.log.push(LogEntry {
             seq: item.born,
             item: id.clone(),
@@ -193,6 +201,8 @@ impl Store {
         self.used = self.used.saturating_sub(item.size);
         if let Some(folder) = self.folders.get_mut(&item.folder) {
             folder.items.remove(&item.born);
+            folder.counted.take();
+            self.unread.take();
             folder.log.push(LogEntry {
                 seq,
                 item: id.to_owned(),
@@ -216,7 +226,9 @@ impl Store {
         let Some(item) = self.items.get(id) else {
             return;
         };
+        self.unread.take();
         if let Some(folder) = self.folders.get_mut(&item.folder) {
+            folder.counted.take();
             folder.log.push(LogEntry {
                 seq,
                 item: id.to_owned(),
@@ -230,17 +242,27 @@ impl Store {
     pub(super) fn load(&self, folder: &Folder, tick: Tick) -> Load {
         let mut load = Load::default();
         if folder.kind == FolderKind::Search {
+            if let Some(known) = self.unread.get() {
+                return known;
+            }
             for item in self.items.values().filter(|item| !item.ident.read()) {
                 load.items += Count::new(1);
                 load.size += item.size;
             }
+            self.unread.set(Some(load));
             return load;
+        }
+        if let Some(known) = folder.counted.get() {
+            return known;
         }
         for id in folder.items.values() {
             if let Some(item) = self.items.get(id).filter(|i| i.visible_from <= tick) {
                 load.items += Count::new(1);
                 load.size += item.size;
             }
+        }
+        if load.items.get() == folder.items.len() as u64 {
+            folder.counted.set(Some(load));
         }
         load
     }

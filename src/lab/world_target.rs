@@ -353,6 +353,7 @@ impl World {
             entry_id: self.id_text(34, true).into_bytes(),
             items: BTreeMap::new(),
             log: Vec::new(),
+            counted: std::cell::Cell::new(None),
         }
     }
 }

@@ -11,8 +11,10 @@ use crate::base::limits::{DAMAGE_SHOWN, FACTS_PER_ROW_MAX};
 use crate::base::quantity::Count;
 use crate::flow::copy::replay;
 use crate::store::codec;
-use crate::store::embedded::{Shelf, word};
+use crate::store::embedded::unusable;
 use crate::store::inspect::Inspection;
+use crate::store::leaf::{Leaf, Slot};
+use crate::store::shelf::Shelf;
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,6 +89,8 @@ struct Walk<'a> {
     folders: BTreeMap<At, Option<FolderNo>>,
     sums: BTreeMap<At, FolderSums>,
     stored: BTreeMap<At, FolderSums>,
+    /// The last row that was read.
+    reached: Option<(At, ItemKey)>,
 }
 
 impl<'a> Walk<'a> {
@@ -99,29 +103,29 @@ impl<'a> Walk<'a> {
             folders: BTreeMap::new(),
             sums: BTreeMap::new(),
             stored: BTreeMap::new(),
+            reached: None,
         }
     }
 
     fn run(mut self) -> Checked {
-        for entry in self.shelf.all() {
-            let (key, bytes) = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let after = place(&self.last.lock().unwrap_or_else(PoisonError::into_inner));
-                    self.found.wrong(format!("after {after}"), word(&error));
-                    break;
-                }
-            };
+        let all = self.shelf;
+        let walked = all.walk(&[], |key, bytes| {
             match key.first() {
-                Some(b'h') if &*key == codec::HEADER_KEY => {}
-                Some(b'j') => self.job(&key, &bytes),
-                Some(b'f') => self.folder(&key, &bytes),
-                Some(b'c') => self.copy(&key, &bytes),
-                Some(b'n') => self.stored(&key, &bytes),
-                Some(b'u') => self.due(&key),
-                _ => self.found.wrong(place(&key), "a key that is none of ours"),
+                Some(b'h') if key == codec::HEADER_KEY => {}
+                Some(b'j') => self.job(key, bytes),
+                Some(b'f') => self.folder(key, bytes),
+                Some(b'c') => self.leaf(key, bytes),
+                Some(b'n') => self.stored(key, bytes),
+                Some(b'u') => self.due(key),
+                _ => self.found.wrong(place(key), "a key that is none of ours"),
             }
-            key[..].clone_into(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner));
+            key.clone_into(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner));
+            Ok(true)
+        });
+        if let Err(error) = walked {
+            let after = place(&self.last.lock().unwrap_or_else(PoisonError::into_inner));
+            self.found
+                .wrong(format!("after {after}"), error.to_string());
         }
         self.together();
         self.found
@@ -162,43 +166,67 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn copy(&mut self, key: &[u8], bytes: &[u8]) {
+    fn leaf(&mut self, key: &[u8], bytes: &[u8]) {
+        let leaf = match Leaf::unpack(bytes) {
+            Ok(leaf) => leaf,
+            Err(error) => return self.found.wrong(place(key), error.to_string()),
+        };
+        let at = codec::job_of(key)
+            .zip(codec::folder_of(key))
+            .zip(codec::copy_item(key));
+        let Some(((job, folder), start)) = at else {
+            return self.found.wrong(place(key), "a key that is none of ours");
+        };
+        let before = self.reached.filter(|(at, _)| *at == (job, folder));
+        let overlaps = |first| first < start || before.is_some_and(|(_, last)| first <= last);
+        if leaf.first().is_some_and(overlaps) {
+            self.found
+                .wrong(place(key), "its rows belong into another leaf");
+        }
+        for slot in leaf.slots() {
+            self.reached = Some(((job, folder), slot.key));
+            self.copy((job, folder, slot));
+        }
+        for due in Due::ALL {
+            if leaf.has(due) && !self.indexed(job, folder, due, start) {
+                self.found
+                    .wrong(place(key), format!("due ({due:?}) and not in the index"));
+            }
+        }
+    }
+
+    fn copy(&mut self, (job, folder, slot): (JobId, FolderNo, Slot<'_>)) {
         self.found.copies += ONE;
-        let Some(row) = self.read::<CopyRow>(key, bytes) else {
+        let key = codec::copy_key(job, folder, slot.key);
+        let Some(row) = self.read::<CopyRow>(&key, slot.row) else {
             return;
         };
         self.found.facts += Count::new(row.facts.len() as u64);
-        let Some(job) = codec::job_of(key) else {
-            return self.found.wrong(place(key), "a key that is none of ours");
-        };
-        if key != codec::copy_key(job, row.folder, row.key)
-            || row.key != ItemKey::of(&row.header.id)
-        {
-            self.found.wrong(place(key), "the row is another item's");
+        if row.folder != folder || row.key != slot.key || row.key != ItemKey::of(&row.header.id) {
+            self.found.wrong(place(&key), "the row is another item's");
         }
         if row.facts.len() > FACTS_PER_ROW_MAX {
             self.found
-                .wrong(place(key), "more facts than a row may hold");
+                .wrong(place(&key), "more facts than a row may hold");
         }
         // The error names facts; what they carry stays out of a list for people.
         let Ok(state) = replay(&row) else {
             return self
                 .found
-                .wrong(place(key), "its facts contradict each other");
+                .wrong(place(&key), "its facts contradict each other");
         };
         let entry = state.entry(row.header.size);
-        self.sums.entry((job, row.folder)).or_default().add(entry);
-        if let Some(due) = entry.due
-            && !self.indexed(job, &row, due)
-        {
+        self.sums.entry((job, folder)).or_default().add(entry);
+        if entry.due != slot.due {
             self.found
-                .wrong(place(key), format!("due ({due:?}) and not in the index"));
+                .wrong(place(&key), "filed under another thing to be done");
         }
     }
 
-    fn indexed(&self, job: JobId, row: &CopyRow, due: Due) -> bool {
-        let key = codec::due_key(job, row.folder, due, row.key);
-        self.shelf.db.contains_key(key).unwrap_or(false)
+    fn indexed(&self, job: JobId, folder: FolderNo, due: Due, start: ItemKey) -> bool {
+        let key = codec::due_key(job, folder, due, start);
+        let there = |db: &sled::Db| db.contains_key(key).map_err(|error| unusable(&error));
+        self.shelf.with(there).unwrap_or(false)
     }
 
     fn stored(&mut self, key: &[u8], bytes: &[u8]) {
@@ -210,18 +238,23 @@ impl<'a> Walk<'a> {
     fn due(&mut self, key: &[u8]) {
         self.found.due += ONE;
         let wanted = key.get(9).and_then(|due| Due::ALL.get(usize::from(*due)));
-        let row = codec::job_of(key)
+        let leaf = codec::job_of(key)
             .zip(codec::folder_of(key))
             .zip(codec::due_item(key))
-            .and_then(|((job, folder), item)| {
-                let at = codec::copy_key(job, folder, item);
-                self.shelf.db.get(at).ok().flatten()
+            .and_then(|((job, folder), start)| {
+                let at = codec::copy_key(job, folder, start);
+                let read = |db: &sled::Db| db.get(at).map_err(|error| unusable(&error));
+                self.shelf.with(read).ok().flatten()
             })
-            .and_then(|bytes| codec::decode::<CopyRow>(&bytes).ok());
-        let due = row.and_then(|row| replay(&row).ok()).and_then(|s| s.due());
-        if wanted.is_none() || due.as_ref() != wanted {
-            self.found
-                .wrong(place(key), "in the index, and its row is not due like that");
+            .and_then(|bytes| Leaf::unpack(&bytes).ok());
+        if !wanted
+            .zip(leaf)
+            .is_some_and(|(wanted, leaf)| leaf.has(*wanted))
+        {
+            self.found.wrong(
+                place(key),
+                "in the index, and no row there is due like that",
+            );
         }
     }
 
@@ -272,9 +305,7 @@ fn place(key: &[u8]) -> String {
     let job = codec::job_of(key).map(|job| format!(" {job}"));
     let folder = codec::folder_of(key).map(|no| format!("/{}", no.0));
     let item = match key.first() {
-        Some(b'c') => key
-            .get(9..25)
-            .and_then(|key| key.try_into().ok().map(ItemKey)),
+        Some(b'c') => codec::copy_item(key),
         Some(b'u') => codec::due_item(key),
         _ => None,
     };

@@ -86,7 +86,7 @@ pub const JOBS: &[u8] = &[JOB];
 /// The prefix of all folder rows.
 pub const FOLDERS: &[u8] = &[FOLDER];
 
-/// The prefix of all copy rows.
+/// The prefix of all leaves of copy rows.
 pub const COPIES: &[u8] = &[COPY];
 
 /// The key of a job row.
@@ -111,7 +111,7 @@ pub fn folder_key(job: JobId, folder: FolderNo) -> [u8; 9] {
     key
 }
 
-/// The key of a copy row.
+/// The key of a leaf of copy rows, by the first item it may hold.
 pub fn copy_key(job: JobId, folder: FolderNo, item: ItemKey) -> [u8; 25] {
     let mut key = [COPY; 25];
     key[1..5].copy_from_slice(&job.0.to_be_bytes());
@@ -132,7 +132,12 @@ pub fn folder_of(key: &[u8]) -> Option<FolderNo> {
     )))
 }
 
-/// The key of an index entry: rows of a folder by what is to be done. Its value is empty.
+/// The item a leaf begins with.
+pub fn copy_item(key: &[u8]) -> Option<ItemKey> {
+    Some(ItemKey(key.get(9..25)?.try_into().ok()?))
+}
+
+/// The key of an index entry: leaves of a folder by what is to be done in them. Its value is empty.
 pub fn due_key(job: JobId, folder: FolderNo, due: Due, item: ItemKey) -> [u8; 26] {
     let mut key = [DUE; 26];
     key[1..5].copy_from_slice(&job.0.to_be_bytes());
@@ -142,7 +147,7 @@ pub fn due_key(job: JobId, folder: FolderNo, due: Due, item: ItemKey) -> [u8; 26
     key
 }
 
-/// The item an index key belongs to.
+/// The item that the leaf of an index key begins with.
 pub fn due_item(key: &[u8]) -> Option<ItemKey> {
     Some(ItemKey(key.get(10..26)?.try_into().ok()?))
 }

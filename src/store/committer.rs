@@ -10,8 +10,8 @@ use crate::base::id::JobId;
 use crate::base::limits;
 use crate::port::ledger::{Lease, LedgerError};
 use crate::store::codec;
-use crate::store::embedded::{Shelf, unusable};
 use crate::store::fold::{self, Changed, Layered};
+use crate::store::shelf::Shelf;
 
 /// Where an answer goes. Nobody may be waiting any more; the order is carried out all the same.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, LedgerError>>;
@@ -71,7 +71,11 @@ pub(super) fn run(shelf: &Shelf, mut orders: mpsc::Receiver<Order>) {
         }
         let (changed, promises) = fold_all(shelf, waiting);
         match write(shelf, &changed) {
-            Ok(()) => promises.into_iter().for_each(Promise::keep),
+            Ok(()) => {
+                promises.into_iter().for_each(Promise::keep);
+                // What was promised is on disk already; only what comes next may fail with it.
+                broken = shelf.refresh().err();
+            }
             Err(error) => {
                 for promise in promises {
                     promise.break_with(again(&error));
@@ -133,21 +137,11 @@ fn write(shelf: &Shelf, changed: &Changed) -> Result<(), LedgerError> {
     for ((job, folder), row) in &changed.folders {
         batch.insert(&codec::folder_key(*job, *folder), codec::encode(row));
     }
-    for ((job, folder, key), row) in &changed.copies {
-        batch.insert(&codec::copy_key(*job, *folder, *key), codec::encode(row));
-    }
-    for ((job, folder, due, key), set) in &changed.due {
-        let key = codec::due_key(*job, *folder, *due, *key);
-        if *set {
-            batch.insert(&key, &[]);
-        } else {
-            batch.remove(&key);
-        }
-    }
+    shelf.file(&changed.copies, &mut batch)?;
     for ((job, folder), sums) in &changed.sums {
         batch.insert(&codec::sums_key(*job, *folder), codec::encode(sums));
     }
-    shelf.apply(batch).map_err(|error| unusable(&error))
+    shelf.apply(batch)
 }
 
 fn refuse(order: Order, error: LedgerError) {

@@ -9,13 +9,12 @@ use std::path::Path;
 use crate::base::limits::COMPACT_BATCH;
 use crate::base::quantity::{Bytes, Count};
 use crate::port::ledger::LedgerError;
-use crate::store::embedded::{
-    LEDGER_DIR, OpenError, Shelf, io_at, keep_private, unusable, unusable_at,
-};
+use crate::store::embedded::{LEDGER_DIR, OpenError, io_at, keep_private, unusable, unusable_at};
 use crate::store::inspect::Inspection;
+use crate::store::shelf::Shelf;
 
 /// Where the new ledger is written.
-const NEW_DIR: &str = "ledger.new";
+pub(super) const NEW_DIR: &str = "ledger.new";
 
 /// Where the old one lies while the new one takes its place.
 const OLD_DIR: &str = "ledger.old";
@@ -23,7 +22,7 @@ const OLD_DIR: &str = "ledger.old";
 /// What compacting did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compacted {
-    /// Rows, sums and index entries that were written and compared.
+    /// Entries of the store that were written and compared: leaves of items, folders, mailboxes, sums and the index.
     pub rows: Count,
     /// The files before.
     pub before: Bytes,
@@ -60,18 +59,9 @@ impl Inspection {
                 return Err(error);
             }
         };
-        // Both are closed before either is renamed; the lock of the directory is held until the end.
+        // The lock of the directory is held until the end.
         let Self { shelf, lock, .. } = self;
-        drop(shelf);
-        let rename = |from: &str, to: &str| {
-            fs::rename(state.join(from), state.join(to))
-                .and_then(|()| sync(&state))
-                .map_err(|error| io_at(&state.join(from), error))
-        };
-        rename(LEDGER_DIR, OLD_DIR)?;
-        rename(NEW_DIR, LEDGER_DIR)?;
-        tidy(&state)?;
-        keep_private(&state);
+        replace(shelf, &state)?;
         drop(lock);
         Ok(Compacted {
             rows,
@@ -81,42 +71,67 @@ impl Inspection {
     }
 }
 
+/// Puts the new ledger, which is complete and closed, in the place of the old one.
+pub(super) fn replace(old: Shelf, state: &Path) -> Result<(), OpenError> {
+    // Both are closed before either is renamed.
+    drop(old);
+    let rename = |from: &str, to: &str| {
+        fs::rename(state.join(from), state.join(to))
+            .and_then(|()| sync(state))
+            .map_err(|error| io_at(&state.join(from), error))
+    };
+    rename(LEDGER_DIR, OLD_DIR)?;
+    rename(NEW_DIR, LEDGER_DIR)?;
+    tidy(state)?;
+    keep_private(state);
+    Ok(())
+}
+
 fn write_anew(old: &Shelf, state: &Path) -> Result<Count, OpenError> {
-    let failed = |error: &LedgerError| unusable_at(state, error);
+    let failed = |error: LedgerError| unusable_at(state, &error);
     let new = Shelf::open_at(state, NEW_DIR)?;
     let mut batch = sled::Batch::default();
     let mut waiting = 0;
-    for entry in old.all() {
-        let (key, value) = entry.map_err(|error| failed(&unusable(&error)))?;
+    let put = |key: &[u8], value: &[u8]| {
         batch.insert(key, value);
         waiting += 1;
         if waiting == COMPACT_BATCH {
-            new.apply(std::mem::take(&mut batch))
-                .map_err(|error| failed(&unusable(&error)))?;
+            new.apply(std::mem::take(&mut batch))?;
+            new.let_go()?;
             waiting = 0;
         }
-    }
-    new.apply(batch)
-        .map_err(|error| failed(&unusable(&error)))?;
+        Ok(true)
+    };
+    old.walk(&[], put).map_err(failed)?;
+    new.apply(batch).map_err(failed)?;
     drop(new);
     // Read back from the disk, not from the memory of the one who wrote.
-    compare(old, &Shelf::open_at(state, NEW_DIR)?).map_err(|error| failed(&error))
+    let new = Shelf::open_at(state, NEW_DIR)?;
+    compare(old, &new).map_err(failed)
 }
 
 /// Compares two ledgers row by row. Returns how many rows they have.
 fn compare(old: &Shelf, new: &Shelf) -> Result<Count, LedgerError> {
     let differ = || LedgerError::Unusable("the new ledger is not the old one".to_owned());
-    let (mut left, mut right) = (old.all(), new.all());
     let mut rows = 0;
-    loop {
-        let read = |entry: Option<Result<_, sled::Error>>| {
-            entry.transpose().map_err(|error| unusable(&error))
-        };
-        match (read(left.next())?, read(right.next())?) {
-            (None, None) => return Ok(Count::new(rows)),
-            (Some(a), Some(b)) if a == b => rows += 1,
-            _ => return Err(differ()),
+    old.walk(&[], |key, value| {
+        let same = new.with(|new| new.get(key).map_err(|error| unusable(&error)))?;
+        rows += 1;
+        if same.is_some_and(|same| &*same == value) {
+            Ok(true)
+        } else {
+            Err(differ())
         }
+    })?;
+    let mut there = 0;
+    new.walk(&[], |_, _| {
+        there += 1;
+        Ok(true)
+    })?;
+    if there == rows {
+        Ok(Count::new(rows))
+    } else {
+        Err(differ())
     }
 }
 

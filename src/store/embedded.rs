@@ -21,21 +21,17 @@ use crate::port::ledger::{Lease, Ledger, LedgerError};
 use crate::store::codec::{self, CodecError, HEADER_KEY, Header};
 use crate::store::committer::{self, Order};
 use crate::store::compact;
-use crate::store::directory::room_on;
 pub(super) use crate::store::directory::{keep_private, prepare};
-use crate::store::fold::{CopyAt, Rows};
+use crate::store::fold::Rows;
 use crate::store::lock::{Holder, LOCK_FILE, LockError, StateLock};
 use crate::store::migrate;
+use crate::store::shelf::Shelf;
 
 /// The sled directory inside a state directory.
 pub const LEDGER_DIR: &str = "ledger";
 
 /// Says that a ledger was once begun here, so that one that lost its file is not taken for a new one.
 pub(super) const MARKER_FILE: &str = "begun";
-
-/// Sled's page cache. It is the smaller part of what a large ledger takes: to open 1,000,000 rows costs 145 MB before a row is read, because sled
-/// keeps an entry in memory for each page, and a page holds at most 16 rows; 130,000 creates later it is 177 MB (`scripts/bench.sh ledger`).
-const CACHE_BYTES: u64 = 64_000_000;
 
 /// Why a state directory was not opened. Nothing in it was changed.
 #[derive(Debug, Error)]
@@ -143,8 +139,10 @@ impl EmbeddedLedger {
             return Err(OpenError::Missing(state.to_owned()));
         }
         compact::tidy(state)?;
-        let shelf = Shelf::open(state)?;
-        shelf.check(state, belongs, marker.exists())?;
+        let mut shelf = Shelf::open_at(state, LEDGER_DIR)?;
+        if check(&shelf, state, belongs, marker.exists())? != codec::FORMAT {
+            shelf = migrate::to_current(shelf, state, belongs)?;
+        }
         if !marker.exists() {
             fs::write(&marker, format!("{}\n", belongs.plan))
                 .map_err(|error| io_at(&marker, error))?;
@@ -180,7 +178,12 @@ impl EmbeddedLedger {
         read: impl FnOnce(&Shelf) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let own = self.shelf.clone();
-        tokio::task::spawn_blocking(move || read(&own))
+        let reading = move || {
+            let rows = read(&own)?;
+            own.refresh()?;
+            Ok(rows)
+        };
+        tokio::task::spawn_blocking(reading)
             .await
             .map_err(|_| LedgerError::Unusable("a read of the ledger was cut short".to_owned()))?
     }
@@ -282,213 +285,53 @@ impl Ledger for EmbeddedLedger {
     }
 }
 
-/// The sled database, with rows for words.
-#[derive(Clone, Debug)]
-pub(super) struct Shelf {
-    pub(super) db: sled::Db,
-    path: PathBuf,
+/// Reads the header, or writes it into a ledger that is new. Returns the format that was found.
+fn check(shelf: &Shelf, state: &Path, belongs: &Header, begun: bool) -> Result<u8, OpenError> {
+    let corrupt = |why: &str| OpenError::Corrupt {
+        dir: state.to_owned(),
+        why: why.to_owned(),
+    };
+    let header = shelf.header().map_err(|error| unusable_at(state, &error))?;
+    if let Some(found) = header {
+        return judge(&found, state, belongs);
+    }
+    let empty = shelf
+        .with(|db| Ok(db.is_empty()))
+        .map_err(|error| unusable_at(state, &error))?;
+    if begun || !empty {
+        return Err(corrupt("its header is gone"));
+    }
+    let mut batch = sled::Batch::default();
+    batch.insert(HEADER_KEY, codec::encode(belongs));
+    shelf
+        .apply(batch)
+        .map_err(|error| unusable_at(state, &error))?;
+    Ok(codec::FORMAT)
 }
 
-impl Shelf {
-    fn open(state: &Path) -> Result<Self, OpenError> {
-        Self::open_at(state, LEDGER_DIR)
-    }
-
-    /// Opens, or begins, the database in that directory of a state directory.
-    pub(super) fn open_at(state: &Path, name: &str) -> Result<Self, OpenError> {
-        let path = state.join(name);
-        let config = sled::Config::new()
-            .path(&path)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None);
-        // Opening writes too. The directory of the ledger may not be there yet; its parent is.
-        room_on(state).map_err(|error| io_at(&path, error))?;
-        // Sled may panic on files that are not its own; a thread of its own turns that into an answer.
-        let opened = std::thread::Builder::new()
-            .name("ledger-open".to_owned())
-            .spawn(move || config.open())
-            .map_err(|error| io_at(&path, error))?
-            .join();
-        let corrupt = |why: &str| OpenError::Corrupt {
-            dir: state.to_owned(),
-            why: why.to_owned(),
-        };
-        match opened {
-            Ok(Ok(db)) => Ok(Self { db, path }),
-            Ok(Err(sled::Error::Io(error))) if error.kind() != ErrorKind::Other => {
-                Err(io_at(&path, error))
-            }
-            Ok(Err(error)) => Err(corrupt(&word(&error))),
-            Err(_) => Err(corrupt("its files are not readable")),
-        }
-    }
-
-    /// Reads the header, or writes it into a ledger that is new.
-    fn check(&self, state: &Path, belongs: &Header, begun: bool) -> Result<(), OpenError> {
-        let dir = || state.to_owned();
-        let corrupt = |why: &str| OpenError::Corrupt {
+/// Whose ledger a header says it is, and of which format; an error where it is not the plan's, or cannot be read.
+pub(super) fn judge(header: &[u8], state: &Path, belongs: &Header) -> Result<u8, OpenError> {
+    let dir = || state.to_owned();
+    match codec::decode_header(header) {
+        Err(CodecError::Newer { found }) => Err(OpenError::Newer {
             dir: dir(),
-            why: why.to_owned(),
-        };
-        let found = self.db.get(HEADER_KEY).map_err(|e| corrupt(&word(&e)))?;
-        let Some(found) = found else {
-            if begun || !self.db.is_empty() {
-                return Err(corrupt("its header is gone"));
-            }
-            return self
-                .db
-                .insert(HEADER_KEY, codec::encode(belongs))
-                .and_then(|_| self.db.flush())
-                .map(|_| ())
-                .map_err(|error| match error {
-                    sled::Error::Io(error) => io_at(&state.join(LEDGER_DIR), error),
-                    other => corrupt(&word(&other)),
-                });
-        };
-        match Self::judge(&found, state, belongs)? {
-            codec::FORMAT => Ok(()),
-            _ => migrate::to_current(self, belongs).map_err(|error| unusable_at(state, &error)),
-        }
+            found,
+            newest: codec::FORMAT,
+        }),
+        Err(CodecError::Damaged) => Err(OpenError::Corrupt {
+            dir: dir(),
+            why: "its header does not read back".to_owned(),
+        }),
+        Ok((_, header)) if header.realm != belongs.realm => Err(OpenError::OtherRealm {
+            dir: dir(),
+            found: header.realm,
+        }),
+        Ok((_, header)) if header.plan != belongs.plan => Err(OpenError::OtherPlan {
+            dir: dir(),
+            found: header.plan,
+        }),
+        Ok((format, _)) => Ok(format),
     }
-
-    /// The header as it lies there; `None` where there is none.
-    pub(super) fn header(&self) -> Result<Option<sled::IVec>, LedgerError> {
-        self.db.get(HEADER_KEY).map_err(|error| unusable(&error))
-    }
-
-    /// Whose ledger a header says it is, and of which format; an error where it is not the plan's, or cannot be read.
-    pub(super) fn judge(header: &[u8], state: &Path, belongs: &Header) -> Result<u8, OpenError> {
-        let dir = || state.to_owned();
-        match codec::decode_header(header) {
-            Err(CodecError::Newer { found }) => Err(OpenError::Newer {
-                dir: dir(),
-                found,
-                newest: codec::FORMAT,
-            }),
-            Err(CodecError::Damaged) => Err(OpenError::Corrupt {
-                dir: dir(),
-                why: "its header does not read back".to_owned(),
-            }),
-            Ok((_, header)) if header.realm != belongs.realm => Err(OpenError::OtherRealm {
-                dir: dir(),
-                found: header.realm,
-            }),
-            Ok((_, header)) if header.plan != belongs.plan => Err(OpenError::OtherPlan {
-                dir: dir(),
-                found: header.plan,
-            }),
-            Ok((format, _)) => Ok(format),
-        }
-    }
-
-    /// Everything, in key order.
-    pub(super) fn all(&self) -> sled::Iter {
-        self.db.iter()
-    }
-
-    fn due(
-        &self,
-        job: JobId,
-        folder: FolderNo,
-        due: Due,
-        after: Option<ItemKey>,
-        at_most: Count,
-    ) -> Result<Vec<CopyRow>, LedgerError> {
-        use std::ops::Bound::{Excluded, Included};
-        let at_most = usize::try_from(at_most.get()).unwrap_or(usize::MAX);
-        let first = match after {
-            Some(key) => Excluded(codec::due_key(job, folder, due, key)),
-            None => Included(codec::due_key(job, folder, due, ItemKey([0; 16]))),
-        };
-        let last = Included(codec::due_key(job, folder, due, ItemKey([0xFF; 16])));
-        let mut rows = Vec::new();
-        for entry in self.db.range((first, last)).take(at_most) {
-            let (key, _) = entry.map_err(|error| unusable(&error))?;
-            let item = codec::due_item(&key);
-            // A batch writes row and entry together, so one without the other is damage.
-            let row = item
-                .map(|item| self.copy((job, folder, item)))
-                .transpose()?;
-            rows.push(row.flatten().ok_or_else(|| {
-                LedgerError::Unusable("its index names a row that is not there".to_owned())
-            })?);
-        }
-        Ok(rows)
-    }
-
-    fn sums_of(&self, job: JobId) -> Result<BTreeMap<FolderNo, FolderSums>, LedgerError> {
-        let mut sums = BTreeMap::new();
-        for entry in self.db.scan_prefix(codec::sums_of(job)) {
-            let (key, bytes) = entry.map_err(|error| unusable(&error))?;
-            if let Some(folder) = codec::folder_of(&key) {
-                sums.insert(folder, read_back(&bytes)?);
-            }
-        }
-        Ok(sums)
-    }
-
-    /// One atomic batch, one flush; refused while the disk still has its reserve, so that nothing is ever half-written for want of room.
-    pub(super) fn apply(&self, batch: sled::Batch) -> Result<(), sled::Error> {
-        room_on(&self.path)?;
-        self.db.apply_batch(batch)?;
-        self.db.flush()?;
-        Ok(())
-    }
-
-    fn get<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, LedgerError> {
-        let bytes = self.db.get(key).map_err(|error| unusable(&error))?;
-        bytes.map(|bytes| read_back(&bytes)).transpose()
-    }
-
-    fn under<T: serde::de::DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, LedgerError> {
-        let mut rows = Vec::new();
-        for entry in self.db.scan_prefix(prefix) {
-            let (_, bytes) = entry.map_err(|error| unusable(&error))?;
-            rows.push(read_back(&bytes)?);
-        }
-        Ok(rows)
-    }
-
-    fn page(
-        &self,
-        job: JobId,
-        folder: FolderNo,
-        after: Option<ItemKey>,
-        at_most: Count,
-    ) -> Result<Vec<CopyRow>, LedgerError> {
-        use std::ops::Bound::{Excluded, Included};
-        let at_most = usize::try_from(at_most.get()).unwrap_or(usize::MAX);
-        let first = match after {
-            Some(key) => Excluded(codec::copy_key(job, folder, key)),
-            None => Included(codec::copy_key(job, folder, ItemKey([0; 16]))),
-        };
-        let last = Included(codec::copy_key(job, folder, ItemKey([0xFF; 16])));
-        let mut rows = Vec::new();
-        for entry in self.db.range((first, last)).take(at_most) {
-            let (_, bytes) = entry.map_err(|error| unusable(&error))?;
-            rows.push(read_back(&bytes)?);
-        }
-        Ok(rows)
-    }
-}
-
-impl Rows for Shelf {
-    fn job(&self, job: JobId) -> Result<Option<JobRow>, LedgerError> {
-        self.get(&codec::job_key(job))
-    }
-
-    fn sums(&self, job: JobId, folder: FolderNo) -> Result<FolderSums, LedgerError> {
-        let sums = self.get(&codec::sums_key(job, folder))?;
-        Ok(sums.unwrap_or_default())
-    }
-
-    fn copy(&self, (job, folder, key): CopyAt) -> Result<Option<CopyRow>, LedgerError> {
-        self.get(&codec::copy_key(job, folder, key))
-    }
-}
-
-fn read_back<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, LedgerError> {
-    codec::decode(bytes).map_err(|error| LedgerError::Unusable(error.to_string()))
 }
 
 /// What a failed write means to the engine: a full disk is said by name, since waiting or making room helps.

@@ -10,8 +10,8 @@ use crate::base::quantity::{Bytes, Count};
 use crate::flow::copy::replay;
 use crate::port::ledger::LedgerError;
 use crate::store::codec::{self, FORMAT};
-use crate::store::embedded::unusable;
 use crate::store::inspect::Inspection;
+use crate::store::shelf::unpack;
 
 /// The schema of the first line.
 const SCHEMA: &str = "mailferry.ledger/1";
@@ -42,18 +42,20 @@ impl Inspection {
         });
         let mut more = tell(first);
         for prefix in [codec::JOBS, codec::FOLDERS, codec::COPIES] {
-            for entry in self.shelf.db.scan_prefix(prefix) {
-                if !more {
-                    break;
+            self.shelf.walk(prefix, |key, bytes| {
+                let job = codec::job_of(key).unwrap_or(JobId(0));
+                match prefix {
+                    _ if !more => {}
+                    codec::JOBS => more = tell(shown.job(&read(bytes)?)),
+                    codec::FOLDERS => more = tell(shown.folder(job, &read(bytes)?)),
+                    _ => {
+                        for slot in unpack(bytes)?.slots() {
+                            more = more && tell(shown.copy(job, &read(slot.row)?));
+                        }
+                    }
                 }
-                let (key, bytes) = entry.map_err(|error| unusable(&error))?;
-                let job = codec::job_of(&key).unwrap_or(JobId(0));
-                more = tell(match prefix {
-                    codec::JOBS => shown.job(&read(&bytes)?),
-                    codec::FOLDERS => shown.folder(job, &read(&bytes)?),
-                    _ => shown.copy(job, &read(&bytes)?),
-                });
-            }
+                Ok(more)
+            })?;
         }
         Ok(Count::new(lines))
     }

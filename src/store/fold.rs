@@ -13,8 +13,12 @@ use crate::port::ledger::{Lease, LedgerError};
 /// The address of a copy row.
 pub(super) type CopyAt = (JobId, FolderNo, ItemKey);
 
-/// The address of an index entry.
-pub(super) type DueAt = (JobId, FolderNo, Due, ItemKey);
+/// A copy row as it is filed: with what is to be done about it, which the index is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Filed {
+    pub(super) row: CopyRow,
+    pub(super) due: Option<Due>,
+}
 
 /// Rows as they stand, for the fold to read.
 pub(super) trait Rows {
@@ -31,9 +35,7 @@ pub(super) trait Rows {
 pub(super) struct Changed {
     pub(super) jobs: BTreeMap<JobId, JobRow>,
     pub(super) folders: BTreeMap<(JobId, FolderNo), FolderRow>,
-    pub(super) copies: BTreeMap<CopyAt, CopyRow>,
-    /// Index entries that are set (true) or cleared.
-    pub(super) due: BTreeMap<DueAt, bool>,
+    pub(super) copies: BTreeMap<CopyAt, Filed>,
     pub(super) sums: BTreeMap<(JobId, FolderNo), FolderSums>,
 }
 
@@ -43,7 +45,6 @@ impl Changed {
         self.jobs.extend(later.jobs);
         self.folders.extend(later.folders);
         self.copies.extend(later.copies);
-        self.due.extend(later.due);
         self.sums.extend(later.sums);
     }
 }
@@ -72,7 +73,7 @@ impl<R: Rows> Rows for Layered<'_, R> {
 
     fn copy(&self, at: CopyAt) -> Result<Option<CopyRow>, LedgerError> {
         match self.above.copies.get(&at) {
-            Some(row) => Ok(Some(row.clone())),
+            Some(filed) => Ok(Some(filed.row.clone())),
             None => self.below.copy(at),
         }
     }
@@ -222,7 +223,7 @@ impl Desk {
 
     fn finish(self, rows: &impl Rows, changed: &mut Changed) -> Result<(), LedgerError> {
         for (at, (row, state, before)) in self.open {
-            let (job, folder, key) = at;
+            let (job, folder, _) = at;
             let now = state.entry(row.header.size);
             if before != Some(now) {
                 let mut sums = match changed.sums.get(&(job, folder)) {
@@ -234,14 +235,8 @@ impl Desk {
                 }
                 sums.add(now);
                 changed.sums.insert((job, folder), sums);
-                let old = before.and_then(|entry| entry.due);
-                if old != now.due {
-                    let entry = |due: Option<Due>, set| Some(((job, folder, due?, key), set));
-                    changed.due.extend(entry(old, false));
-                    changed.due.extend(entry(now.due, true));
-                }
             }
-            changed.copies.insert(at, row);
+            changed.copies.insert(at, Filed { row, due: now.due });
         }
         Ok(())
     }

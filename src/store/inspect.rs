@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::store::codec::{FORMAT, Header};
 use crate::store::compact;
 use crate::store::embedded::{
-    LEDGER_DIR, MARKER_FILE, OpenError, Opening, Shelf, lock, prepare, unusable_at,
+    LEDGER_DIR, MARKER_FILE, OpenError, Opening, judge, lock, prepare, unusable_at,
 };
 use crate::store::lock::StateLock;
+use crate::store::shelf::Shelf;
 
 pub use crate::store::check::{Checked, Damage};
 pub use crate::store::compact::Compacted;
@@ -43,7 +44,7 @@ impl Inspection {
             .header()
             .map_err(|error| unusable_at(state, &error))?
             .ok_or_else(|| corrupt("its header is gone"))?;
-        let found = Shelf::judge(&header, state, belongs)?;
+        let found = judge(&header, state, belongs)?;
         if found != FORMAT {
             return Err(OpenError::Older {
                 dir: state.to_owned(),

@@ -12,7 +12,7 @@ use crate::base::id::{FolderNo, JobId, WorkerId};
 use crate::base::item::ItemKey;
 use crate::base::quantity::Count;
 use crate::port::ledger::{Lease, Ledger, LedgerError};
-use crate::store::fold::{self, Changed, CopyAt, DueAt, Rows};
+use crate::store::fold::{self, Changed, CopyAt, Filed, Rows};
 
 /// A ledger that lives as long as the value. Two modes: [`MemoryLedger::new`] keeps the port's promise that an append is durable when it
 /// returns; [`MemoryLedger::forgetful`] breaks it until [`MemoryLedger::flush`], so that a test can show what the promise is worth.
@@ -35,8 +35,8 @@ struct Inner {
 struct Tables {
     jobs: BTreeMap<JobId, JobRow>,
     folders: BTreeMap<(JobId, FolderNo), FolderRow>,
-    copies: BTreeMap<CopyAt, CopyRow>,
-    due: BTreeSet<DueAt>,
+    copies: BTreeMap<CopyAt, Filed>,
+    due: BTreeSet<(JobId, FolderNo, Due, ItemKey)>,
     sums: BTreeMap<(JobId, FolderNo), FolderSums>,
 }
 
@@ -44,13 +44,14 @@ impl Tables {
     fn put(&mut self, changed: Changed) {
         self.jobs.extend(changed.jobs);
         self.folders.extend(changed.folders);
-        self.copies.extend(changed.copies);
-        for (at, set) in changed.due {
-            if set {
-                self.due.insert(at);
-            } else {
-                self.due.remove(&at);
+        for (at, filed) in changed.copies {
+            let (job, folder, key) = at;
+            let new = filed.due;
+            let old = self.copies.insert(at, filed).and_then(|old| old.due);
+            if let Some(due) = old {
+                self.due.remove(&(job, folder, due, key));
             }
+            self.due.extend(new.map(|due| (job, folder, due, key)));
         }
         self.sums.extend(changed.sums);
     }
@@ -76,7 +77,7 @@ impl Rows for Tables {
     }
 
     fn copy(&self, at: CopyAt) -> Result<Option<CopyRow>, LedgerError> {
-        Ok(self.copies.get(&at).cloned())
+        Ok(self.copies.get(&at).map(|filed| filed.row.clone()))
     }
 }
 
@@ -131,7 +132,6 @@ impl MemoryLedger {
                 jobs: changed.jobs.clone(),
                 folders: changed.folders.clone(),
                 copies: changed.copies.clone(),
-                due: changed.due.clone(),
                 sums: changed.sums.clone(),
             };
             inner.pending.push(copy);
@@ -197,7 +197,7 @@ impl Ledger for MemoryLedger {
             .copies
             .range((first, last))
             .take(at_most)
-            .map(|(_, row)| row.clone())
+            .map(|(_, filed)| filed.row.clone())
             .collect())
     }
 
@@ -221,7 +221,8 @@ impl Ledger for MemoryLedger {
             .due
             .range((first, last))
             .take(at_most)
-            .filter_map(|(job, folder, _, key)| tables.copies.get(&(*job, *folder, *key)).cloned())
+            .filter_map(|(job, folder, _, key)| tables.copies.get(&(*job, *folder, *key)))
+            .map(|filed| filed.row.clone())
             .collect())
     }
 

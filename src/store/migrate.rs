@@ -1,67 +1,98 @@
-//! Brings a ledger of format 1 to format 2: rows are written anew, the index of due rows and the sums are built.
+//! Brings a ledger of format 1 to format 2: its rows are written anew beside it, in leaves, with their index and the sums, and then put in its
+//! place.
 //!
-//! Killed at any moment, it is simply done again: a row says itself which format it bears, what it adds to the index follows from the row, and
-//! the header, written last, says that all of it is done.
+//! Killed at any moment, it leaves a whole ledger of one of the two formats: the new one is put in the old one's place only when all of it is on
+//! disk, as a compacted ledger is.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use crate::base::books::FolderSums;
-use crate::base::id::{FolderNo, JobId};
+use crate::base::fact::CopyRow;
+use crate::base::id::JobId;
+use crate::base::limits::COMPACT_BATCH;
 use crate::port::ledger::LedgerError;
-use crate::store::codec::{self, CodecError, HEADER_KEY, Header, decode, encode};
-use crate::store::codec_v1::{self, FORMAT_1};
-use crate::store::embedded::{Shelf, unusable};
-use crate::store::fold;
+use crate::store::codec::{self, CodecError, HEADER_KEY, Header, encode};
+use crate::store::codec_v1;
+use crate::store::compact::{self, NEW_DIR};
+use crate::store::embedded::{LEDGER_DIR, OpenError, unusable_at};
+use crate::store::fold::{self, CopyAt, Filed};
+use crate::store::shelf::Shelf;
 
-/// Rows written in one atomic batch: about 1 MB.
-const ROWS_PER_BATCH: usize = 1_000;
+/// Writes a ledger of format 1 anew and hands out the new one. On an error the old one stays as it is.
+pub(super) fn to_current(old: Shelf, state: &Path, header: &Header) -> Result<Shelf, OpenError> {
+    if let Err(error) = write_anew(&old, state, header) {
+        let _ = fs::remove_dir_all(state.join(NEW_DIR));
+        return Err(error);
+    }
+    compact::replace(old, state)?;
+    Shelf::open_at(state, LEDGER_DIR)
+}
 
-/// Rewrites every row that is still of format 1, and the header last.
-pub(super) fn to_current(shelf: &Shelf, header: &Header) -> Result<(), LedgerError> {
-    let mut sums: BTreeMap<(JobId, FolderNo), FolderSums> = BTreeMap::new();
-    let mut batch = sled::Batch::default();
-    let mut waiting = 0;
-    for entry in shelf.all() {
-        let (key, bytes) = entry.map_err(|error| unusable(&error))?;
-        let old = bytes.first() == Some(&FORMAT_1);
-        let written = match key.first() {
-            Some(b'j') if old => Some(encode(&read(codec_v1::job(&bytes))?)),
-            Some(b'f') if old => Some(encode(&read(codec_v1::folder(&bytes))?)),
+fn write_anew(old: &Shelf, state: &Path, header: &Header) -> Result<(), OpenError> {
+    let failed = |error: LedgerError| unusable_at(state, &error);
+    let new = Shelf::open_at(state, NEW_DIR)?;
+    let mut part = Part::default();
+    old.walk(&[], |key, bytes| {
+        match key.first() {
+            Some(b'j') => part.batch.insert(key, encode(&read(codec_v1::job(bytes))?)),
+            Some(b'f') => part
+                .batch
+                .insert(key, encode(&read(codec_v1::folder(bytes))?)),
             Some(b'c') => {
-                let row = read(if old {
-                    codec_v1::copy(&bytes)
-                } else {
-                    decode(&bytes)
-                })?;
-                let job = codec::job_of(&key).ok_or_else(damaged)?;
-                let entry = fold::entry_of(job, &row)?;
-                sums.entry((job, row.folder)).or_default().add(entry);
-                if let Some(due) = entry.due {
-                    batch.insert(&codec::due_key(job, row.folder, due, row.key), &[]);
-                }
-                Some(encode(&row))
+                let job = codec::job_of(key).ok_or_else(damaged)?;
+                part.add(job, read(codec_v1::copy(bytes))?)?;
             }
-            _ => None,
-        };
-        if let Some(written) = written {
-            batch.insert(key, written);
-            waiting += 1;
+            _ => return Ok(true),
         }
-        if waiting == ROWS_PER_BATCH {
-            shelf
-                .apply(std::mem::take(&mut batch))
-                .map_err(|error| unusable(&error))?;
-            waiting = 0;
+        part.waiting += 1;
+        if part.waiting == COMPACT_BATCH {
+            std::mem::take(&mut part).write(&new)?;
         }
+        Ok(true)
+    })
+    .map_err(failed)?;
+    // The header is in the last part, after everything it vouches for.
+    part.batch.insert(HEADER_KEY, encode(header));
+    part.write(&new).map_err(failed)
+}
+
+/// Rows that are written together.
+#[derive(Default)]
+struct Part {
+    batch: sled::Batch,
+    copies: BTreeMap<CopyAt, Filed>,
+    waiting: usize,
+}
+
+impl Part {
+    fn add(&mut self, job: JobId, row: CopyRow) -> Result<(), LedgerError> {
+        let due = fold::entry_of(job, &row)?.due;
+        let filed = Filed { row, due };
+        self.copies
+            .insert((job, filed.row.folder, filed.row.key), filed);
+        Ok(())
     }
-    for ((job, folder), sums) in &sums {
-        batch.insert(&codec::sums_key(*job, *folder), encode(sums));
+
+    fn write(mut self, new: &Shelf) -> Result<(), LedgerError> {
+        let mut sums = BTreeMap::new();
+        for ((job, folder, _), filed) in &self.copies {
+            let sums = match sums.entry((*job, *folder)) {
+                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::btree_map::Entry::Vacant(room) => {
+                    room.insert(fold::Rows::sums(new, *job, *folder)?)
+                }
+            };
+            sums.add(fold::entry_of(*job, &filed.row)?);
+        }
+        for ((job, folder), sums) in &sums {
+            self.batch
+                .insert(&codec::sums_key(*job, *folder), encode(sums));
+        }
+        new.file(&self.copies, &mut self.batch)?;
+        new.apply(self.batch)?;
+        new.let_go()
     }
-    shelf.apply(batch).map_err(|error| unusable(&error))?;
-    // In a batch of its own, after everything it vouches for.
-    let mut last = sled::Batch::default();
-    last.insert(HEADER_KEY, encode(header));
-    shelf.apply(last).map_err(|error| unusable(&error))
 }
 
 fn read<T>(row: Result<T, CodecError>) -> Result<T, LedgerError> {

@@ -10,6 +10,8 @@ pub mod embedded;
 mod export;
 mod fold;
 pub mod inspect;
+mod leaf;
 pub mod lock;
 pub mod memory;
 mod migrate;
+mod shelf;
