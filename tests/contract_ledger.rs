@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailferry::base::books::Due;
+use mailferry::base::dice::Dice;
 use mailferry::base::fact::{
     Bucket, CopyFact, CopyRow, Fact, FolderFate, FolderRow, JobPhase, JobRow, SkipRule,
 };
@@ -758,6 +759,124 @@ async fn a_ledger_of_a_newer_program_is_refused_by_number() {
         Err(OpenError::Newer { found, newest, .. }) => assert_eq!((found, newest), (3, 2)),
         other => panic!("{other:?}"),
     }
+}
+
+/// Enough rows that leaves are cut many times and the store is opened anew on the way: both ledgers say the same of everything.
+#[tokio::test]
+async fn a_ledger_on_disk_says_what_one_in_memory_says_however_many_rows_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, memory) = (open(dir.path()), MemoryLedger::new());
+    let leases = [claimed(&disk).await, claimed(&memory).await];
+    let mut dice = Dice::new(0x1EAF);
+    let mut known = [0u64; 2];
+    for round in 0..60 {
+        let mut facts = Vec::new();
+        for _ in 0..100 {
+            let at = usize::try_from(dice.below(2)).unwrap();
+            let folder = [F1, F2][at];
+            if known[at] == 0 || dice.chance(3, 5) {
+                facts.push(found(folder, &format!("{at}/{}", known[at])));
+                known[at] += 1;
+                continue;
+            }
+            let id = format!("{at}/{}", dice.below(known[at]));
+            let fact = if dice.chance(1, 3) {
+                CopyFact::Gone
+            } else {
+                CopyFact::ChangedSince
+            };
+            facts.push(copy(folder, &id, fact));
+            if dice.chance(1, 3) {
+                let sent = format!("sent {round}/{}", facts.len());
+                let intended = CopyFact::Intended {
+                    digest: None,
+                    stream: Bytes::new(5),
+                };
+                facts.push(found(folder, &sent));
+                facts.push(copy(folder, &sent, intended));
+            }
+        }
+        disk.append(&leases[0], &facts).await.unwrap();
+        memory.append(&leases[1], &facts).await.unwrap();
+    }
+    assert!(known.iter().sum::<u64>() > 3_000);
+    drop(disk);
+    let disk = reopen(dir.path(), &belongs()).unwrap();
+    for folder in [F1, F2] {
+        let sums = memory.folder_sums(J0, folder).await.unwrap();
+        assert_eq!(disk.folder_sums(J0, folder).await.unwrap(), sums);
+        for at_most in [60, 1_000] {
+            let mut after = None;
+            loop {
+                let page = disk
+                    .copies(J0, folder, after, Count::new(at_most))
+                    .await
+                    .unwrap();
+                let want = memory.copies(J0, folder, after, Count::new(at_most)).await;
+                assert_eq!(page, want.unwrap());
+                let Some(last) = page.last() else { break };
+                after = Some(last.key);
+            }
+            for due in Due::ALL {
+                let mut after = None;
+                loop {
+                    let page = disk
+                        .due(J0, folder, due, after, Count::new(at_most))
+                        .await
+                        .unwrap();
+                    let want = memory
+                        .due(J0, folder, due, after, Count::new(at_most))
+                        .await;
+                    assert_eq!(page, want.unwrap());
+                    let Some(last) = page.last() else { break };
+                    after = Some(last.key);
+                }
+            }
+        }
+    }
+}
+
+/// A reader between whose pages leaves are cut misses nothing that was there, and sees nothing twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_read_while_rows_are_put_in_hold_every_row_that_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Arc::new(open(dir.path()));
+    let lease = claimed(ledger.as_ref()).await;
+    let before: Vec<Fact> = (0..800).map(|n| found(F1, &format!("old {n}"))).collect();
+    ledger.append(&lease, &before).await.unwrap();
+    let writer = {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move {
+            for round in 0..40 {
+                let more: Vec<Fact> = (0..50)
+                    .map(|n| found(F1, &format!("new {round} {n}")))
+                    .collect();
+                ledger.append(&lease, &more).await.unwrap();
+            }
+        })
+    };
+    let want: std::collections::BTreeSet<ItemKey> =
+        (0..800).map(|n| key(&format!("old {n}"))).collect();
+    while !writer.is_finished() {
+        for by_due in [false, true] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let few = Count::new(30);
+                let page = if by_due {
+                    ledger.due(J0, F1, Due::Create, after, few).await.unwrap()
+                } else {
+                    ledger.copies(J0, F1, after, few).await.unwrap()
+                };
+                let Some(last) = page.last() else { break };
+                after = Some(last.key);
+                seen.extend(page.iter().map(|row| row.key));
+            }
+            assert!(seen.is_sorted_by(|a, b| a < b), "ascending, none twice");
+            let old = seen.iter().filter(|key| want.contains(key)).count();
+            assert_eq!(old, want.len(), "by due: {by_due}");
+        }
+    }
+    writer.await.unwrap();
 }
 
 /// Rows as version 0.1 wrote them (pinned in `store::codec_v1`): opened, they are rewritten, indexed and summed.
