@@ -65,6 +65,10 @@
 //! - **The ledger knows what is due.** Beside the rows it keeps an index by what is to be done and the sums of each folder, changed in the same
 //!   step, so that a run over a million items begins within seconds and a pass costs what changed. What a fact does to a row is asked of
 //!   [`flow::copy`], so `store` may use `flow`; a fact that cannot follow its row is refused before it is written.
+//! - **Rows lie together in leaves.** Sled keeps some 700 bytes in memory for each of its pages, however small its cache, and a page holds at most
+//!   16 values; a value for each item made that 145 MB for a million. `store::leaf` puts some 30 rows of neighbouring items into one packed value,
+//!   and the index names leaves. What sled remembers of pages it touched it bounds by looks, not by bytes, so `store::shelf` opens it anew
+//!   after so many leaves; everything it was told is on disk before, so nobody but the memory notices.
 //! - **Doubt is settled by multisets.** The target is asked for pages, not for stamps; `flow::doubt` compares what a folder shows with what
 //!   the rows explain. The same look adopts what an earlier plan or a lost ledger made, so that a new state directory sends nothing twice.
 //! - **No retrying or pacing decorators.** Reads go through one loop (`engine::ask`), creates through another (`engine::send`), both driven by

@@ -846,6 +846,7 @@ async fn pages_read_while_rows_are_put_in_hold_every_row_that_was_there() {
     ledger.append(&lease, &before).await.unwrap();
     let writer = {
         let ledger = Arc::clone(&ledger);
+        #[expect(clippy::disallowed_methods, reason = "joined below")]
         tokio::spawn(async move {
             for round in 0..40 {
                 let more: Vec<Fact> = (0..50)

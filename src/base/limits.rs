@@ -244,6 +244,9 @@ pub const LEDGER_LEAF_MAX: usize = 64_000_000;
 /// each: 128 x 30 KB = 4 MB.
 pub const LEDGER_LEAVES_OPEN: usize = 128;
 
+/// Milliseconds a store that was closed may take to let go of its file before opening it anew is given up. It took 0 to 5 in a million items.
+pub const LEDGER_CLOSE_WAITS: u32 = 10_000;
+
 /// Damaged places that a check of a ledger lists; the rest are counted. A damaged page of the store is some hundred rows.
 pub const DAMAGE_SHOWN: usize = 100;
 

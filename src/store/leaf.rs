@@ -1,7 +1,7 @@
 //! A leaf: rows of neighbouring items of one folder in one value of the store.
 //!
 //! Unpacked it is row after row: the item's key (16 bytes), what is due (one byte, 255 for nothing), the length (four bytes, little-endian) and
-//! the row as [`codec`] writes it. Packed it is the version of the format and an LZ4 block behind its length: the rows of a folder have most of
+//! the row as `codec` writes it. Packed it is the version of the format and an LZ4 block behind its length: the rows of a folder have most of
 //! their ids in common.
 
 use crate::base::books::Due;

@@ -13,7 +13,7 @@ use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{CopyRow, JobRow};
 use crate::base::id::{FolderNo, JobId};
 use crate::base::item::ItemKey;
-use crate::base::limits::LEDGER_LEAVES_OPEN;
+use crate::base::limits::{LEDGER_CLOSE_WAITS, LEDGER_LEAVES_OPEN};
 use crate::base::quantity::Count;
 use crate::port::ledger::LedgerError;
 use crate::store::codec::{self, HEADER_KEY};
@@ -423,6 +423,7 @@ impl Rows for Shelf {
 
 /// Sled may panic on files that are not its own; a thread of its own turns that into an answer.
 fn open(path: &Path) -> Result<sled::Db, sled::Error> {
+    let_go_of(path);
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
@@ -435,6 +436,23 @@ fn open(path: &Path) -> Result<sled::Db, sled::Error> {
         let why = std::io::Error::other("its files are not readable");
         Err(sled::Error::Io(why))
     })
+}
+
+/// Waits until whoever closed this database has let go of it: threads of the store's own may hold it for some milliseconds more. Nobody else can,
+/// since the state directory is locked. What still holds it after the longest wait is named by the opening that follows.
+fn let_go_of(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(file) = std::fs::File::open(path.join("db")) {
+        for _ in 0..LEDGER_CLOSE_WAITS {
+            let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+            if rustix::fs::flock(&file, lock).is_ok() {
+                return;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 fn read_back<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, LedgerError> {
