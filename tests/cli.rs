@@ -500,7 +500,7 @@ fn the_whole_journey_against_a_lab_in_another_process() {
     assert!(
         String::from_utf8(first)
             .unwrap()
-            .contains("In order: 30 of 30")
+            .contains("Grade perfect at level identity: 30 of 30")
     );
 
     // Somebody deletes an item on the target: the verifier says what is missing.

@@ -173,7 +173,10 @@ mod tests {
         log += &entry(&mut chain, "t3", figures.facts("r2"));
         let found = runs(&read(&log).expect("a chain").1);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].began.as_deref(), &found[0].ended), (Some("t1"), &None));
+        assert_eq!(
+            (found[0].began.as_deref(), &found[0].ended),
+            (Some("t1"), &None)
+        );
         assert_eq!(found[0].figures, None);
         assert_eq!(found[1].figures.as_ref(), Some(&figures));
         assert_eq!(figures.items_per_hour(), Some(Count::new(1_800)));
