@@ -289,11 +289,7 @@ fn a_state_of_another_plan_or_of_a_running_one_is_left_alone() {
     assert!(said.err.contains("belongs to another plan"), "{}", said.err);
     let empty = room.run(&["report", "plan.toml"]);
     assert_eq!(empty.code, 0);
-    assert!(
-        empty.out.starts_with("Nothing was begun yet."),
-        "{}",
-        empty.out
-    );
+    assert!(empty.out.contains("Nothing was begun yet"), "{}", empty.out);
 }
 
 #[test]

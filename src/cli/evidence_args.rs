@@ -10,12 +10,12 @@ use crate::evidence::waiver::Subject;
 /// `mailferry report`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  mailferry report plan.toml                state/reports/report.html, report.json and report-*.csv, names in clear: for the house
-  mailferry report plan.toml --external     state/reports/report-external.html and so on, with pseudonyms: for anybody
+  mailferry report plan.toml                names in clear, for the house: report.html, .json, -*.csv
+  mailferry report plan.toml --external     pseudonyms, for anybody: report-external.html, ...
   mailferry report plan.toml --reveal       the evidence pack in clear, for the house only
   mailferry report plan.toml --json
 
-The evidence pack goes into state/evidence. In it and in an external report, mailboxes, folders and items bear pseudonyms under a key that stays in
+The report goes into state/reports, the evidence pack into state/evidence. In it and in an external report, mailboxes, folders and items bear pseudonyms under a key that stays in
 state/evidence.key; in an external report people do, too, and reasons in their own words are left out. Everything is computed from the ledger,
 the decisions and the last verification: the same ones give the same bytes.")]
 pub struct ReportArgs {
