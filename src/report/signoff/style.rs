@@ -40,7 +40,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8rem;background:var(-
 @media print{@page{size:A4;margin:16mm 14mm;@bottom-right{content:counter(page) ' of ' counter(pages);font:8pt sans-serif;color:#444}}
 :root{color-scheme:light;--ink:#000;--dim:#444;--paper:#fff;--line:#bbb;--mark:#f4f4f4;--good:#1a7f37;--bad:#b42318;--warn:#7a5000;--bar:#3d6b99;--soft:#c5d5e6}
 body{max-width:none;padding:0;font-size:9.5pt;line-height:1.4;-webkit-print-color-adjust:exact;print-color-adjust:exact}
-html{font-size:12.5px}.wide{overflow:visible}table{font-size:7.5pt}th,td{padding:.2rem .35rem}tbody th,td.w{min-width:5.2rem}.n{overflow-wrap:normal}
+html{font-size:12.5px}p,li{max-width:none}.wide{overflow:visible}table{font-size:7.5pt}th,td{padding:.2rem .35rem}tbody th,td.w{min-width:5.2rem}.n{overflow-wrap:normal}
 .picture li{grid-template-columns:minmax(0,16rem) minmax(0,1fr)}
 tr,li,.verdict,.figures{break-inside:avoid}h1,h2,h3{break-after:avoid}h2{margin-top:1.5rem}p,ul{orphans:3;widows:3}}
 ";
