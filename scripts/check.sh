@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything a change must pass; what CI runs. Needs nothing but a Rust toolchain. The last line says how it ended.
+# Everything a change must pass; what CI runs. Needs nothing but a Rust toolchain, and says aloud what it skips without more. The last line says how it ended.
 #   scripts/check.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,6 +27,9 @@ fi
 
 begin "conformance"
 scripts/conformance.sh
+
+begin "report in a browser"
+scripts/report_browser.sh
 
 begin "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items

@@ -28,6 +28,7 @@ mod planner;
 mod process;
 mod refusals;
 mod rehearsal;
+mod report;
 mod service_files;
 mod simulation;
 mod stage;

@@ -289,11 +289,7 @@ fn a_state_of_another_plan_or_of_a_running_one_is_left_alone() {
     assert!(said.err.contains("belongs to another plan"), "{}", said.err);
     let empty = room.run(&["report", "plan.toml"]);
     assert_eq!(empty.code, 0);
-    assert!(
-        empty.out.starts_with("Nothing was begun yet."),
-        "{}",
-        empty.out
-    );
+    assert!(empty.out.contains("Nothing was begun yet"), "{}", empty.out);
 }
 
 #[test]
@@ -500,7 +496,7 @@ fn the_whole_journey_against_a_lab_in_another_process() {
     assert!(
         String::from_utf8(first)
             .unwrap()
-            .contains("In order: 30 of 30")
+            .contains("Grade perfect at level identity: 30 of 30")
     );
 
     // Somebody deletes an item on the target: the verifier says what is missing.

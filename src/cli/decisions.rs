@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::base::fact::Decision;
-use crate::base::id::PlanHash;
+use crate::base::id::{PlanHash, RunId};
 use crate::base::quantity::{Count, Moment};
 use crate::cli::commands::report::{REPORTS_DIR, VERIFY_FILE};
 use crate::cli::commands::waive::named;
@@ -20,6 +20,7 @@ use crate::cli::plans::OpenPlan;
 use crate::evidence::chain::{self, Chain, Entry, Kind, Saying};
 use crate::evidence::manifest::PseudonymKey;
 use crate::evidence::pack::WAIVERS_DIR;
+use crate::evidence::runs::Figures;
 use crate::evidence::signers::Signers;
 use crate::evidence::sshsig::{self, APPROVAL, REQUEST};
 use crate::evidence::verdict::Verdict;
@@ -86,9 +87,15 @@ impl Decisions {
         owner_only(&mut options);
         let failed = |error: &std::io::Error| CommandError::file(&path, error);
         let mut file = options.open(&path).map_err(|error| failed(&error))?;
-        file.write_all(line.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| failed(&error))?;
+        let whole = file.metadata().map_err(|error| failed(&error))?.len();
+        let kept = file
+            .write_all(line.as_bytes())
+            .and_then(|()| file.sync_all());
+        if let Err(error) = kept {
+            // Half a line would break the chain for good.
+            let _ = file.set_len(whole);
+            return Err(failed(&error));
+        }
         let mut check = self.chain;
         if let Ok(entry) = check.follow(line.trim_end_matches('\n')) {
             self.entries.push(entry);
@@ -106,6 +113,21 @@ impl Decisions {
             who: Some(named(name)?),
             facts: BTreeMap::from([("event".into(), json!("operator"))]),
         })
+    }
+
+    /// Keeps what a run did.
+    pub fn ran(&mut self, run: &RunId, figures: &Figures, now: Moment) -> Result<(), CommandError> {
+        self.append(Saying {
+            at: now.to_string(),
+            kind: Kind::Run,
+            who: None,
+            facts: figures.facts(run.as_str()),
+        })
+    }
+
+    /// Every entry of the log.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// The log as far as it belongs into a pack: without the signatures over packs at its end, so that signing a pack does not make another

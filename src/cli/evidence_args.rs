@@ -10,20 +10,30 @@ use crate::evidence::waiver::Subject;
 /// `mailferry report`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  mailferry report plan.toml
-  mailferry report plan.toml --reveal     the evidence pack in clear, for the house only
+  mailferry report plan.toml                names in clear, for the house: report.html, .json, -*.csv
+  mailferry report plan.toml --external     pseudonyms, for anybody: report-external.html, ...
+  mailferry report plan.toml --reveal       the evidence pack in clear, for the house only
   mailferry report plan.toml --json
 
-The report goes into state/reports, the evidence pack into state/evidence. In the pack, mailboxes, folders and items bear pseudonyms under a key
-that stays in state/evidence.key. Both are computed from the ledger, the decisions and the last verification: the same ones give the same bytes.")]
+The report goes into state/reports, the evidence pack into state/evidence. In it and in an external report, mailboxes, folders and items bear pseudonyms under a key that stays in
+state/evidence.key; in an external report people do, too, and reasons in their own words are left out. Everything is computed from the ledger,
+the decisions and the last verification: the same ones give the same bytes.")]
 pub struct ReportArgs {
     /// The plan file
     #[command(flatten)]
     pub plan: PlanFile,
 
-    /// Write the evidence pack with names in clear
+    /// Write the report with pseudonyms, for readers outside the house
     #[arg(long)]
+    pub external: bool,
+
+    /// Write the evidence pack with names in clear
+    #[arg(long, conflicts_with = "external")]
     pub reveal: bool,
+
+    /// Whose key is whose (default: `allowed_signers` beside the plan)
+    #[arg(long, value_name = "FILE")]
+    pub allowed_signers: Option<PathBuf>,
 }
 
 /// `mailferry waive`.

@@ -215,9 +215,9 @@ impl Verified {
             Exit::Decision => {
                 format!("mailferry report {plan}    (lists every open item with its reason)")
             }
-            _ => {
-                "look at each finding above; a run does not repair what it did not make".to_owned()
-            }
+            _ => format!(
+                "mailferry report {plan}    (lists every finding; look at each, a run does not repair what it did not make)"
+            ),
         };
         write!(out, "\nnext: {next}\n").expect("a string grows");
         out

@@ -104,6 +104,11 @@ impl Names {
         self.plain("digest", digest)
     }
 
+    /// A person who decided or signed something.
+    pub fn person(&self, name: &str) -> String {
+        self.plain("person", name)
+    }
+
     /// A mark by which items are compared.
     pub fn stamp(&self, stamp: &str) -> String {
         self.plain("stamp", stamp)

@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod pack;
 pub mod rules;
+pub mod runs;
 pub mod signers;
 pub mod sshsig;
 pub mod verdict;

@@ -7,4 +7,5 @@ pub mod doubt;
 pub mod follow;
 pub mod judge;
 pub mod pass;
+pub mod peaks;
 pub mod tally;

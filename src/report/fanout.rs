@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::base::event::Event;
 use crate::base::quantity::Count;
+use crate::flow::peaks::Peaks;
 use crate::flow::tally::Tally;
 use crate::port::sink::EventSink;
 
@@ -16,6 +17,7 @@ use crate::port::sink::EventSink;
 #[derive(Debug)]
 pub struct Fanout {
     tally: Mutex<Tally>,
+    peaks: Mutex<Peaks>,
     queue: Mutex<Option<SyncSender<Event>>>,
     dropped: AtomicU64,
 }
@@ -26,6 +28,7 @@ impl Fanout {
         let (sender, receiver) = sync_channel(room);
         let fanout = Self {
             tally: Mutex::default(),
+            peaks: Mutex::default(),
             queue: Mutex::new(Some(sender)),
             dropped: AtomicU64::new(0),
         };
@@ -35,6 +38,12 @@ impl Fanout {
     /// The counters as they stand.
     pub fn tally(&self) -> Tally {
         self.counters().clone()
+    }
+
+    /// The busiest windows so far.
+    pub fn peaks(&self) -> Peaks {
+        let peaks = self.peaks.lock().unwrap_or_else(PoisonError::into_inner);
+        peaks.clone()
     }
 
     /// Events that were counted and not passed on.
@@ -57,6 +66,10 @@ impl Fanout {
 impl EventSink for Fanout {
     fn emit(&self, event: &Event) {
         self.counters().apply(event);
+        self.peaks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .apply(event);
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(queue) = queue.as_ref() else { return };
         if let Err(TrySendError::Full(_)) = queue.try_send(event.clone()) {

@@ -1,10 +1,9 @@
 //! Layer 5: readers of events and ledger: bar, journal, summary, reports. What an auditor reads comes from the ledger alone.
 
 pub mod bar;
-pub mod document;
 pub mod facts;
 pub mod fanout;
-pub mod html;
+mod html;
 pub mod journal;
 pub mod narrator;
 pub mod pack_check;
@@ -17,6 +16,7 @@ pub mod progress;
 pub mod runbook;
 #[cfg(test)]
 mod sample;
+pub mod signoff;
 pub mod summary;
 pub mod table;
 pub mod words;

@@ -255,10 +255,11 @@ fn halt_words(phase: JobPhase) -> Option<&'static str> {
 /// The summary as text.
 pub fn to_text(balance: &Balance, closing: &Closing) -> String {
     let totals = balance.totals();
-    let mut out = sentences(balance, &totals, closing);
-    out.push('\n');
-    out.push_str(&mailbox_table(balance));
+    // The last lines are the ones a person sees: first what can be looked up, then the sentences, then what to type.
+    let mut out = mailbox_table(balance);
     out.push_str(&exceptions(balance));
+    out.push('\n');
+    out.push_str(&sentences(balance, &totals, closing));
     write!(out, "\nnext: {}\n", closing.next).expect("a string grows");
     out
 }
@@ -267,32 +268,21 @@ fn count(n: Count, one: &str, many: &str) -> String {
     format!("{n} {}", if n == Count::new(1) { one } else { many })
 }
 
-/// Three sentences that can be checked against the tables below them.
+/// Three sentences that can be checked against the tables above them: what happened, what is open, what it took.
 fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
     let mailboxes = Count::new(balance.mailboxes.len() as u64);
-    let mut rest: Vec<String> = words::BUCKETS
-        .into_iter()
-        .filter(|bucket| *bucket != Bucket::Confirmed && totals.of(*bucket) > Count::ZERO)
-        .map(|bucket| format!("{} {}", totals.of(bucket), words::bucket(bucket)))
-        .collect();
-    if totals.unexplained() > Count::ZERO {
-        rest.push(format!("{} UNEXPLAINED", totals.unexplained()));
-    }
-    let rest = if rest.is_empty() {
-        "nothing is open".to_owned()
-    } else {
-        format!("the others are {}", rest.join(", "))
+    let skipped = match totals.of(Bucket::Skipped) {
+        Count::ZERO => String::new(),
+        n => format!(" and {n} skipped by rule"),
     };
     let first = format!(
-        "Of {} in {}, {} confirmed on Microsoft 365; {rest}.",
+        "Of {} in {}, {} confirmed on Microsoft 365{skipped}; the columns add up to the source's count with a difference of {}.",
         count(totals.source, "item", "items"),
         count(mailboxes, "mailbox", "mailboxes"),
         count(totals.of(Bucket::Confirmed), "is", "are"),
-    );
-    let second = format!(
-        "Every source item is in exactly one of these columns; the columns add up to the source's count with a difference of {}.",
         totals.unexplained()
     );
+    let second = open(balance, totals);
     let third = format!(
         "{} took {} source and {} target calls ({} throttled), {} sent in {}; {} in folders that stay by rule {} not carried.",
         if closing.stopped.is_some() {
@@ -321,6 +311,33 @@ fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
         writeln!(out, "{}", closing.rest()).expect("a string grows");
     }
     out
+}
+
+/// What is open, in one sentence.
+fn open(balance: &Balance, totals: &Totals) -> String {
+    let mut open: Vec<String> = words::BUCKETS
+        .into_iter()
+        .filter(|bucket| !matches!(bucket, Bucket::Confirmed | Bucket::Skipped))
+        .filter(|bucket| totals.of(*bucket) > Count::ZERO)
+        .map(|bucket| format!("{} {}", totals.of(bucket), words::bucket(bucket)))
+        .collect();
+    if totals.unexplained() > Count::ZERO {
+        open.insert(0, format!("{} UNEXPLAINED", totals.unexplained()));
+    }
+    let unfinished = balance.mailboxes.iter().filter(|m| !m.phase.is_settled());
+    let unfinished = Count::new(unfinished.count() as u64);
+    if unfinished > Count::ZERO {
+        open.push(count(
+            unfinished,
+            "mailbox not finished",
+            "mailboxes not finished",
+        ));
+    }
+    if open.is_empty() {
+        "Nothing is open.".to_owned()
+    } else {
+        format!("Open: {}.", open.join(", "))
+    }
 }
 
 /// One line per mailbox, and a line of sums. Columns nobody is in are left out, except confirmed.
@@ -423,10 +440,6 @@ mod tests {
     #[test]
     fn the_text_adds_up_and_names_what_is_open() {
         insta::assert_snapshot!(to_text(&sample::balance(), &sample::closing()), @r#"
-        Of 1,249 items in 2 mailboxes, 1,205 are confirmed on Microsoft 365; the others are 2 skipped, 1 refused, 1 parked, 40 remaining.
-        Every source item is in exactly one of these columns; the columns add up to the source's count with a difference of 0.
-        It took 310 source and 1,300 target calls (4 throttled), 16.0 MB sent in 95.0 s; 7 items in folders that stay by rule were not carried.
-
         mailbox                  phase      source  confirmed  skipped  refused  parked  remaining  difference  carried
         a.harris@clinic.example  halted      1,242      1,200        0        1       1         40           0  11.2 MB
         b.ozanne@clinic.example  caught up       7          5        2        0       0          0           0  63.0 KB
@@ -439,6 +452,10 @@ mod tests {
         mailbox                  folder                  item                              state    why
         a.harris@clinic.example  Inbox                   702347cedb740bb34a34425515854709  refused  TargetRefused: HTTP 400, ErrorCorruptData
         a.harris@clinic.example  Inbox/Lab\/results <b>  7e5ef90cb934e38b98c3a019abdf41b5  parked   too many attempts
+
+        Of 1,249 items in 2 mailboxes, 1,205 are confirmed on Microsoft 365 and 2 skipped by rule; the columns add up to the source's count with a difference of 0.
+        Open: 1 refused, 1 parked, 40 remaining, 1 mailbox not finished.
+        It took 310 source and 1,300 target calls (4 throttled), 16.0 MB sent in 95.0 s; 7 items in folders that stay by rule were not carried.
 
         next: mailferry run plan.toml
         "#);

@@ -128,6 +128,21 @@ pub const fn phase_key(phase: JobPhase) -> &'static str {
     }
 }
 
+/// How a run ended, by its exit code.
+pub const fn exit(code: u8) -> &'static str {
+    match code {
+        0 => "done, nothing open",
+        1 => "an internal error",
+        3 => "an input refused",
+        4 => "a side that cannot be reached, or missing rights",
+        5 => "done, items wait for a decision",
+        6 => "work left",
+        7 => "something unexplained",
+        9 => "another run in its place",
+        _ => "another exit code",
+    }
+}
+
 /// Who asked us to wait.
 pub const fn scope(scope: Scope) -> &'static str {
     match scope {

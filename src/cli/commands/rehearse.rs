@@ -21,12 +21,15 @@ use crate::cli::secrets::Secrets;
 use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
+use crate::engine::balance;
+use crate::evidence::signers::Signers;
 use crate::lab::direct::lock;
 use crate::lab::populate_inventory::of_plan;
 use crate::lab::server::{LabConfig, RunningLab};
 use crate::lab::truth::truth;
 use crate::plan::document::Plan;
 use crate::report::narrator::replace;
+use crate::report::signoff::paper::Edition;
 use crate::report::summary;
 use crate::store::embedded::{EmbeddedLedger, Opening};
 
@@ -151,9 +154,12 @@ async fn journey(
     };
     let verified = verify(&open, &sides, Arc::clone(&ledger), wish, ui).await?;
     ui.say("report: writing");
-    let written = report::write(&open, &ended.balance)?;
+    let (balance, signers) = (balance::take(ledger.as_ref()).await?, Signers::default());
     let decisions = Decisions::open(&open)?;
-    packs::pack(&open, ledger.as_ref(), &ended.balance, &decisions, false).await?;
+    let pack = packs::pack(&open, ledger.as_ref(), &balance, &decisions, false).await?;
+    let (ledger, edition) = (ledger.as_ref(), Edition::Internal);
+    let written =
+        report::write(&open, ledger, &balance, &decisions, &signers, pack, edition).await?;
     Ok(Journey {
         ended,
         verified,
@@ -285,7 +291,7 @@ impl Journey {
             oracle.number("invalid"),
         );
         ui.data(&format!(
-            "{}\n{proof}\n{}",
+            "{proof}\n{}\n\n{}",
             self.verified.headline(),
             summary::to_text(&self.ended.balance, &closing)
         ));

@@ -9,6 +9,7 @@ use crate::base::limits;
 use crate::base::outcome::{HaltCause, LocalCause, StopCause};
 use crate::base::quantity::{Count, Moment, Span};
 use crate::base::spec::RunSpec;
+use crate::cli::decisions::Decisions;
 use crate::cli::error::{CommandError, side_closed};
 use crate::cli::exit::Exit;
 use crate::cli::left::{forecast, left_of};
@@ -21,6 +22,7 @@ use crate::engine::control::control;
 use crate::engine::ports::Ports;
 use crate::engine::run::{RunEnd, RunOrder, RunStop, run as engine_run};
 use crate::evidence::balance::Balance;
+use crate::evidence::runs::Figures;
 use crate::flow::tally::Tally;
 use crate::plan::outlook::Carried;
 use crate::port::ledger::LedgerError;
@@ -115,18 +117,19 @@ pub async fn carry(
         clock: Arc::clone(&clock),
         events: fanout.clone(),
     };
+    let run = wiring::run_id(clock.as_ref());
     let order = RunOrder {
         spec: Arc::new(spec),
-        run: wiring::run_id(clock.as_ref()),
+        run: run.clone(),
         dice: wiring::dice(clock.as_ref()),
         spool_dir: spool_dir.clone(),
     };
     let end = {
-        let run = engine_run(ports, order, &lever, &control);
-        tokio::pin!(run);
+        let work = engine_run(ports, order, &lever, &control);
+        tokio::pin!(work);
         tokio::select! {
             biased;
-            end = &mut run => end,
+            end = &mut work => end,
             never = watch => match never {},
         }
     };
@@ -134,18 +137,42 @@ pub async fn carry(
     let _ = std::fs::remove_dir_all(&spool_dir);
     let after = balance::brief(ledger.as_ref(), EXCEPTIONS_LISTED).await;
     let took = clock.tick() - began;
-    let now = clock.moment();
-    conclude(
-        open,
-        &fanout,
-        end,
-        after,
-        Close {
-            took,
-            now,
-            asked: asked.get(),
-        },
-    )
+    let close = Close {
+        took,
+        now: clock.moment(),
+        asked: asked.get(),
+    };
+    let ended = conclude(open, &fanout, end, after, close)?;
+    let kept = Decisions::open(open)
+        .and_then(|mut log| log.ran(&run, &figures(&fanout, &ended.closing), close.now));
+    if let Err(error) = kept {
+        // The run is over and its items are safe; a report will say that this run left no figures.
+        ui.say(&format!(
+            "the figures of this run could not be kept: {}",
+            error.message
+        ));
+    }
+    Ok(ended)
+}
+
+/// What the report later says about this run.
+fn figures(fanout: &Fanout, closing: &Closing) -> Figures {
+    let (tally, peaks) = (fanout.tally(), fanout.peaks());
+    Figures {
+        took: closing.took,
+        confirmed: tally.sum(|job| job.confirmed),
+        adopted: tally.sum(|job| job.adopted),
+        updated: closing.followed.updated,
+        retracted: closing.followed.retracted,
+        carried: tally.carried(),
+        sent: closing.sent,
+        source_calls: closing.source_calls,
+        target_calls: closing.target_calls,
+        throttled: closing.throttled,
+        busiest_upload: peaks.upload(),
+        busiest_requests: peaks.requests(),
+        exit: closing.exit,
+    }
 }
 
 /// What a run knows at its end besides its ledger and its counters.
