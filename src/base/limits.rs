@@ -354,6 +354,11 @@ pub const STREAM_IDENTITY_MAX: usize = 4_096;
 /// is copied unread.
 pub const STREAM_ENTRIES_MAX: usize = 262_144;
 
+// ---- Signatures ----------------------------------------------------------------------------------------------------------------
+
+/// An SSH agent is given this long to answer: somebody may have to find their token and touch it.
+pub const AGENT_PATIENCE: Span = Span::from_secs(120);
+
 // ---- Verification ---------------------------------------------------------------------------------------------------------------
 
 /// Items of both sides together whose listings are held at once, all mailboxes of a verification together: 2,000,000 x 32 bytes = 64 MB. That is

@@ -1,5 +1,6 @@
 //! Layer 6: words, wiring, exit codes. The only layer that knows every other.
 
+mod agent;
 pub mod args;
 pub mod commands;
 pub mod contact;

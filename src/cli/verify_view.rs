@@ -379,6 +379,10 @@ fn audited_json(found: &MailboxAudit, covered: &Covered, out: &mut Map<String, V
     let mut content = content_json(&found.content);
     content.insert("covered".into(), covered.items.get().into());
     content.insert("slices_covered".into(), covered.slices.clone().into());
+    content.insert(
+        "differing_in_other_slices".into(),
+        covered.differing.get().into(),
+    );
     out.insert("content".into(), content.into());
     let folders: Vec<Value> = found.folders.iter().map(folder_json).collect();
     out.insert("folders".into(), folders.into());
