@@ -17,6 +17,7 @@ pub mod progress;
 pub mod runbook;
 #[cfg(test)]
 mod sample;
+mod sorted_lines;
 pub mod summary;
 pub mod table;
 pub mod words;
