@@ -655,8 +655,17 @@ fn a_later_change_makes_the_verdict_stale_for_its_folder_and_cutover_says_so() {
     crate::process::wait_for("the target to show what was added", || {
         ask("verify", &[], 0).contains("made on the target since")
     });
+    let said = ask("verify", &[], 0);
+    assert!(said.contains("Invitations caused: 0 ("), "{said}");
+    let deed = serde_json::json!({"mailbox": lab.facts["mailboxes"][0]["target"], "action": "invite", "folder": "Sent Items", "count": 1});
+    lab.post("control_url", "/target", &deed);
+    crate::process::wait_for("the target to show what was sent", || {
+        let said = ask("verify", &[], 0);
+        said.contains("Invitations caused: not known")
+            && said.contains("1 meeting messages lie on the target")
+    });
     let said = ask("cutover", &cutover, 0);
-    let noted = "2 items made on the target since, not by this plan";
+    let noted = "3 items made on the target since, not by this plan";
     assert!(said.contains(noted), "{said}");
 }
 

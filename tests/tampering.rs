@@ -55,7 +55,7 @@ enum Tampering {
     Target(TargetAction),
 }
 
-const KINDS: [Tampering; 10] = [
+const KINDS: [Tampering; 11] = [
     Tampering::Target(TargetAction::Delete),
     Tampering::Target(TargetAction::Duplicate),
     Tampering::Target(TargetAction::Edit),
@@ -66,6 +66,7 @@ const KINDS: [Tampering; 10] = [
     Tampering::Source(SourceAction::MarkRead),
     Tampering::Source(SourceAction::Delete),
     Tampering::Source(SourceAction::Move),
+    Tampering::Target(TargetAction::Invite),
 ];
 
 /// What a level promises to say: reasons and buckets, each as often as something was done.
@@ -78,9 +79,11 @@ fn promise(kind: Tampering, level: Level) -> (Vec<Reason>, Vec<Bucket>) {
     match kind {
         Tampering::Target(T::Delete) => (vec![Reason::Missing], vec![]),
         // Numbers do not say whose an item is.
-        Tampering::Target(T::Duplicate | T::Add) if counted => (vec![Reason::Unknown], vec![]),
+        Tampering::Target(T::Duplicate | T::Add | T::Invite) if counted => {
+            (vec![Reason::Unknown], vec![])
+        }
         Tampering::Target(T::Duplicate) => (vec![Reason::Twice], vec![]),
-        Tampering::Target(T::Add) => (vec![Reason::MadeSince], vec![]),
+        Tampering::Target(T::Add | T::Invite) => (vec![Reason::MadeSince], vec![]),
         Tampering::Target(T::Edit | T::MarkRead) if deep => (vec![Reason::ChangedOnTarget], vec![]),
         Tampering::Source(S::Edit | S::MarkRead) if deep => {
             (vec![Reason::ChangedAtSource], vec![Bucket::ChangedSince])
@@ -227,6 +230,7 @@ impl Scene {
             assert_eq!(found.content.compared, found.source, "{}", self.name);
             assert_eq!(found.content.same, found.source, "{}", self.name);
         }
+        assert_eq!(found.meetings, Count::ZERO, "{}", self.name);
     }
 }
 
@@ -393,6 +397,16 @@ async fn play(seed: u64) {
     for level in levels(seed) {
         let found = scene.verify(level, Scope::All).await;
         assert_promise(&scene.name, level, kind, done, &found);
+        let invited = matches!(kind, Tampering::Target(TargetAction::Invite));
+        let meetings = if invited && level != Level::Counts {
+            done
+        } else {
+            0
+        };
+        // Copies of a meeting message that somebody doubled count, too.
+        if !matches!(kind, Tampering::Target(TargetAction::Duplicate)) {
+            assert_eq!(found.meetings, Count::new(meetings), "{}", scene.name);
+        }
         if level == Level::Content {
             assert_named(&scene.name, kind, &folder, &found);
         }

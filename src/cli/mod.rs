@@ -10,6 +10,7 @@ pub mod directory;
 pub mod error;
 pub mod evidence_args;
 pub mod exit;
+mod invitations;
 pub mod lab_help;
 mod left;
 pub mod packs;

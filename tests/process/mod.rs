@@ -104,7 +104,7 @@ impl Lab {
             let call = self.client().post(url).body(body.to_string());
             call.send().await.unwrap().status()
         });
-        assert!(status.is_success(), "{status}");
+        assert!(status.is_success(), "{status} {body}");
     }
 
     /// The file that vouches for a lab that speaks TLS.
