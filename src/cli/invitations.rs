@@ -40,7 +40,7 @@ impl Verified {
         let seen = match meetings {
             None => "the target's items were not looked at one by one at this level".to_owned(),
             Some(Count::ZERO) => {
-                "no meeting message lies on the target that was not carried there or there before"
+                "in the folders that were compared, the target holds no meeting message that was not carried there or there before"
                     .to_owned()
             }
             Some(n) => format!(
