@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench verify -- ITEMS` prints one JSON line per face. On the face `wire` every page is the EWS reply or the Graph page that
 //! the services would send, read by the product's own readers; writing these replies is measured apart and taken off both figures. On the
-//! face `plain` pages are made as values, so that listing costs next to nothing: the hardest comparison there is.
+//! face `plain` pages are made as values, so that listing costs next to nothing: the hardest comparison there is. A last line says what writing
+//! and checking the evidence pack of that ledger costs.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -28,6 +29,7 @@ use mailferry::base::outcome::{Said, Setback};
 use mailferry::base::quantity::{Bytes, Count};
 use mailferry::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use mailferry::engine::audit::{Level, Order, audit};
+use mailferry::engine::balance;
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
 use mailferry::engine::cx::RunCx;
@@ -36,13 +38,18 @@ use mailferry::engine::ports::Ports;
 use mailferry::engine::run::enlist;
 use mailferry::engine::spool::Spool;
 use mailferry::evidence::grade::Grade;
+use mailferry::evidence::manifest::{Names, PseudonymKey};
+use mailferry::evidence::pack::ToolNote;
 use mailferry::pace::budget::Budget;
+use mailferry::plan::document::Plan;
 use mailferry::port::body::{Body, BodyStream};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::Ledger;
 use mailferry::port::sink::EventSink;
 use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use mailferry::port::target::{Cursor, Target, TargetPage};
+use mailferry::report::pack_check::{Wanted, check};
+use mailferry::report::pack_write::{Sources, write};
 use mailferry::store::codec::Header;
 use mailferry::store::embedded::{EmbeddedLedger, Opening};
 use mailferry::verify::march::Scope;
@@ -590,4 +597,51 @@ fn main() {
         });
         println!("{line}");
     }
+    pack(&runtime, ledger.as_ref(), dir.path());
+}
+
+/// Writes the evidence pack of that ledger, and checks it.
+fn pack(runtime: &tokio::runtime::Runtime, ledger: &EmbeddedLedger, dir: &std::path::Path) {
+    let plan = Plan::parse(include_str!("../plans/clinic.toml")).expect("the sample plan");
+    forget_peak();
+    let (before, _) = memory();
+    let (written, write_cpu) = measured(|| {
+        runtime.block_on(async {
+            let balance = balance::take(ledger).await.expect("a balance");
+            let names = Names::Pseudonyms(PseudonymKey::new([9; 32]));
+            let sources = Sources {
+                plan: &plan,
+                ledger,
+                balance: &balance,
+                verification: None,
+                log: "",
+                waivers: &[],
+                names: &names,
+                tool: ToolNote {
+                    version: "bench".into(),
+                    sha256: None,
+                },
+            };
+            write(&dir.join("evidence"), &sources)
+                .await
+                .expect("a pack")
+        })
+    });
+    let (_, write_peak) = memory();
+    forget_peak();
+    let (check_before, _) = memory();
+    let (found, check_cpu) = measured(|| check(&written.dir, &Wanted::default()).expect("a pack"));
+    assert_eq!(found.problems, Vec::<String>::new());
+    let (_, check_peak) = memory();
+    let manifest = std::fs::metadata(written.dir.join("manifest.jsonl")).expect("a manifest");
+    let round = |seconds: f64| (seconds * 100.0).round() / 100.0;
+    let line = serde_json::json!({
+        "pack": written.leaves,
+        "manifest_mb": manifest.len() / 1_000_000,
+        "write_cpu_s": round(write_cpu),
+        "write_memory_mb": write_peak.saturating_sub(before),
+        "check_cpu_s": round(check_cpu),
+        "check_memory_mb": check_peak.saturating_sub(check_before),
+    });
+    println!("{line}");
 }

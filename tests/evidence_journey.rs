@@ -135,10 +135,14 @@ impl Room {
             .to_owned()
     }
 
+    /// The gates that are open once a person looked at what the files here cannot tell.
     fn gates(&self) -> Vec<String> {
-        let said = self
-            .do_(&["cutover", "plan.toml", "--name", "Ada", "--json"])
-            .ends(8);
+        self.gates_of(&LOOKED)
+    }
+
+    fn gates_of(&self, more: &[&str]) -> Vec<String> {
+        let cutover = ["cutover", "plan.toml", "--name", "Ada", "--json"];
+        let said = self.do_(&[&cutover[..], more].concat()).ends(8);
         let found = said.json();
         assert_eq!(found["free"], false);
         found["gates"]
@@ -150,12 +154,28 @@ impl Room {
     }
 }
 
-fn has_keygen() -> bool {
-    let there = Command::new("ssh-keygen").arg("-?").output().is_ok();
+const LOOKED: [&str; 6] = [
+    "--confirm",
+    "licences",
+    "--confirm",
+    "addresses",
+    "--confirm",
+    "legacy-names",
+];
+
+/// True where OpenSSH is installed. On a build server (CI) it must be.
+fn has(tool: &str) -> bool {
+    let there = Command::new(tool).arg("-?").output().is_ok();
+    let server = std::env::var_os("CI").is_some();
+    assert!(there || !server, "{tool} is not installed");
     if !there {
-        eprintln!("SKIPPED: ssh-keygen is not installed, nothing was signed");
+        eprintln!("SKIPPED: {tool} is not installed, nothing was signed");
     }
     there
+}
+
+fn has_keygen() -> bool {
+    has("ssh-keygen")
 }
 
 const CREATE: [&str; 11] = [
@@ -181,6 +201,14 @@ fn open_items_are_waived_by_two_people_or_the_gate_stays_open() {
     room.key("ada", &["-t", "ed25519"], "");
     room.key("ben", &["-t", "ecdsa", "-b", "256"], "geheim");
     assert_eq!(room.gates(), ["items.open"]);
+    // What nobody looked at is no less open.
+    let unseen = [
+        "items.open",
+        "licences.not_checked",
+        "addresses.not_checked",
+        "legacy_names.not_checked",
+    ];
+    assert_eq!(room.gates_of(&[]), unseen);
     // Nothing open falls under it; no day to come; no item key.
     for (flags, code) in [
         (&["--class", "IPM.Nothing"][..], 3),
@@ -248,11 +276,18 @@ fn open_items_are_waived_by_two_people_or_the_gate_stays_open() {
     .ends(4);
     sign("Ben", "ben").ends(0);
     assert_eq!(room.standing(), "counts");
-    let said = room.do_(&["cutover", "plan.toml", "--name", "Ada"]).ends(0);
+    // The rehearsal did not say who operated it, so nobody can tell whether Ben did.
+    assert_eq!(room.gates(), ["operators.not_checked"]);
+    let cutover = ["cutover", "plan.toml", "--name", "Ada"];
+    let said = room
+        .do_(&[&cutover[..], &LOOKED, &["--confirm", "operators"]].concat())
+        .ends(0);
     for word in [
         "Set-CASMailbox -Identity 'a.harris@clinic.example'",
         "mailferry run plan.toml",
-        "not checked:",
+        "confirmed by Ada: whether every user mailbox of the target has a licence",
+        "confirmed by Ada: whether nobody who operated a run granted a waiver",
+        "not checked: whether no critical finding about the source is open",
     ] {
         assert!(said.out.contains(word), "{word}: {}", said.out);
     }
@@ -262,6 +297,9 @@ fn open_items_are_waived_by_two_people_or_the_gate_stays_open() {
         (&last["kind"], &last["who"]),
         (&"cutover".into(), &"Ada".into())
     );
+    let confirmed = ["licences", "addresses", "legacy_names", "operators"];
+    assert_eq!(last["facts"]["confirmed"], serde_json::json!(confirmed));
+    assert_eq!(last["facts"]["not_checked"], serde_json::json!(["posture"]));
     // A key that may not approve, a waiver that was edited, one that was taken back.
     std::fs::write(
         room.path("allowed_signers"),
@@ -414,6 +452,223 @@ fn openssh_accepts_our_signatures_and_we_accept_its() {
     }
 }
 
+/// An agent of the test's own; ends with the test.
+struct Agent {
+    process: std::process::Child,
+    socket: PathBuf,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Agent {
+    fn start(room: &Room) -> Self {
+        let socket = room.path("agent.sock");
+        let process = Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        crate::process::wait_for("the agent", || socket.exists());
+        Self { process, socket }
+    }
+
+    fn add(&self, room: &Room, key: &str) {
+        let done = Command::new("ssh-add")
+            .args(["-q", key])
+            .env("SSH_AUTH_SOCK", &self.socket)
+            .current_dir(room.dir.path())
+            .status()
+            .unwrap();
+        assert!(done.success(), "{key}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_agent_signs_with_keys_this_program_never_sees() {
+    if !has("ssh-keygen") || !has("ssh-agent") {
+        return;
+    }
+    let room = Room::rehearsed();
+    let kinds: [(&str, &[&str]); 3] = [
+        ("ed", &["-t", "ed25519"]),
+        ("ec", &["-t", "ecdsa", "-b", "256"]),
+        ("rsa", &["-t", "rsa", "-b", "3072"]),
+    ];
+    for (name, kind) in kinds {
+        room.key(name, kind, "");
+    }
+    room.signers(&[("ed", "ed"), ("ec", "ec"), ("rsa", "rsa")]);
+    let agent = Agent::start(&room);
+    let socket = agent.socket.to_str().unwrap().to_owned();
+    let sign = |name: &str, socket: &str| {
+        let file = format!("{name}.pub");
+        room.ask(
+            &[
+                "sign",
+                "plan.toml",
+                "--name",
+                name,
+                "--key",
+                &file,
+                "--json",
+            ],
+            &[("SSH_AUTH_SOCK", socket)],
+        )
+    };
+    // A key it does not hold, no agent there, none named.
+    let said = sign("ed", &socket).ends(3);
+    assert!(said.err.contains("does not sign"), "{}", said.err);
+    sign("ed", "nowhere.sock").ends(3);
+    let said = sign("ed", "").ends(3);
+    assert!(said.err.contains("SSH_AUTH_SOCK"), "{}", said.err);
+    for (name, _) in kinds {
+        agent.add(&room, name);
+        // It holds the key from now on; the file is not needed.
+        std::fs::remove_file(room.path(name)).unwrap();
+        let made = sign(name, &socket).ends(0).json();
+        let document = room.path(made["over"].as_str().unwrap());
+        let file = made["signature"].as_str().unwrap();
+        let verify = [
+            "-Y",
+            "verify",
+            "-f",
+            "allowed_signers",
+            "-I",
+            name,
+            "-n",
+            "mailferry-pack",
+            "-s",
+            file,
+        ];
+        assert!(
+            room.keygen(&verify, Some(&document)),
+            "ssh-keygen refuses the agent's signature by {name}"
+        );
+    }
+}
+
+#[test]
+fn who_operated_the_run_grants_nothing_even_with_a_key_of_their_own() {
+    if !has_keygen() {
+        return;
+    }
+    let lab = crate::process::Lab::start(&[
+        "--mailboxes",
+        "1",
+        "--items",
+        "30",
+        "--limits",
+        "off",
+        "--refused",
+        "2",
+    ]);
+    let room = Room {
+        dir: tempfile::tempdir().unwrap(),
+    };
+    let plan = lab.plan();
+    for (name, kind) in [("ada", "ed25519"), ("ben", "ed25519"), ("cyd", "ecdsa")] {
+        room.key(name, &["-t", kind], "");
+    }
+    room.signers(&[("Ada", "ada"), ("Ben", "ben"), ("Cyd", "cyd")]);
+    let list = room.path("allowed_signers");
+    std::fs::copy(&list, plan.with_file_name("allowed_signers")).unwrap();
+    let ask = |args: &[&str]| {
+        let mut args = args.to_vec();
+        args.insert(1, plan.to_str().unwrap());
+        room.do_(&args)
+    };
+    ask(&["run", "--name", "Ben"]).ends(5);
+    ask(&["verify"]).ends(5);
+    let mut create = CREATE.to_vec();
+    create.remove(1);
+    ask(&create).ends(0);
+    let standing = || {
+        let listed = ask(&["waive", "list", "--json"]).ends(0).json();
+        listed["waivers"][0]["standing"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let sign = |name: &str, key: &str| {
+        ask(&["sign", "--waiver", "W0001", "--name", name, "--key", key]).ends(0);
+    };
+    sign("Ada", "ada");
+    sign("Ben", "ben");
+    assert_eq!(standing(), "same_name", "Ben ran it");
+    sign("Cyd", "cyd");
+    assert_eq!(standing(), "counts");
+    let cutover = ["cutover", "--name", "Ada"];
+    let said = ask(&[&cutover[..], &LOOKED].concat()).ends(0);
+    let checked = "checked: whether nobody who operated a run granted a waiver";
+    assert!(said.out.contains(checked), "{}", said.out);
+}
+
+/// Over the wire: the verdict covers what it saw, a change at the source ends that for one folder, and the gate names it.
+#[test]
+fn a_later_change_makes_the_verdict_stale_for_its_folder_and_cutover_says_so() {
+    let lab = crate::process::Lab::start(&["--mailboxes", "1", "--items", "30", "--limits", "off"]);
+    let plan = lab.plan();
+    let ask = |command: &str, more: &[&str], code: i32| {
+        let out = crate::process::mailferry(command, &plan, more)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{command}: {said}{err}");
+        said
+    };
+    let cutover = [&["--name", "Ada"][..], &LOOKED].concat();
+    ask("run", &["--name", "Ada"], 0);
+    ask("verify", &["--level", "content"], 0);
+    let said = ask("cutover", &cutover, 0);
+    assert!(
+        said.contains("checked: whether nobody who operated"),
+        "{said}"
+    );
+    // A run without news changes nothing about the verdict.
+    ask("run", &["--name", "Ada"], 0);
+    ask("cutover", &cutover, 0);
+    let deed = serde_json::json!({"mailbox": lab.facts["mailboxes"][0]["source"], "action": "add", "folder": "Inbox", "count": 1});
+    lab.post("control_url", "/source", &deed);
+    ask("run", &["--name", "Ada"], 0);
+    let said = ask("cutover", &cutover, 8);
+    let stale: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("verdict.stale"))
+        .collect();
+    assert_eq!(stale.len(), 1, "{said}");
+    let tail = "no longer so for Inbox (changed since it was verified)";
+    assert!(stale[0].ends_with(tail), "{}", stale[0]);
+    ask("verify", &[], 0);
+    // What the users of the target made since is no gate, and is said by that name.
+    let deed = serde_json::json!({"mailbox": lab.facts["mailboxes"][0]["target"], "action": "add", "folder": "Inbox", "count": 2});
+    lab.post("control_url", "/target", &deed);
+    // The target takes its time to show new items.
+    crate::process::wait_for("the target to show what was added", || {
+        ask("verify", &[], 0).contains("made on the target since")
+    });
+    let said = ask("verify", &[], 0);
+    assert!(said.contains("Invitations caused: 0 ("), "{said}");
+    let deed = serde_json::json!({"mailbox": lab.facts["mailboxes"][0]["target"], "action": "invite", "folder": "Sent Items", "count": 1});
+    lab.post("control_url", "/target", &deed);
+    crate::process::wait_for("the target to show what was sent", || {
+        let said = ask("verify", &[], 0);
+        said.contains("Invitations caused: not known")
+            && said.contains("1 meeting messages lie on the target")
+    });
+    let said = ask("cutover", &cutover, 0);
+    let noted = "3 items made on the target since, not by this plan";
+    assert!(said.contains(noted), "{said}");
+}
+
 #[test]
 fn a_pack_is_written_twice_alike_checked_offline_and_told_from_a_changed_one() {
     let room = Room::rehearsed();
@@ -477,11 +732,11 @@ fn a_pack_is_written_twice_alike_checked_offline_and_told_from_a_changed_one() {
 #[test]
 fn the_gate_names_what_is_open_and_what_the_inventories_lack() {
     let room = Room::rehearsed();
-    // A verification of another day: the file is older than the journal's last line.
+    // A verdict that says nothing about what it covers covers nothing.
     let verify = room.path("state/reports/verify.json");
     let mut found: Value =
         serde_json::from_str(&std::fs::read_to_string(&verify).unwrap()).unwrap();
-    found["at"] = "2001-01-01T00:00:00Z".into();
+    found["mailboxes"][0]["folders"] = Value::Null;
     std::fs::write(&verify, found.to_string()).unwrap();
     assert_eq!(room.gates(), ["verdict.stale", "items.open"]);
     std::fs::remove_file(&verify).unwrap();
@@ -499,6 +754,12 @@ fn the_gate_names_what_is_open_and_what_the_inventories_lack() {
         format!(
             "{address},SMTP:{address}{more},/o=Clinic/cn={n},UserMailbox,{n}1111111-1111-1111-1111-111111111111\n"
         )
+    };
+    let told = |text: &str, licence: &str| {
+        let mut lines = text.lines();
+        let head = lines.next().unwrap();
+        let rows: Vec<String> = lines.map(|line| format!("{line},{licence}\n")).collect();
+        format!("{head},SKUAssigned\n{}", rows.concat())
     };
     let (a, b) = ("a.harris@clinic.example", "b.okafor@clinic.example");
     std::fs::write(
@@ -528,6 +789,24 @@ fn the_gate_names_what_is_open_and_what_the_inventories_lack() {
     ] {
         assert!(said.out.contains(word), "{word}: {}", said.out);
     }
+    let files = [
+        "--inventory",
+        "source.csv",
+        "--target-inventory",
+        "target.csv",
+    ];
+    let licence = || {
+        let mut gates = room.gates_of(&files);
+        gates.retain(|gate| gate.contains("licence"));
+        gates
+    };
+    let target = [head, &row(a, "", 3), &row(b, "", 4)].concat();
+    std::fs::write(room.path("target.csv"), &target).unwrap();
+    assert_eq!(licence(), ["licences.not_checked"], "no column says it");
+    std::fs::write(room.path("target.csv"), told(&target, "False")).unwrap();
+    assert_eq!(licence(), ["target.licence", "target.licence"]);
+    std::fs::write(room.path("target.csv"), told(&target, "True")).unwrap();
+    assert_eq!(licence(), Vec::<String>::new());
     room.do_(&["cutover", "plan.toml"]).ends(2);
     room.do_(&["cutover", "plan.toml", "--name", " "]).ends(2);
 }

@@ -253,7 +253,8 @@ pub const DAMAGE_SHOWN: usize = 100;
 /// Rows written in one atomic batch where a ledger is written anew: about 1 MB.
 pub const COMPACT_BATCH: usize = 1_000;
 
-/// Lines of a manifest that are sorted in memory at once: 50,000 x 450 bytes = 23 MB. A larger folder is read several times instead.
+/// Lines of a manifest that are sorted in memory at once: 50,000 x 450 bytes = 23 MB. Of a larger folder, sorted runs of as many lie in files
+/// beside the pack and are merged: 20 of them for 1,000,000 items, with a buffer of 8 KB each.
 pub const MANIFEST_SORTED_AT_ONCE: usize = 50_000;
 
 /// Appends waiting for the shared flush.
@@ -356,6 +357,11 @@ pub const STREAM_IDENTITY_MAX: usize = 4_096;
 /// Properties, recipients and attachments of one stream that the digest holds open at once, 32 bytes each: 8 MB at most. A message with more
 /// is copied unread.
 pub const STREAM_ENTRIES_MAX: usize = 262_144;
+
+// ---- Signatures ----------------------------------------------------------------------------------------------------------------
+
+/// An SSH agent is given this long to answer: somebody may have to find their token and touch it.
+pub const AGENT_PATIENCE: Span = Span::from_secs(120);
 
 // ---- Verification ---------------------------------------------------------------------------------------------------------------
 

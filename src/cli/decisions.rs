@@ -111,7 +111,10 @@ impl Decisions {
             at: now.to_string(),
             kind: Kind::Run,
             who: Some(named(name)?),
-            facts: BTreeMap::from([("event".into(), json!("operator"))]),
+            facts: BTreeMap::from([
+                ("event".into(), json!("operator")),
+                ("process".into(), json!(std::process::id())),
+            ]),
         })
     }
 
@@ -128,6 +131,29 @@ impl Decisions {
     /// Every entry of the log.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Runs that began without a word of who operates them. A run's name ends with its process.
+    pub fn runs_without_name(&self) -> Count {
+        let word = |entry: &Entry, key: &str| {
+            let value = entry.facts.get(key).and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        let runs = || self.entries.iter().filter(|entry| entry.kind == Kind::Run);
+        let named: BTreeSet<String> = runs()
+            .filter(|entry| entry.who.is_some())
+            .filter_map(|entry| entry.facts.get("process").and_then(Value::as_u64))
+            .map(|process| format!("-{process}"))
+            .collect();
+        let begun: BTreeSet<String> = runs()
+            .filter(|entry| word(entry, "event") == "run_started")
+            .map(|entry| word(entry, "run"))
+            .collect();
+        let strangers = begun.iter().filter(|run| {
+            let process = run.rfind('-').map_or("", |at| &run[at..]);
+            !named.contains(process)
+        });
+        Count::new(strangers.count() as u64)
     }
 
     /// The log as far as it belongs into a pack: without the signatures over packs at its end, so that signing a pack does not make another

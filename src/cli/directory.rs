@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::gate::DirectoryNote;
 use crate::plan::document::Plan;
-use crate::plan::inventory::{Inventory, MailboxRecord, ProxyKind};
+use crate::plan::inventory::{Inventory, MailboxRecord, ProxyKind, RecipientKind};
 use crate::report::runbook::Move;
 
 /// The mailboxes of a plan with every address their source has; `None` stands for a source the inventory does not know.
@@ -58,6 +58,11 @@ pub fn compare(moves: &[(Move, bool)], target: &Inventory) -> Vec<DirectoryNote>
         match there.get(&one.target.to_lowercase()) {
             None => note.no_target = true,
             Some(record) => {
+                match licence(record) {
+                    Some(true) => {}
+                    Some(false) => note.unlicensed = true,
+                    None => note.licence_unknown = true,
+                }
                 let has = entries(record);
                 for proxy in one
                     .proxies
@@ -76,11 +81,29 @@ pub fn compare(moves: &[(Move, bool)], target: &Inventory) -> Vec<DirectoryNote>
             note.addresses
                 .push("what its source has: the inventory does not know that mailbox".to_owned());
         }
-        if note.no_target || !note.addresses.is_empty() || !note.x500.is_empty() {
+        let quiet = DirectoryNote {
+            label: note.label.clone(),
+            ..DirectoryNote::default()
+        };
+        if note != quiet {
             out.push(note);
         }
     }
     out
+}
+
+/// Whether a target mailbox has the licence it needs. Shared mailboxes, rooms and equipment need none up to 50 GB, which the plan's checks
+/// look at; of everything else only SKUAssigned tells.
+fn licence(record: &MailboxRecord) -> Option<bool> {
+    match record.kind {
+        Some(
+            RecipientKind::SharedMailbox
+            | RecipientKind::RoomMailbox
+            | RecipientKind::EquipmentMailbox
+            | RecipientKind::SchedulingMailbox,
+        ) => Some(true),
+        _ => record.licensed,
+    }
 }
 
 /// Mailboxes by every SMTP address they have, in lower case.
@@ -150,8 +173,7 @@ mod tests {
         found
     }
 
-    const HEAD: &str =
-        "PrimarySmtpAddress,EmailAddresses,LegacyExchangeDN,RecipientTypeDetails,ExchangeGuid\n";
+    const HEAD: &str = "PrimarySmtpAddress,EmailAddresses,LegacyExchangeDN,RecipientTypeDetails,ExchangeGuid,SKUAssigned\n";
 
     #[test]
     fn what_the_target_lacks_is_named_and_case_does_not_count() {
@@ -159,16 +181,16 @@ mod tests {
         let plan = Plan::parse(text).unwrap();
         let (from, to) = pairs(&plan).next().unwrap();
         let source = inventory(&format!(
-            "{HEAD}{from},SMTP:{from};smtp:old@clinic.example;X500:/o=Older/cn=a,/o=Clinic/cn=a,UserMailbox,11111111-1111-1111-1111-111111111111\n"
+            "{HEAD}{from},SMTP:{from};smtp:old@clinic.example;X500:/o=Older/cn=a,/o=Clinic/cn=a,UserMailbox,11111111-1111-1111-1111-111111111111,True\n"
         ));
         let moves: Vec<(Move, bool)> = moves(&plan, &source).into_iter().take(1).collect();
         assert!(moves[0].1);
         let good = inventory(&format!(
-            "{HEAD}{to},SMTP:{to};smtp:{from};smtp:OLD@clinic.example;x500:/O=older/cn=A;X500:/o=clinic/cn=a,/o=Exo/cn=b,UserMailbox,22222222-1111-1111-1111-111111111111\n"
+            "{HEAD}{to},SMTP:{to};smtp:{from};smtp:OLD@clinic.example;x500:/O=older/cn=A;X500:/o=clinic/cn=a,/o=Exo/cn=b,UserMailbox,22222222-1111-1111-1111-111111111111,True\n"
         ));
         assert_eq!(compare(&moves, &good), Vec::new());
         let poor = inventory(&format!(
-            "{HEAD}{to},SMTP:{to},/o=Exo/cn=b,UserMailbox,22222222-1111-1111-1111-111111111111\n"
+            "{HEAD}{to},SMTP:{to},/o=Exo/cn=b,UserMailbox,22222222-1111-1111-1111-111111111111,True\n"
         ));
         let notes = compare(&moves, &poor);
         assert_eq!(notes[0].x500, ["/o=Clinic/cn=a", "/o=Older/cn=a"]);
@@ -179,8 +201,22 @@ mod tests {
             "{notes:?}"
         );
         let none = inventory(&format!(
-            "{HEAD}else@x.example,SMTP:else@x.example,/o=Exo/cn=b,UserMailbox,22222222-1111-1111-1111-111111111111\n"
+            "{HEAD}else@x.example,SMTP:else@x.example,/o=Exo/cn=b,UserMailbox,22222222-1111-1111-1111-111111111111,True\n"
         ));
         assert!(compare(&moves, &none)[0].no_target);
+    }
+
+    #[test]
+    fn a_licence_is_known_only_where_the_export_says_it_or_none_is_needed() {
+        let one = |kind: &str, licence: &str| {
+            let found = inventory(&format!(
+                "{HEAD}a@x.example,SMTP:a@x.example,/o=Exo/cn=b,{kind},22222222-1111-1111-1111-111111111111,{licence}\n"
+            ));
+            super::licence(&found.mailboxes[0])
+        };
+        assert_eq!(one("UserMailbox", "True"), Some(true));
+        assert_eq!(one("UserMailbox", "False"), Some(false));
+        assert_eq!(one("UserMailbox", ""), None);
+        assert_eq!(one("SharedMailbox", "False"), Some(true));
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::args::{PlanFile, SecretsFile};
+use crate::evidence::checks::Check;
 use crate::evidence::waiver::Subject;
 
 /// `mailferry report`.
@@ -159,7 +160,9 @@ impl From<BucketWord> for Subject {
   mailferry sign plan.toml --name 'B. Okafor' --key ~/.ssh/id_ed25519 --waiver W0001     a waiver
   MAILFERRY_KEY_PASSPHRASE=... mailferry sign plan.toml --name 'A. Harris' --key key      an encrypted key
 
-A key in an agent or a hardware token, or an RSA key, signs with OpenSSH; hand its signature over:
+A key in an SSH agent (SSH_AUTH_SOCK) signs when its public half is named; so do keys on hardware tokens and RSA keys:
+  mailferry sign plan.toml --name 'A. Harris' --key ~/.ssh/id_ed25519_sk.pub
+Where no agent is at hand, OpenSSH signs and its signature is handed over:
   ssh-keygen -Y sign -n mailferry-pack -f KEY state/evidence/PACK/pack.json
   mailferry sign plan.toml --name 'A. Harris' --signature state/evidence/PACK/pack.json.sig
 For a waiver the namespace is mailferry-waiver-request for the one who asks, mailferry-waiver-approval for the one who grants,
@@ -179,7 +182,7 @@ pub struct SignArgs {
     #[arg(long, value_name = "NAME")]
     pub name: String,
 
-    /// Sign with this private key
+    /// Sign with this private key; with a public key, the SSH agent signs
     #[arg(
         long,
         value_name = "FILE",
@@ -256,10 +259,14 @@ pub struct EvidenceVerify {
 #[command(after_help = "Examples:
   mailferry cutover plan.toml --name 'A. Harris'
   mailferry cutover plan.toml --name 'A. Harris' --inventory export/*.csv --target-inventory exo-mailboxes.csv
+  mailferry cutover plan.toml --name 'A. Harris' --confirm licences --confirm addresses --confirm legacy-names
 
 --inventory takes the exports the plan was made from, --target-inventory an export of the target:
-  Get-EXOMailbox -ResultSize Unlimited -PropertySets Minimum,AddressList | Select-Object Name,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,
-      ExchangeGuid,LegacyExchangeDN | Export-Csv exo-mailboxes.csv -NoTypeInformation -Encoding utf8
+  Get-Mailbox -ResultSize Unlimited | Select-Object Name,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,ExchangeGuid,LegacyExchangeDN,
+      SKUAssigned | Export-Csv exo-mailboxes.csv -NoTypeInformation -Encoding utf8
+
+What the gate was given nothing to look at (licences, addresses, legacy names, who operated the runs) keeps it open. Whoever looked themselves says
+so with --confirm; the name goes into the log of decisions. A critical finding counts where the source was assessed.
 
 Exit code 8: a gate is open; every open gate is named with what closes it. When none is, the runbook for this plan is printed and who asked for it
 is kept in the log of decisions. Nothing is changed on either side.")]
@@ -280,7 +287,35 @@ pub struct CutoverArgs {
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "inventory")]
     pub target_inventory: Vec<PathBuf>,
 
+    /// Say by name that you looked at what was not checked here; may be given again
+    #[arg(long, value_enum, value_name = "CHECK")]
+    pub confirm: Vec<CheckWord>,
+
     /// Whose key is whose (default: `allowed_signers` beside the plan)
     #[arg(long, value_name = "FILE")]
     pub allowed_signers: Option<PathBuf>,
+}
+
+/// What a person can say they looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckWord {
+    /// Every user mailbox of the target has a licence
+    Licences,
+    /// Every address of the source is on the target
+    Addresses,
+    /// Every legacyExchangeDN of the source is an X500 address of the target
+    LegacyNames,
+    /// Nobody who operated a run granted a waiver
+    Operators,
+}
+
+impl From<CheckWord> for Check {
+    fn from(word: CheckWord) -> Self {
+        match word {
+            CheckWord::Licences => Self::Licences,
+            CheckWord::Addresses => Self::Addresses,
+            CheckWord::LegacyNames => Self::LegacyNames,
+            CheckWord::Operators => Self::Operators,
+        }
+    }
 }

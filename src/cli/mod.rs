@@ -1,5 +1,6 @@
 //! Layer 6: words, wiring, exit codes. The only layer that knows every other.
 
+mod agent;
 pub mod args;
 pub mod commands;
 pub mod contact;
@@ -9,6 +10,7 @@ pub mod directory;
 pub mod error;
 pub mod evidence_args;
 pub mod exit;
+mod invitations;
 pub mod lab_help;
 mod left;
 pub mod packs;

@@ -54,7 +54,7 @@ pub async fn pack(
     write(&home, &sources).await.map_err(|error| match error {
         PackError::Ledger(error) => error.into(),
         PackError::Io(error) => CommandError::file(&home, &error),
-        other @ (PackError::Log(_) | PackError::Disagree(_) | PackError::Uneven) => {
+        other @ (PackError::Log(_) | PackError::Disagree(_)) => {
             CommandError::new(Exit::Internal, other.to_string()).hint("please report this")
         }
     })

@@ -63,6 +63,13 @@ impl Secrets {
     }
 }
 
+/// Where the SSH agent listens, as OpenSSH's tools are told.
+pub fn agent_socket() -> Option<std::path::PathBuf> {
+    std::env::var_os("SSH_AUTH_SOCK")
+        .filter(|path| !path.is_empty())
+        .map(std::path::PathBuf::from)
+}
+
 /// True when the environment asks for no colour (no-color.org).
 #[expect(
     clippy::disallowed_methods,

@@ -25,10 +25,6 @@ const FINDINGS_SHOWN: usize = 20;
 /// Differences of one item that a terminal shows.
 const DIFFERENCES_SHOWN: usize = 3;
 
-/// How it is known that nobody was invited.
-const INVITATIONS_KNOWN_BY: &str = "this program creates items only by importing stored items, which submits nothing to anybody; whether the \
-     service itself sent something is shown by its message trace, which this program does not read";
-
 impl Verified {
     /// As `verify --json` prints it: contract section 4.
     pub fn to_json(&self) -> Value {
@@ -49,11 +45,7 @@ impl Verified {
             "unexplained": self.sum(|found| found.unexplained).get(),
             "extra_on_target": self.sum(extra).get(),
             "extra_explained": self.sum(|found| found.extra_explained).get(),
-            "invitations": {
-                "caused": 0,
-                "measured": false,
-                "known_by": INVITATIONS_KNOWN_BY,
-            },
+            "invitations": self.invitations_json(),
             "says": self.sentences(),
             "exit": self.exit.code(),
         });
@@ -66,7 +58,7 @@ impl Verified {
         out
     }
 
-    fn content(&self) -> ContentTally {
+    pub(in crate::cli) fn content(&self) -> ContentTally {
         let mut sum = ContentTally::default();
         self.audits().for_each(|found| sum.add(&found.content));
         sum
@@ -207,7 +199,8 @@ impl Verified {
         );
         out.push_str(&self.findings());
         let [source, content, target] = self.sentences();
-        write!(out, "\n{source}\n{content}\n{target}\n").expect("a string grows");
+        let calendar = self.on_the_calendar();
+        write!(out, "\n{source}\n{content}\n{target}\n{calendar}\n").expect("a string grows");
         let plan = self.plan.display();
         let next = match self.exit {
             Exit::Done => format!("mailferry report {plan}"),
@@ -379,6 +372,10 @@ fn audited_json(found: &MailboxAudit, covered: &Covered, out: &mut Map<String, V
     let mut content = content_json(&found.content);
     content.insert("covered".into(), covered.items.get().into());
     content.insert("slices_covered".into(), covered.slices.clone().into());
+    content.insert(
+        "differing_in_other_slices".into(),
+        covered.differing.get().into(),
+    );
     out.insert("content".into(), content.into());
     let folders: Vec<Value> = found.folders.iter().map(folder_json).collect();
     out.insert("folders".into(), folders.into());

@@ -160,6 +160,10 @@ fn count(
             item: copy.key,
             class: copy.header.class.clone(),
             bucket,
+            rule: match &state {
+                CopyState::Skipped(rule) | CopyState::Decided { rule, .. } => Some(*rule),
+                _ => None,
+            },
             why,
         });
     }

@@ -74,6 +74,9 @@ pub struct Exception {
     pub class: ItemClass,
     /// In which bucket.
     pub bucket: Bucket,
+    /// By which rule it stays, where it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<SkipRule>,
     /// Why, in words.
     pub why: String,
 }

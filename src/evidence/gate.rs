@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::balance::Balance;
+use super::checks::{Check, Look, look};
 use super::verdict::{MailboxVerdict, Verdict};
 use super::waiver::{SignedWaiver, Standing, Waiver, cover, extras_allowed};
 use crate::base::fact::{Bucket, JobPhase};
@@ -26,6 +27,10 @@ pub struct DirectoryNote {
     pub label: String,
     /// True when the target's export has no mailbox of that address.
     pub no_target: bool,
+    /// True when the target's export says that its user has no licence.
+    pub unlicensed: bool,
+    /// True when its user needs a licence and the target's export does not say whether there is one.
+    pub licence_unknown: bool,
     /// Addresses of the source that the target lacks.
     pub addresses: Vec<String>,
     /// Legacy distinguished names that the target lacks as X500 addresses.
@@ -54,14 +59,18 @@ pub struct Evidence<'a> {
     pub balance: &'a Balance,
     /// The last verification.
     pub verdict: Option<&'a Verdict>,
-    /// True when a run wrote to the journal after it.
-    pub run_since: bool,
     /// Every waiver with its standing.
     pub waivers: &'a [(SignedWaiver, Standing)],
     /// The two directories compared; `None` where no exports were given.
     pub directory: Option<&'a [DirectoryNote]>,
     /// Critical findings that are open; `None` where nothing was assessed.
     pub posture: Option<&'a [Finding]>,
+    /// Runs of the plan that were started without the name of who operates them.
+    pub runs_without_name: Count,
+    /// Who asks.
+    pub name: &'a str,
+    /// What they say they looked at themselves.
+    pub confirmed: &'a [Check],
 }
 
 /// An open gate.
@@ -77,13 +86,26 @@ pub struct Gate {
     pub closes: String,
 }
 
+/// Items that are explained and keep no gate open: those that only the target holds, those whose content could not be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Noted {
+    /// The mailbox.
+    pub mailbox: String,
+    /// Why, in the verifier's word.
+    pub reason: String,
+    /// How many.
+    pub items: Count,
+}
+
 /// What the gate says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ruling {
     /// Open gates. Empty: the way is free.
     pub open: Vec<Gate>,
-    /// What was not looked at, since nothing was given to look at. A person must.
-    pub not_checked: Vec<String>,
+    /// What was looked at, what a person says they looked at, and what nobody looked at.
+    pub checks: Vec<Look>,
+    /// What is explained and keeps no gate open.
+    pub noted: Vec<Noted>,
 }
 
 /// Judges.
@@ -94,6 +116,9 @@ pub fn judge(evidence: &Evidence<'_>) -> Ruling {
     items(evidence, &mut out);
     directory(evidence, &mut out);
     posture(evidence, &mut out);
+    let (looks, gates) = look(evidence);
+    out.checks = looks;
+    out.open.extend(gates);
     out
 }
 
@@ -222,10 +247,6 @@ fn whole(evidence: &Evidence<'_>, verdict: &Verdict, verify: &str, out: &mut Rul
     for (stale, why) in [
         (other_plan, "the last comparison was of another plan"),
         (
-            evidence.run_since,
-            "a run was at work after the last comparison",
-        ),
-        (
             verdict.stale,
             "the source changed after the last comparison",
         ),
@@ -252,12 +273,23 @@ fn compared(
     let verify = format!("mailferry verify {}", evidence.plan_file);
     let label = &mailbox.label;
     let moved = own.unexplained == Count::ZERO && moved_on(evidence, mailbox.job, own.confirmed);
-    if own.stale || moved {
+    if !own.stale_folders.is_empty() {
+        let detail = format!("no longer so for {}", list(&own.stale_folders));
+        out.say("verdict.stale", label, detail, verify.clone());
+    } else if own.stale || moved {
         let detail = "its ledger or its source moved on after the comparison".to_owned();
         out.say("verdict.stale", label, detail, verify.clone());
     }
-    if own.unexplained > Count::ZERO {
-        let n = own.unexplained;
+    for (reason, items) in &own.noted {
+        out.noted.push(Noted {
+            mailbox: label.clone(),
+            reason: reason.clone(),
+            items: *items,
+        });
+    }
+    // What differs is among what is unexplained, except what only earlier slices found.
+    let n = own.unexplained.saturating_sub(own.differing);
+    if n > Count::ZERO {
         let detail = format!("{n} source items are missing without explanation");
         let closes =
             format!("find out why each is missing ({verify} lists them); no waiver covers them");
@@ -348,23 +380,19 @@ fn items(evidence: &Evidence<'_>, out: &mut Ruling) {
     }
 }
 
+/// The first few, and how many more.
+fn list(names: &[String]) -> String {
+    let more = names.len().saturating_sub(3);
+    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
+    }
+}
+
 fn directory(evidence: &Evidence<'_>, out: &mut Ruling) {
-    let Some(notes) = evidence.directory else {
-        out.not_checked.push(
-            "whether every address and every legacyExchangeDN of the source is on the target, and every user licensed: give --inventory and --target-inventory"
-                .into(),
-        );
-        return;
-    };
-    let list = |names: &[String]| {
-        let more = names.len().saturating_sub(3);
-        let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            format!("{shown} and {more} more")
-        } else {
-            shown
-        }
-    };
+    let notes = evidence.directory.unwrap_or_default();
     for note in notes {
         if note.no_target {
             out.say(
@@ -372,6 +400,14 @@ fn directory(evidence: &Evidence<'_>, out: &mut Ruling) {
                 &note.label,
                 "the target's export has no mailbox of its address".into(),
                 "assign a licence with an Exchange plan, wait for the mailbox, and export the target again".into(),
+            );
+        }
+        if note.unlicensed {
+            out.say(
+                "target.licence",
+                &note.label,
+                "the target's export says that its user has no licence".into(),
+                "assign a licence with an Exchange plan, and export the target again".into(),
             );
         }
         if !note.addresses.is_empty() {
@@ -394,11 +430,7 @@ fn directory(evidence: &Evidence<'_>, out: &mut Ruling) {
 }
 
 fn posture(evidence: &Evidence<'_>, out: &mut Ruling) {
-    let Some(findings) = evidence.posture else {
-        out.not_checked
-            .push("the posture of the source: no assessment lies in the state directory".into());
-        return;
-    };
+    let findings = evidence.posture.unwrap_or_default();
     for finding in findings {
         out.say(
             "posture.critical",
@@ -418,6 +450,7 @@ mod tests {
     use crate::base::mailbox::FolderPath;
     use crate::base::quantity::Bytes;
     use crate::evidence::balance::{Exception, FolderBalance, MailboxBalance};
+    use crate::evidence::checks::Looked;
     use crate::evidence::waiver::{SCHEMA, Subject};
 
     fn balance(confirmed: u64, refused: u64, phase: JobPhase) -> Balance {
@@ -429,6 +462,7 @@ mod tests {
             item: ItemKey([n; 16]),
             class: ItemClass::new("IPM.Note"),
             bucket: Bucket::Refused,
+            rule: None,
             why: String::new(),
         };
         Balance {
@@ -495,7 +529,9 @@ mod tests {
     struct Case {
         balance: Balance,
         verdict: Option<Verdict>,
-        run_since: bool,
+        confirmed: Vec<Check>,
+        given: bool,
+        runs_without_name: u64,
         waivers: Vec<(SignedWaiver, Standing)>,
         directory: Vec<DirectoryNote>,
         posture: Vec<Finding>,
@@ -506,7 +542,9 @@ mod tests {
             Self {
                 balance: balance(5, 0, JobPhase::CaughtUp),
                 verdict: Some(verdict()),
-                run_since: false,
+                confirmed: Vec::new(),
+                given: true,
+                runs_without_name: 0,
                 waivers: Vec::new(),
                 directory: Vec::new(),
                 posture: Vec::new(),
@@ -514,22 +552,7 @@ mod tests {
         }
 
         fn gates(&self) -> Vec<&'static str> {
-            let plan = PlanHash::new("p");
-            let mailboxes = [Mailbox {
-                job: JobId(0),
-                label: "a@x.example".into(),
-            }];
-            let ruling = judge(&Evidence {
-                plan: &plan,
-                plan_file: "plan.toml",
-                mailboxes: &mailboxes,
-                balance: &self.balance,
-                verdict: self.verdict.as_ref(),
-                run_since: self.run_since,
-                waivers: &self.waivers,
-                directory: Some(&self.directory),
-                posture: Some(&self.posture),
-            });
+            let ruling = self.ruling();
             assert!(
                 ruling
                     .open
@@ -537,6 +560,27 @@ mod tests {
                     .all(|gate| !gate.closes.is_empty() && !gate.detail.is_empty())
             );
             ruling.open.iter().map(|gate| gate.gate).collect()
+        }
+
+        fn ruling(&self) -> Ruling {
+            let plan = PlanHash::new("p");
+            let mailboxes = [Mailbox {
+                job: JobId(0),
+                label: "a@x.example".into(),
+            }];
+            judge(&Evidence {
+                plan: &plan,
+                plan_file: "plan.toml",
+                mailboxes: &mailboxes,
+                balance: &self.balance,
+                verdict: self.verdict.as_ref(),
+                waivers: &self.waivers,
+                directory: self.given.then_some(&self.directory),
+                posture: self.given.then_some(&self.posture),
+                runs_without_name: Count::new(self.runs_without_name),
+                name: "Ada",
+                confirmed: &self.confirmed,
+            })
         }
     }
 
@@ -546,7 +590,7 @@ mod tests {
     #[test]
     fn each_gate_is_open_for_its_reason_alone() {
         assert_eq!(Case::good().gates(), Vec::<&str>::new());
-        let cases: [(&[&str], Break); 16] = [
+        let cases: [(&[&str], Break); 17] = [
             (&["mailbox.unfinished"], |c| c.balance.mailboxes.clear()),
             (&["mailbox.unfinished"], |c| {
                 c.balance = balance(5, 0, JobPhase::Seeding);
@@ -561,7 +605,10 @@ mod tests {
             (&["verdict.missing"], |c| {
                 c.verdict.as_mut().unwrap().mailboxes.clear();
             }),
-            (&["verdict.stale"], |c| c.run_since = true),
+            (&["verdict.stale"], |c| {
+                let own = &mut c.verdict.as_mut().unwrap().mailboxes[0];
+                own.stale_folders = vec!["Inbox (changed since it was verified)".into()];
+            }),
             (&["verdict.stale"], |c| {
                 c.balance = balance(6, 0, JobPhase::CaughtUp);
             }),
@@ -590,6 +637,12 @@ mod tests {
             (&["target.licence"], |c| {
                 c.directory = vec![DirectoryNote {
                     no_target: true,
+                    ..DirectoryNote::default()
+                }];
+            }),
+            (&["target.licence"], |c| {
+                c.directory = vec![DirectoryNote {
+                    unlicensed: true,
                     ..DirectoryNote::default()
                 }];
             }),
@@ -630,26 +683,71 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_given_is_not_checked_and_said() {
-        let case = Case::good();
-        let (plan, mailboxes) = (PlanHash::new("p"), []);
-        let ruling = judge(&Evidence {
-            plan: &plan,
-            plan_file: "p",
-            mailboxes: &mailboxes,
-            balance: &case.balance,
-            verdict: None,
-            run_since: false,
-            waivers: &[],
-            directory: None,
-            posture: None,
-        });
-        assert_eq!(ruling.not_checked.len(), 2);
-        assert!(
-            ruling
-                .open
-                .iter()
-                .any(|gate| gate.gate == "mailbox.unfinished")
+    fn what_nobody_looked_at_keeps_the_gate_open_until_somebody_says_they_did() {
+        let mut case = Case::good();
+        case.given = false;
+        let open = [
+            "licences.not_checked",
+            "addresses.not_checked",
+            "legacy_names.not_checked",
+        ];
+        assert_eq!(case.gates(), open);
+        case.confirmed = vec![Check::Licences, Check::LegacyNames];
+        assert_eq!(case.gates(), ["addresses.not_checked"]);
+        case.confirmed.push(Check::Addresses);
+        let ruling = case.ruling();
+        assert!(ruling.open.is_empty());
+        let said = |check| {
+            let look = ruling.checks.iter().find(|look| look.check == check);
+            look.map(|look| (look.state, look.by.as_deref())).unwrap()
+        };
+        assert_eq!(said(Check::Licences), (Looked::Confirmed, Some("Ada")));
+        assert_eq!(said(Check::Posture), (Looked::NotChecked, None));
+        assert_eq!(said(Check::Operators), (Looked::Checked, None));
+    }
+
+    #[test]
+    fn a_word_of_a_person_closes_no_gate_that_was_found_open() {
+        let mut case = Case::good();
+        case.directory = vec![DirectoryNote {
+            unlicensed: true,
+            x500: vec!["/o=x".into()],
+            ..DirectoryNote::default()
+        }];
+        case.confirmed = Check::ALL.to_vec();
+        assert_eq!(case.gates(), ["target.licence", "target.x500"]);
+        case.directory = vec![DirectoryNote {
+            licence_unknown: true,
+            ..DirectoryNote::default()
+        }];
+        assert_eq!(case.gates(), Vec::<&str>::new());
+        case.confirmed.clear();
+        assert_eq!(case.gates(), ["licences.not_checked"]);
+    }
+
+    #[test]
+    fn who_operated_matters_only_where_a_waiver_counts() {
+        let mut case = Case::good();
+        case.runs_without_name = 2;
+        assert_eq!(case.gates(), Vec::<&str>::new());
+        case.balance = balance(5, 2, JobPhase::CaughtUp);
+        case.waivers = vec![waiver(2, Subject::Refused, Standing::Counts)];
+        assert_eq!(case.gates(), ["operators.not_checked"]);
+        case.runs_without_name = 0;
+        assert_eq!(case.gates(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_the_target_holds_beyond_is_noted_by_its_reason() {
+        let mut case = Case::good();
+        case.verdict.as_mut().unwrap().mailboxes[0].noted =
+            vec![("made_since".into(), Count::new(3))];
+        let ruling = case.ruling();
+        assert!(ruling.open.is_empty());
+        let noted = &ruling.noted[0];
+        assert_eq!(
+            (noted.reason.as_str(), noted.items),
+            ("made_since", Count::new(3))
         );
     }
 }

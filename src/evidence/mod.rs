@@ -1,7 +1,9 @@
 //! Layer 1: what a second party can recompute: balance, grade, manifest, Merkle tree, log, waivers, signatures, and the gate before cutover.
 
+pub mod agent;
 pub mod balance;
 pub mod chain;
+pub mod checks;
 pub mod gate;
 pub mod grade;
 pub mod manifest;

@@ -2,8 +2,8 @@
 //! `ssh-keygen -Y sign`.
 //!
 //! Signed with: Ed25519 and ECDSA P-256 keys. Verified: those, their hardware-backed forms (sk-), and RSA of 2048 bits and more. An RSA private
-//! key is never used here: the pure Rust implementation leaks timing (RUSTSEC-2023-0071). Whoever has one, or a key in an agent or a token,
-//! signs with `ssh-keygen -Y sign`.
+//! key is never used here: the pure Rust implementation leaks timing (RUSTSEC-2023-0071). Whoever has one, or a key on a token,
+//! signs by way of an agent ([`super::agent`]) or with `ssh-keygen -Y sign`.
 
 use ring::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents,

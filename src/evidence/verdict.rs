@@ -36,15 +36,30 @@ pub struct MailboxVerdict {
     pub source: Count,
     /// Items found on both sides.
     pub confirmed: Count,
-    /// Source items missing without a reason.
+    /// Source items that are missing or different without a reason.
     pub unexplained: Count,
     /// Target items of unknown origin; those that are explained are not among them.
     pub extra: Count,
-    /// Items whose content differs without a documented reason, where that was compared.
+    /// What is explained and a person may still want to know, by the verifier's word for the reason: items that only the target holds, and
+    /// items whose content could not be compared.
+    pub noted: Vec<(String, Count)>,
+    /// Items whose content differs without a documented reason, where that was compared, in this slice or an earlier one.
     pub differing: Count,
     /// True where it says that the source changed since.
     pub stale: bool,
+    /// The folders it no longer covers, as people call them, each with why. Whoever has the ledger fills them in.
+    pub stale_folders: Vec<String>,
 }
+
+/// Reasons that keep no gate open and are said.
+const NOTED: [&str; 6] = [
+    "left_source",
+    "there_before",
+    "made_since",
+    "not_ours",
+    "not_comparable",
+    "not_read",
+];
 
 impl Verdict {
     /// Reads `verify.json`. `None` for anything else.
@@ -72,8 +87,15 @@ impl Verdict {
                     unexplained: count(one, "unexplained"),
                     extra: count(one, "extra_on_target")
                         .saturating_sub(count(one, "extra_explained")),
-                    differing: count(one, "content_differs"),
+                    noted: NOTED
+                        .iter()
+                        .map(|reason| ((*reason).to_owned(), count(&one["reasons"], reason)))
+                        .filter(|(_, items)| *items > Count::ZERO)
+                        .collect(),
+                    differing: count(&one["content"], "differing")
+                        + count(&one["content"], "differing_in_other_slices"),
                     stale: stale(one),
+                    stale_folders: Vec::new(),
                 })
                 .collect(),
         })

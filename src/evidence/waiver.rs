@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::balance::{Exception, skip_words};
+use super::balance::Exception;
 use crate::base::fact::{Bucket, SkipRule};
 use crate::base::id::{JobId, PlanHash};
 use crate::base::item::{ItemClass, ItemKey};
@@ -402,9 +402,10 @@ pub fn cover<'a>(
 /// True for an item that one person left behind or accepted. The plan did not foresee it, so a second person must agree.
 pub fn is_decided(exception: &Exception) -> bool {
     exception.bucket == Bucket::Skipped
-        && [SkipRule::Accepted, SkipRule::LeftBehind]
-            .iter()
-            .any(|rule| exception.why.starts_with(&skip_words(*rule)))
+        && matches!(
+            exception.rule,
+            Some(SkipRule::Accepted | SkipRule::LeftBehind)
+        )
 }
 
 /// How many items of unknown origin on the target of a mailbox the waivers allow.
@@ -470,6 +471,7 @@ mod tests {
             item: ItemKey([n; 16]),
             class: ItemClass::new(class),
             bucket,
+            rule: None,
             why: String::new(),
         }
     }
@@ -535,7 +537,7 @@ mod tests {
     #[test]
     fn what_one_person_decided_needs_a_second_and_what_the_plan_foresaw_does_not() {
         let skipped = |rule| Exception {
-            why: format!("{}, Ada at noon: known", skip_words(rule)),
+            rule: Some(rule),
             ..exception(1, "IPM.Note", Bucket::Skipped)
         };
         let items = [

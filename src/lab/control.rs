@@ -40,6 +40,8 @@ pub enum TargetAction {
     MarkRead,
     /// Items appear that nobody migrated.
     Add,
+    /// Meeting requests appear that nobody migrated, as if somebody, or the service by itself, had sent them.
+    Invite,
 }
 
 /// One order: `{"mailbox","action","folder","count"}`.
@@ -68,7 +70,7 @@ pub fn on_source(world: &mut World, now: Now, order: &Order<SourceAction>) -> Re
     let folder = folder_of(store, order.folder.as_deref())?;
     if order.action == SourceAction::Add {
         for n in 0..order.count {
-            let stream = fresh(world, now, n);
+            let stream = fresh(world, now, n, None);
             world.add_source_item(mailbox, &folder, stream, now.moment)?;
         }
         return Ok(order.count);
@@ -102,9 +104,14 @@ pub fn on_target(world: &mut World, now: Now, order: &Order<TargetAction>) -> Re
     let mailbox = world.resolve(&order.mailbox)?;
     let store = world.target_store(&mailbox)?;
     let folder = folder_of(store, order.folder.as_deref())?;
-    if order.action == TargetAction::Add {
+    let class = match order.action {
+        TargetAction::Add => Some(None),
+        TargetAction::Invite => Some(Some("IPM.Schedule.Meeting.Request")),
+        _ => None,
+    };
+    if let Some(class) = class {
         for n in 0..order.count {
-            let content = fresh(world, now, n);
+            let content = fresh(world, now, n, class);
             world.plant(now, &mailbox, &folder, content)?;
         }
         return Ok(order.count);
@@ -112,7 +119,7 @@ pub fn on_target(world: &mut World, now: Now, order: &Order<TargetAction>) -> Re
     let items = oldest(store, &folder, order.count);
     for id in &items {
         match order.action {
-            TargetAction::Add => {}
+            TargetAction::Add | TargetAction::Invite => {}
             TargetAction::Delete => world.delete_target_item(&mailbox, &folder, id)?,
             TargetAction::Duplicate => {
                 let store = world.target_store(&mailbox)?;
@@ -154,11 +161,14 @@ fn oldest(store: &Store, folder: &str, count: u64) -> Vec<String> {
 }
 
 /// A message that was not there before.
-fn fresh(world: &mut World, now: Now, n: u64) -> Content {
+fn fresh(world: &mut World, now: Now, n: u64, class: Option<&str>) -> Content {
     let label = format!("fresh {}", world.next_seq());
     let mut maker = Maker::new(world.dice.split(&label), now.moment);
     // Numbers without a missing key or id: what was added can be told apart.
-    let message = maker.item(Shape::Mail, 58 + n % 5);
+    let mut message = maker.item(Shape::Mail, 58 + n % 5);
+    if let Some(class) = class {
+        message.set(Prop::text(tags::MESSAGE_CLASS, class));
+    }
     Content::Stream(encode(&message).into())
 }
 
@@ -272,7 +282,7 @@ mod tests {
         let inbox = world.target_folder(now, &mailbox, "inbox").unwrap();
         let session = world.open_session(now, &mailbox).unwrap().token;
         for n in 0..3 {
-            let Content::Stream(stream) = fresh(&mut world, now, n) else {
+            let Content::Stream(stream) = fresh(&mut world, now, n, None) else {
                 panic!("a stream")
             };
             let order = ImportOrder {

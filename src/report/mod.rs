@@ -17,6 +17,7 @@ pub mod runbook;
 #[cfg(test)]
 mod sample;
 pub mod signoff;
+mod sorted_lines;
 pub mod summary;
 pub mod table;
 pub mod words;

@@ -29,6 +29,11 @@ impl PackDir {
         })
     }
 
+    /// Where it lies while it is written.
+    pub(super) fn path(&self) -> &Path {
+        &self.dir
+    }
+
     /// Makes a directory inside.
     pub(super) fn directory(&self, name: &str) -> std::io::Result<()> {
         make_dir(&self.dir.join(name))

@@ -1,6 +1,7 @@
 //! Writes the manifest out of the ledger: every row once, sorted, with the Merkle tree and the sums growing alongside.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use crate::base::fact::{CopyRow, FolderRow, JobRow};
 use crate::base::item::Stamp;
@@ -14,6 +15,7 @@ use crate::flow::copy::{CopyState, replay};
 use crate::port::ledger::{Ledger, LedgerError};
 use crate::report::pack_dir::Hashed;
 use crate::report::pack_write::PackError;
+use crate::report::sorted_lines::SortedLines;
 
 /// A manifest in the making.
 #[derive(Debug)]
@@ -22,60 +24,23 @@ pub(super) struct ManifestWriter<'a> {
     pub(super) names: &'a Names,
     pub(super) file: Hashed,
     pub(super) tree: Tree,
+    /// Where lines lie that memory may not hold.
+    pub(super) dir: PathBuf,
 }
 
 impl ManifestWriter<'_> {
     /// Writes the lines of one folder and returns its sums.
     ///
-    /// Lines are sorted by what stands in them, since an order that follows the ledger would say something about what a pseudonym hides.
-    /// A folder too large to be sorted in memory is read in several passes, each of which keeps the items of one range.
+    /// Lines are sorted by what stands in them, since an order that follows the ledger would say something about what a pseudonym hides. Within a
+    /// folder they differ first in the item, so sorting them as text sorts them by item.
     pub(super) async fn folder(
         &mut self,
         job: &JobRow,
         row: &FolderRow,
     ) -> Result<FolderSums, PackError> {
         let mut counted = FolderBalance::begin(row);
-        let rows = self.pass(job, row, None, Some(&mut counted)).await?;
-        match rows {
-            Pass::Fits(lines) => self.put(lines)?,
-            Pass::TooMany(n) => {
-                // Items are spread evenly over their names, so half as many as fit are aimed at.
-                let ranges = (n * 2).div_ceil(MANIFEST_SORTED_AT_ONCE) as u64;
-                for at in 0..ranges {
-                    let range = Range { at, of: ranges };
-                    match self.pass(job, row, Some(range), None).await? {
-                        Pass::Fits(lines) => self.put(lines)?,
-                        Pass::TooMany(_) => return Err(PackError::Uneven),
-                    }
-                }
-            }
-        }
-        counted.finish(row);
-        let path = self.names.folder(&job.source, row.path.as_str());
-        Ok(FolderSums::of(row.no.0, path, &counted))
-    }
-
-    fn put(&mut self, mut lines: Vec<ItemLine>) -> Result<(), PackError> {
-        lines.sort_by(|a, b| a.item.cmp(&b.item));
-        for line in lines {
-            let text = line.render();
-            self.tree.push(text.as_bytes(), false);
-            self.file.write_all(text.as_bytes())?;
-            self.file.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Reads the folder once and keeps the lines of a range, or says how many there are when they are too many.
-    async fn pass(
-        &self,
-        job: &JobRow,
-        row: &FolderRow,
-        range: Option<Range>,
-        mut counted: Option<&mut FolderBalance>,
-    ) -> Result<Pass, PackError> {
-        let mut lines = Vec::new();
-        let (mut kept, mut after) = (0, None);
+        let mut lines = SortedLines::new(&self.dir, MANIFEST_SORTED_AT_ONCE);
+        let mut after = None;
         loop {
             let page = self
                 .ledger
@@ -87,25 +52,19 @@ impl ManifestWriter<'_> {
                 let Some(line) = self.line(job, copy)? else {
                     continue;
                 };
-                if let Some(counted) = &mut counted {
-                    counted.count(line.bucket, copy.header.size, Bytes::new(line.carried));
-                }
-                if range.is_some_and(|range| !range.holds(&line.item)) {
-                    continue;
-                }
-                kept += 1;
-                if kept <= MANIFEST_SORTED_AT_ONCE {
-                    lines.push(line);
-                } else {
-                    lines = Vec::new();
-                }
+                counted.count(line.bucket, copy.header.size, Bytes::new(line.carried));
+                lines.push(line.render())?;
             }
         }
-        Ok(if kept <= MANIFEST_SORTED_AT_ONCE {
-            Pass::Fits(lines)
-        } else {
-            Pass::TooMany(kept)
-        })
+        let (file, tree) = (&mut self.file, &mut self.tree);
+        lines.drain(|line| {
+            tree.push(line.as_bytes(), false);
+            file.write_all(line.as_bytes())?;
+            file.write_all(b"\n")
+        })?;
+        counted.finish(row);
+        let path = self.names.folder(&job.source, row.path.as_str());
+        Ok(FolderSums::of(row.no.0, path, &counted))
     }
 
     fn line(&self, job: &JobRow, copy: &CopyRow) -> Result<Option<ItemLine>, PackError> {
@@ -146,64 +105,7 @@ fn stamp(stamp: &Stamp) -> String {
     }
 }
 
-/// What a pass found.
-enum Pass {
-    /// The lines.
-    Fits(Vec<ItemLine>),
-    /// More than are sorted at once.
-    TooMany(usize),
-}
-
-/// One of equal parts of all names, by their first 16 hexadecimal digits.
-#[derive(Clone, Copy)]
-struct Range {
-    at: u64,
-    of: u64,
-}
-
-impl Range {
-    fn holds(self, item: &str) -> bool {
-        let head = item
-            .get(..16)
-            .and_then(|head| u64::from_str_radix(head, 16).ok())
-            .unwrap_or_default();
-        let place = (u128::from(head) * u128::from(self.of)) >> 64;
-        place == u128::from(self.at)
-    }
-}
-
 /// Items a listing showed, for cross-checks.
 pub(super) fn listed(sums: &FolderSums) -> Count {
     Count::new(sums.buckets.values().sum())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_hold_every_name_once_and_in_order() {
-        let names: Vec<String> = (0..4096u64)
-            .map(|n| {
-                format!(
-                    "{:016x}0000000000000000",
-                    n.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-                )
-            })
-            .chain(["0".repeat(32), "f".repeat(32)])
-            .collect();
-        for of in [1, 2, 3, 7] {
-            let mut last = 0;
-            let mut sorted = names.clone();
-            sorted.sort();
-            for name in &sorted {
-                let holders: Vec<u64> = (0..of)
-                    .filter(|at| Range { at: *at, of }.holds(name))
-                    .collect();
-                assert_eq!(holders.len(), 1, "{name} of {of}");
-                assert!(holders[0] >= last);
-                last = holders[0];
-            }
-        }
-    }
 }

@@ -39,9 +39,6 @@ pub enum PackError {
     /// Two readings of one ledger differ.
     #[error("two readings of the ledger do not agree on {0}")]
     Disagree(String),
-    /// Item names that should be spread evenly are not.
-    #[error("the item keys of a folder are not spread evenly")]
-    Uneven,
 }
 
 /// What a pack is made of.
@@ -159,6 +156,7 @@ async fn items(
         names: sources.names,
         file: dir.open(MANIFEST_FILE)?,
         tree: Tree::default(),
+        dir: dir.path().to_owned(),
     };
     let mut balance = BalanceDocument {
         schema: BALANCE_SCHEMA.to_owned(),

@@ -32,6 +32,7 @@ fn exception(path: &[&str], bucket: Bucket, why: &str) -> Exception {
         item: ItemKey::of(&ItemId::new(why)),
         class: ItemClass::new("IPM.Note"),
         bucket,
+        rule: None,
         why: why.to_owned(),
     }
 }

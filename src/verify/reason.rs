@@ -134,6 +134,14 @@ impl Reason {
         }
     }
 
+    /// True for target items that came to be since and not by this plan's hand: one that was sent would be among them.
+    pub const fn may_be_sent(self) -> bool {
+        matches!(
+            self,
+            Self::Twice | Self::Unknown | Self::MadeSince | Self::NotOurs
+        )
+    }
+
     /// The reason of a content difference.
     pub const fn of_change(changed: Changed) -> Self {
         match changed {

@@ -100,4 +100,77 @@ mod tests {
         broken.insert(RECURRENCE, vec![4, 0x30]);
         assert_eq!(Dates::of(&broken), Err(NotExpanded::Malformed));
     }
+
+    /// A daily series of days from midnight to midnight, in the layout of [MS-OXOCAL] section 2.2.1.44, over the last Sunday of October 2026, on
+    /// which clocks go back in Europe.
+    fn all_day_over_the_end_of_summer_time(start_offset: u32) -> BTreeMap<u32, Vec<u8>> {
+        const DAY: u32 = 1_440;
+        let first = 155_523 * DAY;
+        let mut blob = vec![0x04, 0x30, 0x04, 0x30, 0x0A, 0x20, 0, 0, 0, 0];
+        let longs = [0, DAY, 0, 0x2022, 4, 0, 0, 0, first, first + 3 * DAY];
+        let times = [0x3006, 0x3009, start_offset, start_offset + DAY];
+        for long in longs.into_iter().chain(times) {
+            blob.extend(u32::to_le_bytes(long));
+        }
+        blob.extend([0; 2]);
+        BTreeMap::from([
+            (ALL_DAY, vec![1, 0]),
+            (RECURRENCE, blob),
+            (0x8233, zone(10)),
+        ])
+    }
+
+    /// PidLidTimeZoneStruct (section 2.2.1.39) of Central Europe; standard time begins on the last Sunday of this month.
+    fn zone(month: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        for bias in [-60_i32, 0, -60] {
+            out.extend(bias.to_le_bytes());
+        }
+        out.extend([0; 4]);
+        out.extend([month, 0, 0, 0, 5, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        out.extend([0; 4]);
+        out.extend([3, 0, 0, 0, 5, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        out
+    }
+
+    #[test]
+    fn all_day_series_over_a_change_of_the_clock_are_days_on_their_own_clock() {
+        let kept = all_day_over_the_end_of_summer_time(0);
+        let recurrence = Recurrence::read(&kept[&RECURRENCE]).unwrap();
+        let days = recurrence.expand();
+        assert_eq!(days.len(), 4);
+        // From midnight to midnight on each day, though one of them has 25 hours.
+        assert!(
+            days.iter()
+                .all(|day| day.start % 1_440 == 0 && day.end - day.start == 1_440)
+        );
+        let whole = Dates::of(&kept).unwrap();
+        // The mistakes of a copy that knows only UTC: days that begin at eleven, and a clock that changes in another month.
+        let shifted = Dates::of(&all_day_over_the_end_of_summer_time(1_380)).unwrap();
+        assert_ne!(whole.hash, shifted.hash);
+        let mut other = kept;
+        other.insert(0x8233, zone(11));
+        assert_ne!(whole.hash, Dates::of(&other).unwrap().hash);
+        assert_eq!(whole.count, shifted.count);
+    }
+
+    #[test]
+    fn a_single_day_that_was_moved_by_an_hour_is_another_date() {
+        const HOUR: u64 = 36_000_000_000;
+        let day = |start: u64, end: u64| {
+            BTreeMap::from([
+                (START, start.to_le_bytes().to_vec()),
+                (END, end.to_le_bytes().to_vec()),
+                (ALL_DAY, vec![1, 0]),
+            ])
+        };
+        // 2026-10-25 in Central Europe: from 22:00 UTC the day before, for 25 hours.
+        let start = 134_371_008_000_000_000 - 2 * HOUR;
+        let right = Dates::of(&day(start, start + 25 * HOUR)).unwrap();
+        assert_ne!(right, Dates::of(&day(start, start + 24 * HOUR)).unwrap());
+        assert_ne!(
+            right,
+            Dates::of(&day(start + HOUR, start + 26 * HOUR)).unwrap()
+        );
+    }
 }

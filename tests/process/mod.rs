@@ -92,6 +92,21 @@ impl Lab {
         serde_json::from_slice(&body).unwrap()
     }
 
+    /// Tells the lab's control something.
+    pub fn post(&self, key: &str, path: &str, body: &Value) {
+        let url = format!("{}{path}", self.facts[key].as_str().unwrap());
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let status = runtime.block_on(async {
+            let call = self.client().post(url).body(body.to_string());
+            call.send().await.unwrap().status()
+        });
+        assert!(status.is_success(), "{status} {body}");
+    }
+
     /// The file that vouches for a lab that speaks TLS.
     pub fn ca(&self) -> PathBuf {
         self.dir.path().join(self.facts["ca"].as_str().unwrap())

@@ -18,16 +18,18 @@ use crate::cli::exit::Exit;
 use crate::cli::packs;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::ui::Ui;
-use crate::cli::verdict::Verdict as LastVerdict;
+use crate::cli::verdict::{StaleFolders, Verdict as LastVerdict};
 use crate::cli::wiring;
 use crate::engine::balance;
 use crate::evidence::chain::{Kind, Saying};
+use crate::evidence::checks::{Check, Looked};
 use crate::evidence::gate::{DirectoryNote, Evidence, Finding, Mailbox, Ruling, judge};
 use crate::evidence::sshsig::sha256;
 use crate::evidence::verdict::Verdict;
-use crate::report::narrator::JOURNAL_FILE;
 use crate::report::runbook::{Move, Scene, Step, runbook, to_text};
+use crate::report::table;
 use crate::store::embedded::Opening;
+use crate::verify::reason::Reason;
 
 /// The schema of `cutover --json`.
 const SCHEMA: &str = "mailferry.cutover/1";
@@ -54,14 +56,7 @@ pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandE
     let known = signers(args.allowed_signers.as_deref(), &open.path)?;
     let waivers = decisions.waivers(&known, now)?;
     let mut verdict = packs::verification(&open)?.as_ref().and_then(Verdict::read);
-    for mailbox in verdict
-        .iter_mut()
-        .flat_map(|verdict| &mut verdict.mailboxes)
-    {
-        mailbox.stale |= stale
-            .iter()
-            .any(|(job, _)| job.job.to_string() == mailbox.job);
-    }
+    mark_stale(verdict.as_mut(), &stale);
     let (moves, directory) = directories(args, &open)?;
     let posture = posture(&open.state.join(ASSESS_FILE))?;
     let mailboxes: Vec<Mailbox> = open
@@ -80,10 +75,16 @@ pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandE
         mailboxes: &mailboxes,
         balance: &balance,
         verdict: verdict.as_ref(),
-        run_since: run_since(&open, verdict.as_ref())?,
         waivers: &waivers,
         directory: directory.as_deref(),
         posture: posture.as_deref(),
+        runs_without_name: decisions.runs_without_name(),
+        name: &name,
+        confirmed: &args
+            .confirm
+            .iter()
+            .map(|word| Check::from(*word))
+            .collect::<Vec<_>>(),
     });
     if !ruling.open.is_empty() {
         refuse(&ruling, ui);
@@ -95,9 +96,9 @@ pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandE
         proxies_known: directory.is_some(),
         service_account: &open.plan.source.auth.username,
         client_id: &open.plan.target.client_id,
-        not_checked: &ruling.not_checked,
+        not_checked: &not_checked(&ruling),
     });
-    record(&mut decisions, &open, name, now, &steps)?;
+    record(&mut decisions, &open, name, now, (&ruling, &steps))?;
     show(&ruling, &steps, ui);
     Ok(Exit::Done)
 }
@@ -129,48 +130,20 @@ fn directories(
     Ok((moves.into_iter().map(|(one, _)| one).collect(), Some(notes)))
 }
 
-/// True when a run began or went on after the last verification. The verdict's own time counts; one without is dated by its file.
-fn run_since(open: &OpenPlan, verdict: Option<&Verdict>) -> Result<bool, CommandError> {
-    let Some(last) = last_run(&open.state.join(JOURNAL_FILE))? else {
-        return Ok(false);
-    };
-    let path = open.state.join(REPORTS_DIR).join(VERIFY_FILE);
-    let said = verdict
-        .and_then(|verdict| verdict.at.as_deref())
-        .and_then(at);
-    let dated = std::fs::metadata(&path)
-        .and_then(|meta| meta.modified())
-        .ok();
-    let dated = dated.and_then(|time| jiff::Timestamp::try_from(time).ok());
-    // Journals keep whole seconds.
-    Ok(said
-        .or(dated)
-        .is_some_and(|verified| verified.as_second() < last.as_second()))
-}
-
-fn at(text: &str) -> Option<jiff::Timestamp> {
-    text.parse().ok()
-}
-
-/// The time of the journal's last whole line: its end is enough, however long it is.
-fn last_run(path: &Path) -> Result<Option<jiff::Timestamp>, CommandError> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    const TAIL: u64 = 64_000;
-    let Ok(mut file) = std::fs::File::open(path) else {
-        return Ok(None);
-    };
-    let failed = |error: std::io::Error| CommandError::file(path, &error);
-    let length = file.metadata().map_err(failed)?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
-        .map_err(failed)?;
-    let mut tail = Vec::new();
-    file.take(TAIL).read_to_end(&mut tail).map_err(failed)?;
-    let last = tail
-        .split(|byte| *byte == b'\n')
-        .rev()
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .find_map(|event| event["at"].as_str().and_then(at));
-    Ok(last)
+/// Writes into the verdict which folders it no longer covers.
+fn mark_stale(verdict: Option<&mut Verdict>, stale: &StaleFolders) {
+    let mailboxes = verdict.into_iter().flat_map(|own| &mut own.mailboxes);
+    for mailbox in mailboxes {
+        mailbox.stale_folders = stale
+            .iter()
+            .filter(|(job, _)| job.job.to_string() == mailbox.job)
+            .flat_map(|(_, folders)| folders)
+            .map(|folder| {
+                let path = table::plain(folder.path.as_str());
+                format!("{path} ({})", folder.why.words())
+            })
+            .collect();
+    }
 }
 
 /// Critical findings of the last assessment that are open; `None` where there was none.
@@ -220,7 +193,7 @@ fn posture(path: &Path) -> Result<Option<Vec<Finding>>, CommandError> {
 
 fn refuse(ruling: &Ruling, ui: Ui) {
     if ui.json {
-        ui.data(&json!({"schema": SCHEMA, "free": false, "gates": ruling.open, "not_checked": ruling.not_checked}).to_string());
+        ui.data(&json!({"schema": SCHEMA, "free": false, "gates": ruling.open, "checks": ruling.checks, "noted": ruling.noted, "not_checked": not_checked(ruling)}).to_string());
         return;
     }
     let n = ruling.open.len();
@@ -241,13 +214,43 @@ fn refuse(ruling: &Ruling, ui: Ui) {
         )
         .expect("a string grows");
     }
-    not_checked(ruling, &mut out);
+    said_beside(ruling, &mut out);
     ui.data(&out);
 }
 
-fn not_checked(ruling: &Ruling, out: &mut String) {
-    for one in &ruling.not_checked {
-        writeln!(out, "not checked: {one}").expect("a string grows");
+/// What nobody looked at and cutover may do without: a person looks, as a step of the runbook.
+fn not_checked(ruling: &Ruling) -> Vec<String> {
+    let looks = ruling.checks.iter();
+    looks
+        .filter(|look| look.state == Looked::NotChecked)
+        .map(|look| format!("whether {}: {}", look.check.question(), look.detail))
+        .collect()
+}
+
+/// Every look with how it ended, and what is explained and keeps no gate open.
+fn said_beside(ruling: &Ruling, out: &mut String) {
+    out.push('\n');
+    for look in &ruling.checks {
+        let by = look.by.as_ref();
+        let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+        writeln!(
+            out,
+            "{}{by}: whether {} ({})",
+            look.state.words(),
+            look.check.question(),
+            look.detail
+        )
+        .expect("a string grows");
+    }
+    for noted in &ruling.noted {
+        let reason = Reason::ALL.iter().find(|own| own.key() == noted.reason);
+        let words = reason.map_or(noted.reason.as_str(), |reason| reason.words());
+        writeln!(
+            out,
+            "noted, no gate: {}: {} items {words}",
+            noted.mailbox, noted.items
+        )
+        .expect("a string grows");
     }
 }
 
@@ -257,10 +260,14 @@ fn record(
     open: &OpenPlan,
     name: String,
     now: Moment,
-    steps: &[Step],
+    (ruling, steps): (&Ruling, &[Step]),
 ) -> Result<(), CommandError> {
     let verify = open.state.join(REPORTS_DIR).join(VERIFY_FILE);
     let verified = read_text(&verify, u64::MAX - 1)?.unwrap_or_default();
+    let in_state = |state| {
+        let looks = ruling.checks.iter().filter(|look| look.state == state);
+        looks.map(|look| json!(look.check)).collect::<Value>()
+    };
     decisions.append(Saying {
         at: now.to_string(),
         kind: Kind::Cutover,
@@ -268,18 +275,20 @@ fn record(
         facts: BTreeMap::from([
             ("verification".into(), json!(sha256(verified.as_bytes()))),
             ("runbook".into(), json!(sha256(to_text(steps).as_bytes()))),
+            ("confirmed".into(), in_state(Looked::Confirmed)),
+            ("not_checked".into(), in_state(Looked::NotChecked)),
         ]),
     })
 }
 
 fn show(ruling: &Ruling, steps: &[Step], ui: Ui) {
     if ui.json {
-        ui.data(&json!({"schema": SCHEMA, "free": true, "gates": [], "not_checked": ruling.not_checked, "runbook": steps}).to_string());
+        ui.data(&json!({"schema": SCHEMA, "free": true, "gates": [], "checks": ruling.checks, "noted": ruling.noted, "not_checked": not_checked(ruling), "runbook": steps}).to_string());
         return;
     }
     let mut out =
         "Every gate is closed. The runbook for this plan; nothing of it was done:\n\n".to_owned();
     out.push_str(&to_text(steps));
-    not_checked(ruling, &mut out);
+    said_beside(ruling, &mut out);
     ui.data(&out);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::base::quantity::Moment;
+use crate::cli::agent;
 use crate::cli::args::Common;
 use crate::cli::commands::waive::named;
 use crate::cli::decisions::{Decisions, Role, read_text, signers};
@@ -221,10 +222,7 @@ impl Signing<'_> {
                 let text = read_text(path, sshsig::FILE_MAX as u64)?;
                 text.ok_or_else(|| missing(path))?
             }
-            (None, Some(path)) => self
-                .key(path)?
-                .sign(document, namespace)
-                .map_err(|fault| explain(path, &fault))?,
+            (None, Some(path)) => self.sign_with(path, document, namespace)?,
             (None, None) => {
                 return Err(CommandError::new(
                     Exit::Usage,
@@ -243,9 +241,24 @@ impl Signing<'_> {
         Ok((armour, signed))
     }
 
-    fn key(&self, path: &Path) -> Result<SigningKey, CommandError> {
+    /// Signs with the key in this file; where it is a public key, the agent signs, as with `ssh-keygen -Y sign`.
+    fn sign_with(
+        &self,
+        path: &Path,
+        document: &[u8],
+        namespace: &'static str,
+    ) -> Result<String, CommandError> {
         let text = read_text(path, 64_000)?.ok_or_else(|| missing(path))?;
         let text = zeroize::Zeroizing::new(text);
+        if !text.trim_start().starts_with("-----BEGIN ") {
+            return agent::sign(path, &text, document, namespace);
+        }
+        self.key(path, &text)?
+            .sign(document, namespace)
+            .map_err(|fault| explain(path, &fault))
+    }
+
+    fn key(&self, path: &Path, text: &str) -> Result<SigningKey, CommandError> {
         match sshsig::read_key(text.as_bytes()).map_err(|fault| explain(path, &fault))? {
             ReadKey::Ready(key) => Ok(key),
             ReadKey::Locked(key) => {
@@ -266,7 +279,7 @@ impl Signing<'_> {
 fn explain(path: &Path, fault: &SignatureFault) -> CommandError {
     let hint = match fault {
         SignatureFault::Unsupported(_) => {
-            "sign with ssh-keygen -Y sign and hand the file over with --signature; see --help"
+            "ssh-add the key and name its .pub file, or sign with ssh-keygen -Y sign and hand that over with --signature; see --help"
         }
         SignatureFault::Namespace { .. } => "sign again with the namespace named in --help",
         SignatureFault::Wrong => "the document changed after it was signed: sign it as it is now",

@@ -11,11 +11,22 @@ use crate::engine::cx::{Break, Ferry};
 use crate::flow::copy::CopyState;
 use crate::verify::march::TargetKey;
 
+/// An item of the target that has no partner.
+#[derive(Clone, Debug)]
+pub(super) struct Stranger {
+    /// Its id.
+    pub(super) id: TargetItemId,
+    /// When the target took it in, where it says so.
+    created: Option<Moment>,
+    /// True for a meeting request, response or cancellation ([MS-OXOCAL] section 2.2.6: IPM.Schedule.Meeting and its sub-classes).
+    pub(super) is_meeting: bool,
+}
+
 /// What a second look at the target says about some of its items.
 #[derive(Debug, Default)]
 pub(super) struct Ages {
-    /// Their ids and times.
-    pub(super) items: BTreeMap<TargetKey, (TargetItemId, Option<Moment>)>,
+    /// What they are.
+    pub(super) items: BTreeMap<TargetKey, Stranger>,
     /// The oldest time of an item that this plan made in the folder.
     first: Option<Moment>,
 }
@@ -23,8 +34,8 @@ pub(super) struct Ages {
 impl Ages {
     /// True: older than everything of ours. Nothing where the target tells no times, or shows nothing of ours.
     pub(super) fn older_than_ours(&self, handle: TargetKey) -> Option<bool> {
-        let (_, created) = self.items.get(&handle)?;
-        Some((*created)? < self.first?)
+        let created = self.items.get(&handle)?.created;
+        Some(created? < self.first?)
     }
 }
 
@@ -50,8 +61,12 @@ pub(super) async fn ages(
                 };
             }
             if handles.contains(&handle) {
-                out.items
-                    .insert(handle, (header.placed.item, header.created));
+                let stranger = Stranger {
+                    id: header.placed.item,
+                    created: header.created,
+                    is_meeting: header.class.is_a("IPM.Schedule.Meeting"),
+                };
+                out.items.insert(handle, stranger);
             }
         }
     }

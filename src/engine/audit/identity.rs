@@ -156,10 +156,14 @@ async fn alone_on_target(
             carried_here: told.carried,
             older_than_ours: ages.older_than_ours(*handle),
         };
+        let (stranger, reason) = (ages.items.get(handle), extra.reason());
+        if stranger.is_some_and(|own| own.is_meeting) && reason.may_be_sent() {
+            out.meetings += ONE;
+        }
         out.find(Finding {
             item: owner.map(|(_, key)| *key),
-            target: ages.items.get(handle).map(|(id, _)| id.clone()),
-            ..Finding::new(&row.path, extra.reason())
+            target: stranger.map(|own| own.id.clone()),
+            ..Finding::new(&row.path, reason)
         });
     }
     Ok(())

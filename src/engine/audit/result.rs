@@ -116,6 +116,8 @@ pub struct FolderAudit {
     pub reasons: BTreeMap<Reason, Count>,
     /// Content, at that level.
     pub content: ContentTally,
+    /// Meeting messages on the target that came to be since and that this plan did not make: what was sent for somebody would be among them.
+    pub meetings: Count,
     /// The differences, listed.
     pub findings: Vec<Finding>,
 }
@@ -136,6 +138,7 @@ impl FolderAudit {
             explained: BTreeMap::new(),
             reasons: BTreeMap::new(),
             content: ContentTally::default(),
+            meetings: Count::ZERO,
             findings: Vec::new(),
         }
     }
@@ -185,6 +188,8 @@ pub struct MailboxAudit {
     pub reasons: BTreeMap<Reason, Count>,
     /// Content, at that level.
     pub content: ContentTally,
+    /// Meeting messages on the target that came to be since and that this plan did not make.
+    pub meetings: Count,
     /// Differences that are not listed, because there are too many.
     pub unlisted: Count,
     /// The differences, listed.
@@ -204,6 +209,7 @@ impl MailboxAudit {
             *self.explained.entry(*bucket).or_default() += *n;
         }
         self.content.add(&folder.content);
+        self.meetings += folder.meetings;
         let mut listed = Count::ZERO;
         for finding in folder.findings.drain(..) {
             if self.findings.len() < FINDINGS_LISTED_MAX {

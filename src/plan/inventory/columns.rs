@@ -55,6 +55,7 @@ columns! {
     DeliverAndForward = "delivertomailboxandforward";
     SendOnBehalf = "grantsendonbehalfto";
     Hidden = "hiddenfromaddresslistsenabled";
+    Sku = "skuassigned";
     Litigation = "litigationholdenabled";
     InPlaceHolds = "inplaceholds";
     RetentionHold = "retentionholdenabled";

@@ -35,6 +35,7 @@ fn fill(into: &mut DraftMailbox, from: DraftMailbox) {
         database,
         server,
         hidden,
+        licensed,
         linked_account,
         retention_policy,
         has_archive

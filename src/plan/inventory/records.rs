@@ -49,6 +49,8 @@ pub struct MailboxRecord {
     pub server: Option<Box<str>>,
     /// HiddenFromAddressListsEnabled.
     pub hidden: Option<bool>,
+    /// SKUAssigned: whether Exchange Online sees a licence; `None` where no file says it.
+    pub licensed: Option<bool>,
     /// LinkedMasterAccount.
     pub linked_account: Option<Private>,
     /// RetentionPolicy.

@@ -90,6 +90,7 @@ impl Draft {
             database: self.word(row, Col::Database),
             server: self.word(row, Col::Server),
             hidden: self.flag(row, Col::Hidden),
+            licensed: self.flag(row, Col::Sku),
             linked_account: self.private(row, Col::LinkedAccount),
             retention_policy: self.word(row, Col::RetentionPolicy),
             has_archive,
