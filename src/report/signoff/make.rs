@@ -7,7 +7,7 @@ use super::paper::{
     Content, Covers, DecisionPart, Edition, ExceptionPart, FindingPart, FolderPart, MailboxPart,
     PackPart, Paper, Proof, StalePart, WaiverPart,
 };
-use crate::base::fact::{Bucket, SkipRule};
+use crate::base::fact::Bucket;
 use crate::base::id::{MailboxId, PlanHash};
 use crate::base::quantity::Count;
 use crate::base::spec::{Realm, RunLimits};
@@ -221,14 +221,10 @@ impl Calls<'_> {
         if self.edition == Edition::Internal || !is_decided(one) {
             return one.why.clone();
         }
-        let rule = [SkipRule::Accepted, SkipRule::LeftBehind]
-            .into_iter()
-            .map(skip_words)
-            .find(|words| one.why.starts_with(words.as_str()));
-        format!(
-            "{}; who and why: {WITHHELD}",
-            rule.unwrap_or_else(|| "decided by a person".to_owned())
-        )
+        let rule = one
+            .rule
+            .map_or_else(|| "decided by a person".to_owned(), skip_words);
+        format!("{rule}; who and why: {WITHHELD}")
     }
 
     fn waiver(&self, signed: &SignedWaiver, standing: Standing, used: u64) -> WaiverPart {

@@ -189,6 +189,7 @@ impl Case {
     pub(super) fn full() -> Self {
         let mut balance = sample::balance();
         let own = &mut balance.mailboxes[1];
+        own.exceptions[0].rule = Some(crate::base::fact::SkipRule::LeftBehind);
         own.exceptions[0].why = format!(
             "{}, Ada Lovelace at 2026-12-04T10:05:00Z: seen with B. Ozanne",
             skip_words(crate::base::fact::SkipRule::LeftBehind)
