@@ -249,3 +249,341 @@ fn missing_updates_and_days_of_exposure_are_counted_from_the_table() {
     let first = &server.cves[0];
     assert_eq!(first.exploited.word(), "yes", "known used ones come first");
 }
+
+mod outside {
+    //! The real binary against its lab, and with files that are broken.
+
+    use std::path::Path;
+    use std::process::{Command, Output};
+
+    use serde_json::Value;
+
+    use crate::process::{BINARY, Lab};
+
+    fn assess(args: &[&str]) -> Output {
+        Command::new(BINARY)
+            .arg("assess")
+            .args(args)
+            .output()
+            .unwrap()
+    }
+
+    fn json(args: &[&str]) -> (i32, Value) {
+        let mut all = args.to_vec();
+        all.push("--json");
+        let output = assess(&all);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let value = serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), value)
+    }
+
+    fn states<'a>(found: &'a Value, mailbox: &str, state: &str) -> Vec<&'a str> {
+        let leads = found["leads"].as_array().unwrap().iter();
+        leads
+            .filter(|l| l["mailbox"] == mailbox && l["state"] == state)
+            .map(|l| l["id"].as_str().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_seeded_mailbox_yields_each_lead_once_and_a_plain_one_none() {
+        let lab = Lab::start(&["--mailboxes", "3", "--items", "40", "--leads"]);
+        let plan = lab.dir.path().join("plan.toml");
+        let plan = plan.to_str().unwrap();
+        let window = [
+            "--plan",
+            plan,
+            "--window",
+            "2021-04-13..2021-12-01",
+            "--exposure",
+        ];
+        let (exit, found) = json(&window);
+        let mailboxes = lab.facts["mailboxes"].as_array().unwrap();
+        let address = |n: usize| mailboxes[n]["source"].as_str().unwrap();
+        assert_eq!(
+            states(&found, address(0), "found"),
+            [
+                "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M11", "M20"
+            ]
+        );
+        for n in [1, 2] {
+            assert_eq!(states(&found, address(n), "found"), [""; 0]);
+            // What needs an inventory was not looked at, and says so.
+            assert_eq!(states(&found, address(n), "not_checked"), ["M1", "M17"]);
+        }
+        for lead in found["leads"].as_array().unwrap() {
+            let evidence = lead["evidence"].as_array().unwrap().len();
+            assert_eq!(evidence, usize::from(lead["state"] == "found"), "{lead}");
+        }
+        assert_eq!((exit, found["open_critical"].as_u64()), (5, Some(10)));
+        // Counts by pseudonym: no address, no local part.
+        let exposure = &found["exposure"];
+        assert_eq!(exposure["mailboxes"].as_array().unwrap().len(), 3);
+        assert!(!exposure.to_string().contains("clinic.example\",\"items"));
+        assert!(!exposure.to_string().contains('@'));
+        assert_eq!(exposure["mailboxes"][0]["rules_changed"], 1);
+
+        // A decision closes one, lives beside the result, and survives the next assessment; the gate reads the file.
+        let id = found["leads"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|l| l["state"] == "found");
+        let id = id.unwrap()["finding"].as_str().unwrap().to_owned();
+        let signed = [
+            "--plan",
+            plan,
+            "--acknowledge",
+            &id,
+            "--by",
+            "Ann",
+            "--note",
+            "asked the owner",
+        ];
+        assert_eq!(assess(&signed).status.code(), Some(0));
+        let (_, again) = json(&["--plan", plan]);
+        let of = |v: &Value| {
+            let leads = v["leads"].as_array().unwrap().iter();
+            leads
+                .filter(|l| l["finding"] == id.as_str())
+                .map(|l| l["status"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&again), ["accepted"]);
+        let kept = std::fs::read(lab.dir.path().join("state/assess.json")).unwrap();
+        assert_eq!(of(&serde_json::from_slice(&kept).unwrap()), ["accepted"]);
+        // Without a window nothing is known to have changed in one.
+        assert!(states(&again, address(0), "not_checked").contains(&"M20"));
+        let wrong = [
+            "--plan",
+            plan,
+            "--acknowledge",
+            "M2-00000000",
+            "--by",
+            "A",
+            "--note",
+            "b",
+        ];
+        assert_eq!(assess(&wrong).status.code(), Some(3));
+        // A run begins in the directory that the assessment made.
+        let run = Command::new(BINARY)
+            .args(["run", "-q", plan])
+            .output()
+            .unwrap();
+        assert_eq!(
+            run.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+    }
+
+    #[test]
+    fn a_server_by_hand_is_judged_and_the_form_of_its_number_decides_how_much_is_known() {
+        let (exit, found) = json(&["--on", "2026-11-26", "--server", "EX1=15.1.2507.61"]);
+        assert_eq!(exit, 0);
+        let server = &found["servers"][0];
+        assert_eq!(
+            (&server["cu"], &server["origin"]),
+            (&"CU23".into(), &"by hand".into())
+        );
+        assert_eq!(server["missing_updates"].as_array().unwrap().len(), 8);
+        let display = "EX1=Version 15.1 (Build 2507.6)";
+        let (_, found) = json(&["--on", "2026-11-26", "--server", display]);
+        let server = &found["servers"][0];
+        assert_eq!(server["security_update"], "unknown");
+        assert!(server["missing_updates"].as_array().unwrap().is_empty());
+        let cves = server["cves"].as_array().unwrap();
+        assert!(cves.iter().all(|v| v["state"] != "vulnerable"));
+        assert!(cves.iter().any(|v| v["state"] == "unknown"));
+        assert_eq!(found["table_date"], "2026-10-15");
+    }
+
+    #[test]
+    fn an_update_log_ends_the_window_and_detections_fall_into_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let log = file(
+            "updates.csv",
+            "server,build,installed\nEX1,15.1.2507.61,2025-11-01\nEX1,15.1.2308.20,2021-11-20\n",
+        );
+        let av = file(
+            "av.csv",
+            "Detected,Threat,Path\n2021-08-14,Backdoor,C:\\x.aspx\n2010-01-01,Other,C:\\y\n",
+        );
+        let state = dir.path().join("state");
+        let state = state.to_str().unwrap();
+        let (exit, found) = json(&[
+            "--on",
+            "2025-12-01",
+            "--server",
+            "EX1=15.1.2507.61",
+            "--updates",
+            &log,
+            "--detections",
+            &av,
+            "--state",
+            state,
+        ]);
+        assert_eq!((exit, found["open_critical"].as_u64()), (5, Some(2)));
+        let cves = found["servers"][0]["cves"].as_array().unwrap();
+        let shell = cves.iter().find(|v| v["cve"] == "CVE-2021-34473").unwrap();
+        // 13 April to 20 November 2021.
+        assert_eq!(
+            (&shell["exposed_until"], &shell["exposed_days"]),
+            (&"2021-11-20".into(), &221.into())
+        );
+        let list = found["detections"].as_array().unwrap();
+        assert_eq!(
+            (&list[0]["in_window"], &list[1]["in_window"]),
+            (&true.into(), &false.into())
+        );
+        let ids: Vec<&str> = list.iter().map(|d| d["id"].as_str().unwrap()).collect();
+        let signed = [
+            "--state",
+            state,
+            "--acknowledge",
+            ids[0],
+            "--acknowledge",
+            ids[1],
+            "--by",
+            "Ann",
+            "--note",
+            "seen",
+        ];
+        assert_eq!(assess(&signed).status.code(), Some(0));
+        let kept = std::fs::read(Path::new(state).join("assess.json")).unwrap();
+        let kept: Value = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(kept["open_critical"], 0);
+        assert_eq!(
+            assess(&[
+                "--state",
+                state,
+                "--acknowledge",
+                ids[0],
+                "--by",
+                " ",
+                "--note",
+                "x"
+            ])
+            .status
+            .code(),
+            Some(2)
+        );
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line_and_nothing_panics() {
+        let dir = tempfile::tempdir().unwrap();
+        for (flag, name, bytes, says) in [
+            (
+                "--detections",
+                "av.csv",
+                &b"threat,file\na,b\nc\n"[..],
+                "av.csv:3: ",
+            ),
+            ("--detections", "av.json", b"[\n{]", "av.json:2: "),
+            (
+                "--health",
+                "health.json",
+                b"{\"Servers\":3}",
+                "health.json:1: ",
+            ),
+            ("--health", "utf16.json", b"\xFF\xFE\x00", "utf16.json:1: "),
+            (
+                "--actions",
+                "actions.csv",
+                b"id,requirement,action,owner,due,status\n1,r,a,o,soon,open\n",
+                "actions.csv:2: ",
+            ),
+            (
+                "--updates",
+                "log.csv",
+                b"server,build,installed\nEX1,fifteen,2021-01-01\n",
+                "log.csv:2: ",
+            ),
+            (
+                "--builds",
+                "builds.csv",
+                b"name\nCU1\n",
+                "builds.csv:1: no column",
+            ),
+            ("--cves", "cves.csv", b"", "cves.csv:1: the file is empty"),
+        ] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let output = assess(&["--server", "EX1=15.1.2507.61", flag, path.to_str().unwrap()]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(3), "{name}: {said}");
+            assert!(said.contains(says), "{name}: {said}");
+        }
+        assert_eq!(assess(&[]).status.code(), Some(2));
+        assert_eq!(assess(&["--server", "EX1"]).status.code(), Some(2));
+    }
+
+    #[test]
+    fn the_register_is_seeded_written_and_read_again_and_evidence_must_be_the_same_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("register.csv");
+        let path = path.to_str().unwrap();
+        let server = ["--on", "2026-11-26", "--server", "EX1=15.1.2507.61"];
+        let mut first = server.to_vec();
+        first.extend(["--write-actions", path]);
+        let (_, found) = json(&first);
+        let seeded = found["actions"].as_array().unwrap().len();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(text.lines().count(), seeded + 1);
+        std::fs::write(dir.path().join("photo.pdf"), "proof").unwrap();
+        let line = text.lines().nth(1).unwrap();
+        let id = line.split(',').next().unwrap();
+        let row =
+            format!("{id},patched,order,patch,Bob,2026-12-20,verified,photo.pdf,,Ann,2026-11-25,");
+        std::fs::write(path, text.replace(line, &row)).unwrap();
+        let mut second = server.to_vec();
+        second.extend(["--actions", path, "--write-actions", path]);
+        let (_, found) = json(&second);
+        let list = found["actions"].as_array().unwrap();
+        assert_eq!(
+            list.len(),
+            seeded,
+            "a row of a person stays, and is not seeded again"
+        );
+        assert_eq!(
+            (&list[0]["status"], &list[0]["owner"]),
+            (&"verified".into(), &"Bob".into())
+        );
+        std::fs::write(dir.path().join("photo.pdf"), "another").unwrap();
+        let output = assess(&second);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("register.csv:2: "));
+    }
+}
+
+#[test]
+fn the_section_names_no_mailbox_and_keeps_markup_out() {
+    let lead = serde_json::json!({"id": "M2", "title": "a rule", "mailbox": "a.harris@clinic.example", "state": "found", "status": "open",
+        "weight": "high", "evidence": ["sends to x@evil.example"]});
+    let mut document = serde_json::json!({
+        "table_date": "2026-10-15", "today": "2026-11-26", "leads": [lead], "never_seen": ["<b>"],
+        "servers": [{"name": "EX<1>", "build": "15.1.2507.61", "history": [{"build": "15.1.2507.61", "installed": "2025-11-01"}],
+            "cves": [{"cve": "CVE-2026-42897", "state": "vulnerable", "exploited": true, "exposed_since": "2026-05-14", "exposed_days": 196}]}],
+    });
+    let html = mailferry::posture::section::html(&document);
+    assert!(html.contains("<svg") && html.contains("196 days") && html.contains("EX&lt;1&gt;"));
+    assert!(!html.contains("harris") && !html.contains("evil") && !html.contains("<b>"));
+    assert_eq!(
+        html.matches("<section").count(),
+        html.matches("</section>").count()
+    );
+    let facts = mailferry::posture::section::json(&document);
+    assert_eq!(facts["servers"][0]["vulnerable_and_used"], 1);
+    // A document of another kind is shown as far as it goes.
+    document["servers"] = 3.into();
+    document["leads"] = serde_json::Value::Null;
+    assert!(mailferry::posture::section::html(&document).contains("0 servers"));
+}

@@ -2,6 +2,7 @@
 
 mod client;
 mod posture;
+mod posture_words;
 mod source;
 mod survey;
 

@@ -145,6 +145,11 @@ fn status(decision: Option<&Decision>) -> &'static str {
     }
 }
 
+/// How a decision about a finding is recorded.
+fn how(finding: &str) -> String {
+    format!("mailferry assess --plan PLAN --acknowledge {finding} --by NAME --note TEXT")
+}
+
 fn decided(decision: Option<&Decision>) -> Value {
     decision.map_or(
         Value::Null,
@@ -168,6 +173,8 @@ fn lead((lead, decision): &(Lead, Option<Decision>)) -> Value {
             out["severity"] = json!(severity(lead.weight));
             out["status"] = json!(status(decision.as_ref()));
             out["decision"] = decided(decision.as_ref());
+            // A gate shows the remedy alone: it has to say how it is closed.
+            out["remedy"] = json!(format!("{}; then: {}", lead.remedy, how(&lead.finding)));
         }
         Standing::NotFound => {}
         Standing::NotChecked(why) => out["why"] = json!(why),
@@ -188,7 +195,7 @@ fn detection(one: &Detection) -> Value {
         "severity": "critical",
         "status": status(one.acknowledged.as_ref()),
         "decision": decided(one.acknowledged.as_ref()),
-        "remedy": "look at it, then: mailferry assess --acknowledge ID --by NAME --note TEXT",
+        "remedy": format!("look at it; then: {}", how(&one.finding)),
     })
 }
 

@@ -51,6 +51,9 @@ pub fn run(args: &AssessArgs, common: &Common, ui: Ui) -> Result<Exit, CommandEr
         return Err(CommandError::new(Exit::Usage, "nothing to assess was given")
             .hint("name inventory files, --plan, --server NAME=BUILD, --health or --detections; `mailferry assess --help` has examples"));
     }
+    if let Some(dir) = &state {
+        make_dir(dir).map_err(|error| CommandError::file(dir, &error))?;
+    }
     let now = jiff::Timestamp::now();
     let today = args
         .on
@@ -306,7 +309,6 @@ fn decisions(state: Option<&Path>) -> Result<BTreeMap<String, Decision>, Command
 
 /// Keeps the result, owner-only: it names mailboxes and what was found in them.
 fn keep(dir: &Path, document: &serde_json::Value) -> Result<(), CommandError> {
-    make_dir(dir).map_err(|error| CommandError::file(dir, &error))?;
     let path = dir.join(ASSESS_FILE);
     replace(&path, document.to_string().as_bytes())
         .map_err(|error| CommandError::file(&path, &error))
