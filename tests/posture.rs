@@ -386,7 +386,7 @@ mod outside {
         let server = &found["servers"][0];
         assert_eq!(
             (&server["cu"], &server["origin"]),
-            (&"CU23".into(), &"by hand".into())
+            (&"CU23".into(), &"the operator".into())
         );
         assert_eq!(server["missing_updates"].as_array().unwrap().len(), 8);
         let display = "EX1=Version 15.1 (Build 2507.6)";

@@ -103,7 +103,11 @@ fn server(out: &mut String, server: &Server) {
         }
         Some(missing) => {
             for one in missing {
-                let severity = one.severity.as_deref().unwrap_or("names no CVE");
+                let severity = match one.severity.as_deref() {
+                    None => "names no CVE",
+                    Some("unknown") => "severity unknown",
+                    Some(word) => word,
+                };
                 line(
                     out,
                     &format!(
@@ -161,6 +165,10 @@ fn leads(out: &mut String, found: &Assessment) {
         .iter()
         .filter(|(lead, _)| lead.standing == Standing::Found)
         .collect();
+    if found.mailboxes == 0 {
+        line(out, "leads of compromise: no mailbox was looked at");
+        return;
+    }
     line(
         out,
         &format!(

@@ -136,7 +136,7 @@ pub fn parse(sheet: &Sheet) -> Result<Vec<Action>, Fault> {
                 Fault::at(row.line, "`status` is none of open, in progress, done-unverified, verified, not applicable")
             })?;
         let action = Action {
-            id: row.must("id")?.to_owned(),
+            id: unguarded(row.must("id")?).to_owned(),
             requirement: unguarded(row.must("requirement")?).to_owned(),
             basis: text("basis"),
             action: text("action"),
@@ -193,7 +193,10 @@ pub fn with_seeds(mut register: Vec<Action>, seeds: Vec<Action>) -> Vec<Action> 
 
 /// Writes a register that [`parse`] reads again.
 pub fn write(register: &[Action]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    // A row that began with `#` would be read as a comment.
+    let mut writer = csv::WriterBuilder::new()
+        .comment(Some(b'#'))
+        .from_writer(Vec::new());
     let mut put = |cells: [&str; 12]| {
         let guarded: Vec<String> = cells.iter().map(|cell| guard(cell)).collect();
         writer

@@ -30,7 +30,7 @@ impl Origin {
     /// The word of it.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::ByHand => "by hand",
+            Self::ByHand => "the operator",
             Self::ExSetup => "ExSetup.exe",
             Self::HealthChecker => "HealthChecker",
             Self::Ews => "EWS ServerVersionInfo",

@@ -128,3 +128,38 @@ impl Operation for GetDelegate {
 
     fn write_nothing(_: &mut Writer) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ews::classify::Place;
+    use crate::wire::ews::reply::{self, Message};
+    use crate::wire::soap::ServerVersion;
+
+    #[test]
+    fn delegates_survive_writing_and_reading_and_an_unreadable_one_is_not_left_out() {
+        let version = ServerVersion {
+            major: 15,
+            minor: 1,
+            build: 2507,
+            revision: 6,
+        };
+        let gone = DelegateEntry {
+            sid: Some("S-1-5-21-1".to_owned()),
+            ..DelegateEntry::default()
+        };
+        let one = DelegateEntry {
+            address: Some("b@clinic.example".to_owned()),
+            levels: vec![("Calendar".to_owned(), "Editor".to_owned())],
+            sees_private: true,
+            ..DelegateEntry::default()
+        };
+        let list = vec![one, gone];
+        let text = reply::write::<GetDelegate>(&version, &[Message::Done(list.clone())]);
+        let reply = reply::read::<GetDelegate>(text.as_bytes()).expect("a reply");
+        assert_eq!(reply.single(Place::Folder), Ok(list));
+        let broken = text.replace("t:UserId>", "t:Other>");
+        let reply = reply::read::<GetDelegate>(broken.as_bytes()).expect("a reply");
+        assert!(reply.single(Place::Folder).is_err());
+    }
+}

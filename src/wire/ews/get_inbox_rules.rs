@@ -205,3 +205,67 @@ impl Operation for GetInboxRules {
 
     fn write_nothing(_: &mut Writer) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ews::classify::Place;
+    use crate::wire::ews::reply::{self, Message};
+    use crate::wire::soap::ServerVersion;
+
+    const VERSION: ServerVersion = ServerVersion {
+        major: 15,
+        minor: 1,
+        build: 2507,
+        revision: 6,
+    };
+
+    #[test]
+    fn rules_survive_writing_and_reading() {
+        let rules = vec![
+            RuleEntry {
+                name: "a <b> & c".to_owned(),
+                priority: 1,
+                enabled: true,
+                conditions: 1,
+                words: vec!["invoice".to_owned()],
+                sends_to: vec!["x@evil.example".to_owned(), "/o=Clinic/cn=a".to_owned()],
+                marks_read: true,
+                moves_to: Some(FolderRef::Id(FolderId::new("AAMk="))),
+                ..RuleEntry::default()
+            },
+            RuleEntry {
+                name: String::new(),
+                priority: 2,
+                deletes: true,
+                stops: true,
+                ..RuleEntry::default()
+            },
+        ];
+        for list in [rules, Vec::new()] {
+            let text = reply::write::<GetInboxRules>(&VERSION, &[Message::Done(list.clone())]);
+            let reply = reply::read::<GetInboxRules>(text.as_bytes()).expect("a reply");
+            assert_eq!(reply.single(Place::Folder), Ok(list));
+        }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_read_and_a_refusal_are_no_empty_list() {
+        let rule = RuleEntry {
+            name: "n".to_owned(),
+            priority: 7,
+            ..RuleEntry::default()
+        };
+        let text = reply::write::<GetInboxRules>(&VERSION, &[Message::Done(vec![rule])]);
+        for (from, to) in [
+            ("<t:Priority>7<", "<t:Priority>x<"),
+            ("Success", "Error"),
+            ("NoError", "ErrorAccessDenied"),
+        ] {
+            let broken = text.replace(from, to);
+            assert_ne!(broken, text);
+            let reply = reply::read::<GetInboxRules>(broken.as_bytes()).expect("a reply");
+            assert!(reply.single(Place::Folder).is_err(), "{to}");
+        }
+    }
+}
