@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, date};
 use mailferry::base::build::Build;
 use mailferry::posture::rule::{Known, State, judge};
+use mailferry::posture::section::{self, People};
 use mailferry::posture::server::{Origin, Sighting, assess};
 use mailferry::posture::table::Table;
 
@@ -573,7 +574,7 @@ fn the_section_names_no_mailbox_and_keeps_markup_out() {
         "servers": [{"name": "EX<1>", "build": "15.1.2507.61", "history": [{"build": "15.1.2507.61", "installed": "2025-11-01"}],
             "cves": [{"cve": "CVE-2026-42897", "state": "vulnerable", "exploited": true, "exposed_since": "2026-05-14", "exposed_days": 196}]}],
     });
-    let html = mailferry::posture::section::html(&document);
+    let html = section::html(&document, People::Named);
     assert!(html.contains("<svg") && html.contains("196 days") && html.contains("EX&lt;1&gt;"));
     assert!(!html.contains("harris") && !html.contains("evil") && !html.contains("<b>"));
     assert_eq!(
@@ -585,5 +586,5 @@ fn the_section_names_no_mailbox_and_keeps_markup_out() {
     // A document of another kind is shown as far as it goes.
     document["servers"] = 3.into();
     document["leads"] = serde_json::Value::Null;
-    assert!(mailferry::posture::section::html(&document).contains("0 servers"));
+    assert!(section::html(&document, People::Named).contains("0 servers"));
 }

@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = table::Table::parse(&text, table::Table::CVES);
     let _ = table::Table::parse(table::Table::BUILDS, &text);
     if let Ok(document) = serde_json::from_str(&text) {
-        let _ = section::html(&document);
+        let _ = section::html(&document, section::People::Named);
         let _ = section::json(&document);
     }
     let Ok(sheet) = Sheet::parse(&text) else {

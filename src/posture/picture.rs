@@ -89,7 +89,7 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
     let full = NAMES + WIDTH + 80.0;
     writeln!(
         out,
-        "<figure><svg role=\"img\" viewBox=\"0 0 {full:.0} {height:.0}\" width=\"100%\" font-family=\"sans-serif\" font-size=\"11\">\
+        "<figure><svg role=\"img\" viewBox=\"0 0 {full:.0} {height:.0}\" width=\"100%\" font-family=\"sans-serif\" font-size=\"11\" fill=\"currentColor\">\
          <title>{label}</title>"
     )
     .expect("a string grows");
@@ -97,8 +97,8 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
         let left = x(*at);
         writeln!(
             out,
-            "<line x1=\"{left:.1}\" y1=\"4\" x2=\"{left:.1}\" y2=\"{:.1}\" stroke=\"#1a5276\" stroke-dasharray=\"2 3\"/>\
-             <text x=\"{:.1}\" y=\"12\" fill=\"#1a5276\">{}</text>",
+            "<line x1=\"{left:.1}\" y1=\"4\" x2=\"{left:.1}\" y2=\"{:.1}\" stroke=\"#2e86c1\" stroke-dasharray=\"2 3\"/>\
+             <text x=\"{:.1}\" y=\"12\" fill=\"#2e86c1\">{}</text>",
             height - 26.0,
             left + 2.0,
             escaped(build)
@@ -117,7 +117,7 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
     let base = height - 22.0;
     writeln!(
         out,
-        "<line x1=\"{NAMES}\" y1=\"{base:.1}\" x2=\"{:.1}\" y2=\"{base:.1}\" stroke=\"#333\"/>\
+        "<line x1=\"{NAMES}\" y1=\"{base:.1}\" x2=\"{:.1}\" y2=\"{base:.1}\" stroke=\"currentColor\"/>\
          <text x=\"{NAMES}\" y=\"{:.1}\">{first}</text><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{today}</text>",
         NAMES + WIDTH,
         base + 14.0,
@@ -131,8 +131,8 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
 fn lane(out: &mut String, bar: &Bar, top: f64, from: f64, to: f64) {
     let look = match bar.how {
         "open" => "fill=\"#b03a2e\" stroke=\"#b03a2e\"",
-        "ended" => "fill=\"#ffffff\" stroke=\"#b03a2e\"",
-        _ => "fill=\"#f4f6f7\" stroke=\"#7f8c8d\" stroke-dasharray=\"4 3\"",
+        "ended" => "fill=\"none\" stroke=\"#b03a2e\"",
+        _ => "fill=\"none\" stroke=\"#7f8c8d\" stroke-dasharray=\"4 3\"",
     };
     let days = match bar.days {
         Some(days) => format!("{days} days"),

@@ -59,15 +59,24 @@ pub fn json(document: &Value) -> Value {
     })
 }
 
-/// The section as HTML: a fragment that begins with `<section`. Needs no style sheet; classes are `posture` and what follows it.
-pub fn html(document: &Value) -> String {
+/// Whether the people of the register are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum People {
+    /// For the house.
+    Named,
+    /// For anybody: of the register only ids, days and states are shown; the rest is in people's own words.
+    LeftOut,
+}
+
+/// The section as HTML: a fragment that begins with `<section class="posture"`. Needs neither a style sheet nor a script.
+pub fn html(document: &Value, people: People) -> String {
     let mut out = String::from("<section class=\"posture\"><h2>The state of the source</h2>\n");
     let facts = json(document);
     say(&mut out, &summary(&facts));
     out.push_str(&picture::timeline(document));
     servers(&mut out, &facts);
     leads(&mut out, document);
-    register(&mut out, document);
+    register(&mut out, document, people);
     not_checked(&mut out, document);
     out.push_str("</section>\n");
     out
@@ -230,7 +239,10 @@ fn leads(out: &mut String, document: &Value) {
     table(out, &head, &rows);
 }
 
-fn register(out: &mut String, document: &Value) {
+/// What a person wrote, or what names one.
+const PERSONAL: [&str; 5] = ["requirement", "action", "owner", "verified_by", "evidence"];
+
+fn register(out: &mut String, document: &Value, people: People) {
     let rows: Vec<Vec<String>> = list(document, "actions")
         .map(|a| {
             let left = match a["days_left"].as_i64() {
@@ -238,7 +250,11 @@ fn register(out: &mut String, document: &Value) {
                 Some(days) => format!("{days} days left"),
                 None => String::new(),
             };
-            let cell = |key: &str| a[key].as_str().map_or(String::new(), escaped);
+            let cell = |key: &str| {
+                let hidden = people == People::LeftOut && PERSONAL.contains(&key);
+                let text = a[key].as_str().filter(|_| !hidden);
+                text.map_or(String::new(), escaped)
+            };
             vec![
                 cell("id"),
                 cell("requirement"),
