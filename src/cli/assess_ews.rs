@@ -5,7 +5,7 @@ use std::future::Future;
 
 use crate::base::build::Build;
 use crate::base::id::MailboxId;
-use crate::base::limits::{ATTEMPTS_MAX, SOURCE_HOLD_DEFAULT};
+use crate::base::limits::{READ_ATTEMPTS_MAX, SOURCE_HOLD_DEFAULT};
 use crate::base::outcome::{Setback, Verdict};
 use crate::base::quantity::Moment;
 use crate::base::secret::Private;
@@ -111,11 +111,15 @@ async fn mailbox(
     }
 }
 
-/// True for what concerns one mailbox only.
+/// True for what concerns one mailbox only, or stays unreadable however often it is asked.
 fn is_local(why: &Setback) -> bool {
     matches!(
         why,
-        Setback::MailboxClosed(..) | Setback::FolderGone | Setback::Gone | Setback::OurRequest(_)
+        Setback::MailboxClosed(..)
+            | Setback::FolderGone
+            | Setback::Gone
+            | Setback::OurRequest(_)
+            | Setback::Misread(..)
     )
 }
 
@@ -149,26 +153,33 @@ async fn count(
         .map_err(|why| setback(&format!("counting the items of {address}"), &why))
 }
 
-/// Asks as the retry policy says: what the server wants waited for is waited for, what may pass is asked again.
+/// Times the server may ask for patience about one mailbox: at its usual 5 to 60 s they are minutes, not hours.
+const HOLDS_MAX: u32 = 60;
+
+/// Asks as the retry policy says: what the server wants waited for is waited for, what may pass is asked again. A look is many calls, so that a
+/// throttle among them does not count as a failed attempt.
 async fn again<T, F>(clock: &dyn Clock, ask: impl Fn() -> F) -> Result<T, Setback>
 where
     F: Future<Output = Result<T, Setback>>,
 {
-    for _ in 1..ATTEMPTS_MAX {
+    let (mut attempts, mut holds) = (0, 0);
+    loop {
         let why = match ask().await {
             Ok(value) => return Ok(value),
             Err(why) => why,
         };
         match judge(Repeat::Freely, &why) {
-            Verdict::Again | Verdict::Renew | Verdict::Resurvey => {}
-            Verdict::Hold { at_least, .. } => {
+            Verdict::Again | Verdict::Renew | Verdict::Resurvey if attempts < READ_ATTEMPTS_MAX => {
+                attempts += 1;
+            }
+            Verdict::Hold { at_least, .. } if holds < HOLDS_MAX => {
+                holds += 1;
                 let wait = at_least.unwrap_or(SOURCE_HOLD_DEFAULT);
                 clock.sleep_until(clock.tick() + wait).await;
             }
             _ => return Err(why),
         }
     }
-    ask().await
 }
 
 fn host(url: &str) -> String {

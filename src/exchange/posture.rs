@@ -60,8 +60,7 @@ fn look<T>(result: Result<T, Setback>) -> Result<Look<T>, Setback> {
             why @ (Setback::OurRequest(_)
             | Setback::FolderGone
             | Setback::Gone
-            | Setback::ItemRefused(_)
-            | Setback::Misread(..)),
+            | Setback::ItemRefused(_)),
         ) => Ok(Look::NotChecked(format!(
             "the server did not show it: {why}"
         ))),

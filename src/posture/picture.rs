@@ -15,6 +15,8 @@ const WIDTH: f64 = 640.0;
 const NAMES: f64 = 220.0;
 /// Height of a bar with its gap.
 const LANE: f64 = 18.0;
+/// Lines on which the labels of builds stand in turn.
+const MARK_ROWS: usize = 3;
 /// Bars of one server; what is more is counted in words.
 const LANES_MAX: usize = 40;
 
@@ -82,7 +84,9 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
     let span = f64::from(days_between(first, today).max(1));
     let x = |day: Date| NAMES + WIDTH * f64::from(days_between(first, day)) / span;
     let lanes = f64::from(u32::try_from(shown.len()).unwrap_or(0));
-    let marked = if marks.is_empty() { 0.0 } else { LANE };
+    // Labels of builds that came soon after one another stand on three lines.
+    let rows = u32::try_from(marks.len().min(MARK_ROWS)).unwrap_or(0);
+    let marked = 12.0 * f64::from(rows) + if rows == 0 { 0.0 } else { 4.0 };
     let height = marked + lanes * LANE + 30.0;
     let name = escaped(server["name"].as_str().unwrap_or("a server"));
     let label = words(&name, bars);
@@ -93,14 +97,15 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
          <title>{label}</title>"
     )
     .expect("a string grows");
-    for (at, build) in &marks {
+    for (row, (at, build)) in (0..MARK_ROWS).cycle().zip(&marks) {
         let left = x(*at);
         writeln!(
             out,
             "<line x1=\"{left:.1}\" y1=\"4\" x2=\"{left:.1}\" y2=\"{:.1}\" stroke=\"#2e86c1\" stroke-dasharray=\"2 3\"/>\
-             <text x=\"{:.1}\" y=\"12\" fill=\"#2e86c1\">{}</text>",
+             <text x=\"{:.1}\" y=\"{:.1}\" fill=\"#2e86c1\">{}</text>",
             height - 26.0,
             left + 2.0,
+            12.0 + 12.0 * f64::from(u32::try_from(row).unwrap_or(0)),
             escaped(build)
         )
         .expect("a string grows");
