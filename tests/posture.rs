@@ -588,3 +588,41 @@ fn the_section_names_no_mailbox_and_keeps_markup_out() {
     document["leads"] = serde_json::Value::Null;
     assert!(section::html(&document, People::Named).contains("0 servers"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_a_reader_panic_and_a_register_stays_one(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        text in "[a-z#=\"';,\n\t \\[{}:]{0,120}",
+    ) {
+        use mailferry::posture::{detections, finding, health, register, server, sheet};
+        let head = "id,requirement,action,owner,due,status\n";
+        for input in [bytes.clone(), text.clone().into_bytes(), format!("{head}{text}").into_bytes()] {
+            let _ = detections::parse("f", &input);
+            let _ = health::parse(&input);
+            let Ok(decoded) = sheet::decode(&input) else { continue };
+            let _ = finding::parse_decisions(&decoded);
+            let _ = Table::parse(&decoded, CVES);
+            let Ok(rows) = sheet::Sheet::parse(&decoded) else { continue };
+            let _ = server::parse_installed(&rows);
+            if let Ok(actions) = register::parse(&rows) {
+                let written = register::write(&actions);
+                let again = register::parse(&sheet::Sheet::parse(&written).unwrap()).unwrap();
+                proptest::prop_assert_eq!(again.len(), actions.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_register_of_any_words_survives(words in proptest::collection::vec("[a-zA-Z#=+@'\", ;-]{0,12}", 4)) {
+        use mailferry::posture::{register, sheet};
+        let mut action = register::Action::seeded(&[&words[0]], format!("r{}", words[0]), words[1].trim().to_owned());
+        action.owner = words[2].trim().to_owned();
+        action.note = words[3].trim().to_owned();
+        let text = register::write(std::slice::from_ref(&action));
+        let mut again = register::parse(&sheet::Sheet::parse(&text).unwrap()).unwrap();
+        again[0].line = 0;
+        action.requirement = action.requirement.trim().to_owned();
+        proptest::prop_assert_eq!(again, vec![action]);
+    }
+}

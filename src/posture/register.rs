@@ -225,8 +225,8 @@ pub fn write(register: &[Action]) -> String {
     String::from_utf8(bytes).expect("the cells are UTF-8")
 }
 
-/// Spreadsheets run cells that begin so.
-const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+/// Spreadsheets run cells that begin with one of the first four; the fifth is the mark that stops them, and marks itself.
+const FORMULA: [char; 5] = ['=', '+', '-', '@', '\''];
 
 fn guard(cell: &str) -> String {
     if cell.starts_with(FORMULA) {
