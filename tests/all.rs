@@ -25,6 +25,7 @@ mod nights;
 mod paced;
 mod pacing;
 mod planner;
+mod posture;
 mod process;
 mod refusals;
 mod rehearsal;

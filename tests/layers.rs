@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 /// Layers from the bottom up. A module imports only from layers below its own.
 const LAYERS: &[&[&str]] = &[
     &["base"],
-    &["plan", "flow", "pace", "verify", "evidence", "wire"],
+    &[
+        "plan", "flow", "pace", "verify", "evidence", "posture", "wire",
+    ],
     &["port"],
     &["engine"],
     &["transport"],

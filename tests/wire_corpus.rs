@@ -366,6 +366,7 @@ fn what_the_product_asks_is_what_the_lab_reads() {
             shape: Shape::items(),
             at_most: Some(500),
             offset: 500,
+            restriction: None,
             parents: vec![folder()],
         }),
         Call::ExportItems(ExportItems {

@@ -4,8 +4,11 @@
 use libfuzzer_sys::fuzz_target;
 use mailferry::wire::ews::find_folder::FindFolder;
 use mailferry::wire::ews::find_item::FindItem;
+use mailferry::wire::ews::get_delegate::GetDelegate;
 use mailferry::wire::ews::get_folder::GetFolder;
+use mailferry::wire::ews::get_inbox_rules::GetInboxRules;
 use mailferry::wire::ews::get_item::GetItem;
+use mailferry::wire::ews::look::{LookAtFolders, LookAtItems, LookForItems};
 use mailferry::wire::ews::reply::{self, Message, Operation};
 use mailferry::wire::ews::sync_folder_hierarchy::SyncFolderHierarchy;
 use mailferry::wire::ews::sync_folder_items::SyncFolderItems;
@@ -44,4 +47,9 @@ fuzz_target!(|bytes: &[u8]| {
     turn::<SyncFolderItems>(bytes);
     turn::<FindItem>(bytes);
     turn::<GetItem>(bytes);
+    turn::<GetInboxRules>(bytes);
+    turn::<GetDelegate>(bytes);
+    turn::<LookAtFolders>(bytes);
+    turn::<LookForItems>(bytes);
+    turn::<LookAtItems>(bytes);
 });

@@ -1,6 +1,7 @@
 //! Layer 0: the words and numbers everybody shares. Data and arithmetic only.
 
 pub mod books;
+pub mod build;
 pub mod dice;
 pub mod event;
 pub mod fact;
@@ -12,4 +13,5 @@ pub mod outcome;
 pub mod outline;
 pub mod quantity;
 pub mod secret;
+pub mod sight;
 pub mod spec;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
+use crate::cli::assess_args::AssessArgs;
 use crate::cli::decision_args::{LedgerArgs, ResolveArgs, RetryArgs};
 use crate::cli::evidence_args::{CutoverArgs, EvidenceArgs, ReportArgs, SignArgs, WaiveArgs};
 use crate::cli::lab_help::LAB_HELP;
@@ -90,6 +91,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Reads and checks an inventory, prints what it understood and what it refused
     Inventory(InventoryArgs),
+    /// Looks at builds, leads of compromise, unread detections and the register of actions
+    Assess(AssessArgs),
     /// Copies; resumes; safe to start again at any time
     Run(RunArgs),
     /// Shows where every mailbox stands, why it waits, until when
@@ -235,6 +238,10 @@ pub struct LabArgs {
     /// Leave lab.json and secrets.env behind at the end
     #[arg(long)]
     pub keep: bool,
+
+    /// Put one of each lead of compromise that EWS can show into the first mailbox, for `mailferry assess`
+    #[arg(long)]
+    pub leads: bool,
 }
 
 /// `mailferry rehearse`.

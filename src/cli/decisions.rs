@@ -392,18 +392,22 @@ impl Decisions {
 
     /// The key of pseudonyms, made on first use.
     pub fn pseudonym_key(&self) -> Result<PseudonymKey, CommandError> {
-        let path = self.state.join(KEY_FILE);
-        if let Some(text) = read_text(&path, 1_000)? {
-            return PseudonymKey::parse(&text).ok_or_else(|| damaged_key(&path));
-        }
-        let mut bytes = [0; 32];
-        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-            .map_err(|_| CommandError::new(Exit::Internal, "the system gives no random numbers"))?;
-        let key = PseudonymKey::new(bytes);
-        replace(&path, key.render().as_bytes())
-            .map_err(|error| CommandError::file(&path, &error))?;
-        Ok(key)
+        pseudonym_key(&self.state)
     }
+}
+
+/// The key of pseudonyms of a state directory, made where there is none.
+pub fn pseudonym_key(state: &Path) -> Result<PseudonymKey, CommandError> {
+    let path = state.join(KEY_FILE);
+    if let Some(text) = read_text(&path, 1_000)? {
+        return PseudonymKey::parse(&text).ok_or_else(|| damaged_key(&path));
+    }
+    let mut bytes = [0; 32];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+        .map_err(|_| CommandError::new(Exit::Internal, "the system gives no random numbers"))?;
+    let key = PseudonymKey::new(bytes);
+    replace(&path, key.render().as_bytes()).map_err(|error| CommandError::file(&path, &error))?;
+    Ok(key)
 }
 
 /// What is wrong with a key file.

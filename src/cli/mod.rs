@@ -2,6 +2,10 @@
 
 mod agent;
 pub mod args;
+pub mod assess_args;
+mod assess_ews;
+mod assess_facts;
+mod assess_view;
 pub mod commands;
 pub mod contact;
 pub mod decision_args;

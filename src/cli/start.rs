@@ -64,6 +64,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
     match &cli.command {
         Command::Rehearse(args) => commands::rehearse::run(args, &cli.common, ui),
         Command::Lab(args) => commands::lab::run(args, ui),
+        Command::Assess(args) => commands::assess::run(args, &cli.common, ui),
         Command::Inventory(args) => commands::inventory::run(args, ui),
         Command::Plan(args) => commands::plan::run(args, ui),
         Command::Run(args) => commands::nights::run(args, &cli.common, ui),

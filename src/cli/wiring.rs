@@ -46,7 +46,8 @@ pub fn clock() -> Arc<dyn Clock> {
     Arc::new(TokioClock::starting_at(Moment::from_unix_ms(now)))
 }
 
-fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandError> {
+/// Builds the source alone. Reaches nobody.
+pub fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandError> {
     let auth = &plan.source.auth;
     if auth.method != AuthMethod::Basic {
         return Err(CommandError::new(

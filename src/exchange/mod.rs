@@ -1,6 +1,8 @@
 //! Layer 5: the source, an Exchange 2016 read by EWS. Nothing here writes, and nothing here tries twice.
 
 mod client;
+mod posture;
+mod posture_words;
 mod source;
 mod survey;
 

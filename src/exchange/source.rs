@@ -34,7 +34,7 @@ const ROOT: &str = "root";
 /// An Exchange server read by EWS.
 #[derive(Clone, Debug)]
 pub struct ExchangeSource {
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl ExchangeSource {
@@ -244,6 +244,7 @@ impl Source for ExchangeSource {
             shape: Shape::items(),
             at_most: Some(at_most.get().clamp(1, limits::SOURCE_FIND_PAGE.get())),
             offset: offset.get(),
+            restriction: None,
             parents: vec![FolderRef::Id(folder.clone())],
         });
         let reply = (self.client)
@@ -300,7 +301,7 @@ fn named(id: &str) -> FolderRef {
     FolderRef::Distinguished(id.to_owned())
 }
 
-fn incomplete() -> Setback {
+pub(super) fn incomplete() -> Setback {
     Setback::Misread(MisreadCause::Incomplete, Said::default())
 }
 

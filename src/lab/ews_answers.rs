@@ -1,6 +1,7 @@
 //! What the lab's Exchange answers to a call that was let in: the world's words put into EWS's. Pure; HTTP is `ews_http`'s business.
 
 use super::direct::EMPTY_STATE_WAIT;
+use super::ews_looks::is_look;
 use super::fault::{Entry, Fault};
 use super::world::{FolderRow, HierarchyChange, ItemRow, Refused as No, SyncChange, World};
 use crate::base::id::{FolderId, ItemId, SyncToken};
@@ -28,7 +29,7 @@ pub(super) const VERSION: ServerVersion = ServerVersion {
 };
 
 /// The server's cap on FindItem and FindFolder (EWSFindCountLimit).
-const FIND_MAX: u64 = 1_000;
+pub(super) const FIND_MAX: u64 = 1_000;
 
 /// Properties that a listing cannot give (reference/ews.md section 1, FindItem and SyncFolderItems).
 const NOT_IN_LISTINGS: [&str; 6] = [
@@ -89,6 +90,11 @@ impl Desk<'_> {
     /// Answers a call.
     pub(super) fn answer(&mut self, call: &Call) -> Answer {
         match call {
+            Call::GetFolder(call) if is_look(&call.shape) => self.look_at_folders(call),
+            Call::FindItem(call) if is_look(&call.shape) => self.look_for_items(call),
+            Call::GetItem(call) if is_look(&call.shape) => self.look_at_items(call),
+            Call::GetInboxRules(call) => self.inbox_rules(call),
+            Call::GetDelegate(call) => self.delegates(call),
             Call::GetFolder(call) => self.get_folder(call),
             Call::FindFolder(call) => self.find_folder(call),
             Call::SyncFolderHierarchy(call) => self.sync_hierarchy(call),
@@ -126,7 +132,10 @@ impl Desk<'_> {
         Refused::error(code_of(no))
     }
 
-    fn messages<O: Operation>(&mut self, results: Vec<Result<O::Payload, No>>) -> Answer {
+    pub(super) fn messages<O: Operation>(
+        &mut self,
+        results: Vec<Result<O::Payload, No>>,
+    ) -> Answer {
         let twist = self.fault;
         let message = |result: Result<O::Payload, No>| match (twist, result) {
             (Some(Fault::Busy(wait) | Fault::IncomingBytes(wait)), _) => {
@@ -309,7 +318,7 @@ impl Desk<'_> {
         Some(Answer::Fault("ErrorInvalidPropertyForOperation"))
     }
 
-    fn id_of(&self, folder: &FolderRef) -> Result<String, No> {
+    pub(super) fn id_of(&self, folder: &FolderRef) -> Result<String, No> {
         match folder {
             FolderRef::Id(id) if id.as_str() == self.world.source_root(self.mailbox)? => {
                 Ok(id.as_str().to_owned())
@@ -397,7 +406,7 @@ fn busy(wait: Option<Span>) -> Refused {
 }
 
 /// Cuts a page out of a list.
-fn page<T>(all: Vec<T>, offset: u64, at_most: Option<u64>) -> (Vec<T>, PageEnd) {
+pub(super) fn page<T>(all: Vec<T>, offset: u64, at_most: Option<u64>) -> (Vec<T>, PageEnd) {
     let total = all.len() as u64;
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let take = at_most.unwrap_or(FIND_MAX).min(FIND_MAX);

@@ -114,9 +114,12 @@ const fn kind_of(call: &Call) -> CallKind {
     match call {
         Call::ExportItems(_) => CallKind::Export,
         Call::SyncFolderItems(_) | Call::SyncFolderHierarchy(_) => CallKind::Sync,
-        Call::GetFolder(_) | Call::FindFolder(_) | Call::FindItem(_) | Call::GetItem(_) => {
-            CallKind::Read
-        }
+        Call::GetFolder(_)
+        | Call::FindFolder(_)
+        | Call::FindItem(_)
+        | Call::GetItem(_)
+        | Call::GetInboxRules(_)
+        | Call::GetDelegate(_) => CallKind::Read,
     }
 }
 

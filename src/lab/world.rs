@@ -197,6 +197,8 @@ pub struct World {
     pub(super) troubles: Troubles,
     /// The last item id given out: the next one may be its twin in another case.
     pub(super) last_item: Option<(String, String)>,
+    /// Settings of source mailboxes that are not the usual ones, by lower-case address.
+    pub(super) settings: BTreeMap<String, super::leads::Settings>,
 }
 
 impl World {
@@ -210,6 +212,7 @@ impl World {
             calls: Calls::new(options.limits),
             options,
             source: BTreeMap::new(),
+            settings: BTreeMap::new(),
             target: BTreeMap::new(),
             pairs: Vec::new(),
             seq: 0,

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod clock;
 pub mod ledger;
+pub mod posture;
 pub mod sink;
 pub mod source;
 pub mod target;

@@ -8,14 +8,17 @@ use crate::base::limits;
 use crate::store::embedded::{LEDGER_DIR, MARKER_FILE, OpenError, Opening, io_at};
 use crate::store::lock::LOCK_FILE;
 
+/// What `assess` leaves in a directory that no run has begun yet.
+const BEFORE_A_RUN: [&str; 3] = ["assess.json", "assess-decisions.jsonl", "evidence.key"];
+
 /// Makes the state directory, owner-only, or checks that the one that is there is ours.
 pub(super) fn prepare(state: &Path, opening: Opening) -> Result<(), OpenError> {
     if state.is_dir() {
         let ours = state.join(LOCK_FILE).exists();
         let empty = fs::read_dir(state)
             .map_err(|error| io_at(state, error))?
-            .next()
-            .is_none();
+            .flatten()
+            .all(|entry| BEFORE_A_RUN.iter().any(|name| entry.file_name() == *name));
         return match (ours, empty, opening) {
             (true, _, _) | (false, true, Opening::Create) => {
                 set_mode(state, 0o700).map_err(|error| io_at(state, error))

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::base::quantity::Moment;
 use crate::cli::args::Common;
+use crate::cli::commands::assess::ASSESS_FILE;
 use crate::cli::commands::report::{REPORTS_DIR, VERIFY_FILE};
 use crate::cli::commands::{inventory, waive::named};
 use crate::cli::decisions::{Decisions, read_text, signers};
@@ -33,9 +34,6 @@ use crate::verify::reason::Reason;
 
 /// The schema of `cutover --json`.
 const SCHEMA: &str = "mailferry.cutover/1";
-
-/// What an assessment leaves in the state directory.
-const ASSESS_FILE: &str = "assess.json";
 
 /// Runs the command.
 pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {

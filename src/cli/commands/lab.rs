@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
 use crate::cli::wiring;
-use crate::lab::direct::SharedWorld;
+use crate::lab::direct::{SharedWorld, lock};
 use crate::lab::eml;
 use crate::lab::fault::Weather;
 use crate::lab::populate::{Population, fill};
@@ -37,6 +37,9 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
         populate_inventory::of_inventory(&inventory::read(&args.inventory)?)
     };
     let world = build(&args.world, &models, ui)?;
+    if args.leads {
+        seed(&world)?;
+    }
     let config = LabConfig {
         dir: args.dir.clone(),
         ews_port: args.ews_port,
@@ -74,6 +77,19 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
             }
         }
         Ok(Exit::Done)
+    })
+}
+
+/// Puts leads into the first mailbox.
+fn seed(world: &SharedWorld) -> Result<(), CommandError> {
+    let mut world = lock(world);
+    let first = world.pairs().first().map(|(source, _)| source.clone());
+    let Some(first) = first else {
+        return Ok(());
+    };
+    world.seed_leads(first.reveal()).map_err(|refused| {
+        let message = format!("the lab's own world refused the leads ({refused:?})");
+        CommandError::new(Exit::Internal, message)
     })
 }
 

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod assess;
 pub mod cutover;
 pub mod evidence;
 pub mod inventory;

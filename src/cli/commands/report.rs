@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::quantity::{Count, Moment};
 use crate::cli::args::Common;
+use crate::cli::commands::assess::ASSESS_FILE;
 use crate::cli::decisions::{Decisions, signers};
 use crate::cli::error::CommandError;
 use crate::cli::evidence_args::ReportArgs;
@@ -21,10 +22,11 @@ use crate::evidence::chain::{Entry, Kind};
 use crate::evidence::manifest::Names;
 use crate::evidence::signers::Signers;
 use crate::port::ledger::Ledger;
+use crate::posture::section;
 use crate::report::narrator::replace;
 use crate::report::pack_write::WrittenPack;
 use crate::report::signoff::make::{Sources, StaleFolder, make, records};
-use crate::report::signoff::paper::{Edition, PackPart, Paper};
+use crate::report::signoff::paper::{Edition, PackPart, Paper, PosturePart};
 use crate::report::signoff::{csv, json as report_json, render};
 use crate::store::embedded::Opening;
 
@@ -152,7 +154,7 @@ pub async fn write(
         Edition::Internal => Names::Revealed,
         Edition::External => Names::Pseudonyms(decisions.pseudonym_key()?),
     };
-    let paper = make(&Sources {
+    let mut paper = make(&Sources {
         name: &open.plan.name,
         plan: &open.header.plan,
         realm: open.plan.realm,
@@ -165,6 +167,7 @@ pub async fn write(
         pack: Some(pack_part(&pack, entries)),
         names: &names,
     });
+    paper.posture = posture(&open.state, edition)?;
     let stem = match edition {
         Edition::Internal => "report",
         Edition::External => "report-external",
@@ -226,4 +229,25 @@ pub fn directory(open: &OpenPlan) -> Result<PathBuf, CommandError> {
             .map_err(|error| CommandError::file(&dir, &error))?;
     }
     Ok(dir)
+}
+
+/// The section about the source, where it was assessed. An external report names nobody of the register.
+fn posture(state: &Path, edition: Edition) -> Result<Option<PosturePart>, CommandError> {
+    let path = state.join(ASSESS_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read(&path).map_err(|error| CommandError::file(&path, &error))?;
+    let document = serde_json::from_slice(&text).map_err(|_| {
+        CommandError::new(Exit::Refused, format!("{}: not JSON", path.display()))
+            .hint("run `mailferry assess` again")
+    })?;
+    let people = match edition {
+        Edition::Internal => section::People::Named,
+        Edition::External => section::People::LeftOut,
+    };
+    Ok(Some(PosturePart {
+        html: section::html(&document, people),
+        facts: section::json(&document),
+    }))
 }

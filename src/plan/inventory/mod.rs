@@ -22,8 +22,8 @@ mod shape;
 mod sheet;
 mod size_text;
 mod text;
-mod version;
 
+pub use crate::base::build::Build;
 pub use model::{
     Ceiling, FolderCensus, FolderNote, FolderRights, Forward, GrantKind, GroupNo, Guid, Hold,
     MailboxNo, Party, Place, Private, Proxy, ProxyKind, Quotas, RecipientKind, RuleAction, Size,
@@ -35,4 +35,3 @@ pub use records::{
     OrphanKind, Server,
 };
 pub use size_text::{SizeFault, SizeText, parse_size};
-pub use version::Build;

@@ -9,34 +9,7 @@ use jiff::civil::Date;
 
 use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count, Moment};
-
-/// A text about a person: a name, an address, a directory path. `Debug` and `Display` print `[private]`.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Private(Box<str>);
-
-impl Private {
-    /// Takes the text in as it came.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the text in clear. Call it only for the operator's own terminal and files.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Private {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[private]")
-    }
-}
-
-impl fmt::Display for Private {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[private]")
-    }
-}
+pub use crate::base::secret::Private;
 
 /// Where a fact stands. `file` is an index into `Inventory::files`; lines count from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

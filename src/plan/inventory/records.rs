@@ -4,7 +4,7 @@ use super::model::{
     FolderCensus, Forward, GrantKind, GroupNo, Guid, Hold, MailboxNo, Party, Place, Private, Proxy,
     Quotas, RecipientKind, RuleAction, Size, Stated, StoreSize, When,
 };
-use super::version::Build;
+use crate::base::build::Build;
 use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count};
 

@@ -7,7 +7,7 @@ use super::notes::Weight;
 use super::page::Row;
 use super::records::{Device, Server};
 use super::remedy;
-use super::version::Build;
+use crate::base::build::Build;
 use crate::base::limits::FOLDER_CROWDED;
 use crate::base::quantity::Count;
 

@@ -46,6 +46,7 @@ pub fn to_json(paper: &Paper) -> Value {
         })),
         "verification": paper.proof.as_ref().map(|proof| &proof.result),
         "not_proven": paper.not_proven(),
+        "posture": paper.posture.as_ref().map(|posture| &posture.facts),
     })
 }
 

@@ -133,6 +133,8 @@ pub fn make(sources: &Sources<'_>) -> Paper {
             .filter_map(|entry| names.decision(entry))
             .collect(),
         pack: sources.pack.clone(),
+        // Whoever has an assessment puts its section here.
+        posture: None,
     }
 }
 

@@ -18,13 +18,14 @@ pub(super) const ROWS_MAX: usize = 2_000;
 type Part = fn(&mut Page, &Paper);
 
 /// The parts, in the order in which somebody who decides reads them: what is shown, what is not, then the particulars. What the source's own
-/// posture says belongs behind the timeline: it is about the house, and not about the items.
-const PARTS: [Part; 10] = [
+/// posture says stands behind the timeline: it is about the house, and not about the items.
+const PARTS: [Part; 11] = [
     parts::balance,
     parts::not_proven,
     parts::exceptions,
     parts::findings,
     parts::timeline,
+    parts::posture,
     parts::decisions,
     parts::waivers,
     parts::mailboxes,

@@ -59,6 +59,17 @@ pub struct Paper {
     pub decisions: Vec<DecisionPart>,
     /// The evidence pack that was written with it.
     pub pack: Option<PackPart>,
+    /// What the last assessment says about the state of the source, where there was one. Names no mailbox.
+    pub posture: Option<PosturePart>,
+}
+
+/// The state of the source, as the assessment wrote it.
+#[derive(Clone, Debug)]
+pub struct PosturePart {
+    /// A fragment of the page.
+    pub html: String,
+    /// The same as counts and days.
+    pub facts: serde_json::Value,
 }
 
 impl Paper {

@@ -227,6 +227,13 @@ pub(super) fn findings(out: &mut Page, paper: &Paper) {
     }
 }
 
+/// The state of the source. It was escaped where it was written.
+pub(super) fn posture(out: &mut Page, paper: &Paper) {
+    if let Some(posture) = &paper.posture {
+        out.put(&posture.html);
+    }
+}
+
 pub(super) fn timeline(out: &mut Page, paper: &Paper) {
     out.line("<h2>Timeline</h2>");
     if paper.runs.is_empty() {

@@ -4,6 +4,7 @@
 use crate::wire::ews::find_folder::{read_view, write_parents, write_view};
 use crate::wire::ews::item::{self, ItemEntry};
 use crate::wire::ews::reply::{Operation, PageEnd};
+use crate::wire::ews::restriction::Restriction;
 use crate::wire::ews::shape::{FolderRef, Shape};
 use crate::wire::xml::{Element, Writer};
 
@@ -18,6 +19,8 @@ pub struct FindItem {
     pub at_most: Option<u64>,
     /// Items before the page.
     pub offset: u64,
+    /// Only these; `None` for all.
+    pub restriction: Option<Restriction>,
     /// In which folders.
     pub parents: Vec<FolderRef>,
 }
@@ -28,6 +31,9 @@ impl FindItem {
         w.open("m:FindItem", &[("Traversal", &self.traversal)]);
         self.shape.write("m:ItemShape", w);
         write_view("m:IndexedPageItemView", self.at_most, self.offset, w);
+        if let Some(restriction) = &self.restriction {
+            restriction.write(w);
+        }
         write_parents(&self.parents, w);
         w.close();
     }
@@ -40,6 +46,7 @@ impl FindItem {
             shape: Shape::read(e.m("ItemShape")),
             at_most,
             offset,
+            restriction: e.m("Restriction").and_then(Restriction::read),
             parents: FolderRef::read_all(e.m("ParentFolderIds")),
         }
     }

@@ -203,7 +203,7 @@ pub fn read_all(e: Option<&Element>) -> Vec<ItemEntry> {
 }
 
 /// An xs:dateTime; one without zone is UTC. Exchange's words for "none", the years 1601 and 4501, are none.
-fn moment(text: &str) -> Option<Moment> {
+pub(super) fn moment(text: &str) -> Option<Moment> {
     let text = text.trim();
     let at: jiff::Timestamp = text.parse().or_else(|_| format!("{text}Z").parse()).ok()?;
     let (none_before, none_after) = (-11_600_000_000, 79_800_000_000);

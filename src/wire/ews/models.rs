@@ -266,7 +266,7 @@ static FIND_ITEM: Model = Model {
             ],
         ),
         maybe(M, &[("GroupBy", &ANY), ("DistinguishedGroupBy", &ANY)]),
-        maybe(M, &[("Restriction", &ANY)]),
+        maybe(M, &[("Restriction", &RESTRICTION)]),
         maybe(M, &[("SortOrder", &ANY)]),
         one(M, &[("ParentFolderIds", &FOLDER_IDS)]),
         maybe(M, &[("QueryString", &ANY)]),
@@ -277,6 +277,88 @@ static GET_ITEM: Model = model(Content::Steps(&[
     one(M, &[("ItemIds", &ANY_ITEM_IDS)]),
 ]));
 static EXPORT_ITEMS: Model = model(Content::Steps(&[one(M, &[("ItemIds", &ITEM_IDS)])]));
+
+static GET_INBOX_RULES: Model = model(Content::Steps(&[maybe(
+    M,
+    &[("MailboxSmtpAddress", &TEXT)],
+)]));
+static EMAIL_ADDRESS: Model = model(Content::Steps(&[
+    maybe(T, &[("Name", &TEXT)]),
+    maybe(T, &[("EmailAddress", &TEXT)]),
+    maybe(T, &[("RoutingType", &TEXT)]),
+    maybe(T, &[("MailboxType", &TEXT)]),
+    maybe(T, &[("ItemId", &ITEM_ID)]),
+    maybe(T, &[("OriginalDisplayName", &TEXT)]),
+]));
+static GET_DELEGATE: Model = Model {
+    attrs: &[("IncludePermissions", true, Simple::Bool)],
+    content: Content::Steps(&[
+        one(M, &[("Mailbox", &EMAIL_ADDRESS)]),
+        maybe(M, &[("UserIds", &ANY)]),
+    ]),
+};
+static CONSTANT: Model = Model {
+    attrs: &[("Value", true, Simple::Text)],
+    content: Content::Empty,
+};
+static EXISTS: Model = model(Content::Steps(&[one(
+    T,
+    &[
+        ("FieldURI", &FIELD_URI),
+        ("IndexedFieldURI", &ANY),
+        ("ExtendedFieldURI", &EXTENDED_URI),
+    ],
+)]));
+static CONTAINS: Model = Model {
+    attrs: &[
+        (
+            "ContainmentMode",
+            false,
+            Simple::One(&[
+                "FullString",
+                "Prefixed",
+                "Substring",
+                "PrefixOnWords",
+                "ExactPhrase",
+            ]),
+        ),
+        (
+            "ContainmentComparison",
+            false,
+            Simple::Word(
+                "Exact IgnoreCase IgnoreNonSpacingCharacters Loose IgnoreCaseAndNonSpacingCharacters LooseAndIgnoreCase LooseAndIgnoreNonSpace LooseAndIgnoreCaseAndIgnoreNonSpace",
+            ),
+        ),
+    ],
+    content: Content::Steps(&[
+        one(
+            T,
+            &[
+                ("FieldURI", &FIELD_URI),
+                ("IndexedFieldURI", &ANY),
+                ("ExtendedFieldURI", &EXTENDED_URI),
+            ],
+        ),
+        one(T, &[("Constant", &CONSTANT)]),
+    ]),
+};
+static RESTRICTION: Model = model(Content::Steps(&[one(
+    T,
+    &[
+        ("Exists", &EXISTS),
+        ("Contains", &CONTAINS),
+        ("Excludes", &ANY),
+        ("IsEqualTo", &ANY),
+        ("IsNotEqualTo", &ANY),
+        ("IsGreaterThan", &ANY),
+        ("IsGreaterThanOrEqualTo", &ANY),
+        ("IsLessThan", &ANY),
+        ("IsLessThanOrEqualTo", &ANY),
+        ("And", &ANY),
+        ("Not", &ANY),
+        ("Or", &ANY),
+    ],
+)]));
 
 static CONNECTING_SID: Model = model(Content::Steps(&[one(
     T,
@@ -309,6 +391,8 @@ pub(super) fn operation(e: &Element) -> Option<&'static Model> {
         "FindItem" => &FIND_ITEM,
         "GetItem" => &GET_ITEM,
         "ExportItems" => &EXPORT_ITEMS,
+        "GetInboxRules" => &GET_INBOX_RULES,
+        "GetDelegate" => &GET_DELEGATE,
         _ => return None,
     })
 }

@@ -92,6 +92,8 @@ pub trait Operation {
     const RESPONSE: &'static str;
     /// `m:{NAME}ResponseMessage`.
     const MESSAGE: &'static str;
+    /// True where the response element itself is the one message, with no list around it.
+    const FLAT: bool = false;
     /// What a successful message carries.
     type Payload;
 
@@ -110,6 +112,13 @@ pub fn read<O: Operation>(bytes: &[u8]) -> Result<Reply<O::Payload>, NoReply> {
         Body::Fault(fault) => return Err(NoReply::Fault(fault)),
         Body::Payload(response) => response,
     };
+    if O::FLAT {
+        return Ok(Reply {
+            messages: vec![message::<O>(&response)],
+            version: envelope.version,
+            replaced: envelope.replaced,
+        });
+    }
     let list = response
         .m("ResponseMessages")
         .filter(|_| response.is(Ns::Messages, local(O::RESPONSE)))
@@ -175,8 +184,10 @@ pub fn write<O: Operation>(version: &ServerVersion, messages: &[Message<O::Paylo
 /// Begins a reply, up to and including `m:ResponseMessages`.
 pub fn open<O: Operation>(version: &ServerVersion) -> Writer {
     let mut w = soap::open_reply(version);
-    w.open(O::RESPONSE, &[]);
-    w.open("m:ResponseMessages", &[]);
+    if !O::FLAT {
+        w.open(O::RESPONSE, &[]);
+        w.open("m:ResponseMessages", &[]);
+    }
     w
 }
 

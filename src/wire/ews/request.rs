@@ -6,7 +6,9 @@ use crate::base::id::MailboxId;
 use crate::wire::ews::export_items::ExportItems;
 use crate::wire::ews::find_folder::FindFolder;
 use crate::wire::ews::find_item::FindItem;
+use crate::wire::ews::get_delegate::GetDelegate;
 use crate::wire::ews::get_folder::GetFolder;
+use crate::wire::ews::get_inbox_rules::GetInboxRules;
 use crate::wire::ews::get_item::GetItem;
 use crate::wire::ews::models;
 use crate::wire::ews::schema::{self, Violation};
@@ -32,6 +34,10 @@ pub enum Call {
     GetItem(GetItem),
     /// ExportItems.
     ExportItems(ExportItems),
+    /// GetInboxRules.
+    GetInboxRules(GetInboxRules),
+    /// GetDelegate.
+    GetDelegate(GetDelegate),
 }
 
 impl Call {
@@ -45,6 +51,8 @@ impl Call {
             Self::FindItem(_) => "FindItem",
             Self::GetItem(_) => "GetItem",
             Self::ExportItems(_) => "ExportItems",
+            Self::GetInboxRules(_) => "GetInboxRules",
+            Self::GetDelegate(_) => "GetDelegate",
         }
     }
 
@@ -58,6 +66,8 @@ impl Call {
             Self::FindItem(call) => call.write(w),
             Self::GetItem(call) => call.write(w),
             Self::ExportItems(call) => call.write(w),
+            Self::GetInboxRules(call) => call.write(w),
+            Self::GetDelegate(call) => call.write(w),
         })
     }
 
@@ -70,6 +80,8 @@ impl Call {
             "FindItem" => Self::FindItem(FindItem::read(e)),
             "GetItem" => Self::GetItem(GetItem::read(e)),
             "ExportItems" => Self::ExportItems(ExportItems::read(e)),
+            "GetInboxRules" => Self::GetInboxRules(GetInboxRules::read(e)),
+            "GetDelegate" => Self::GetDelegate(GetDelegate::read(e)?),
             _ => return None,
         })
     }
@@ -198,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::base::id::{FolderId, ItemId, SyncToken};
+    use crate::wire::ews::restriction::Restriction;
     use crate::wire::ews::shape::{FolderRef, Shape};
 
     fn all() -> Vec<Call> {
@@ -233,6 +246,7 @@ mod tests {
                 shape: Shape::items(),
                 at_most: Some(100),
                 offset: 0,
+                restriction: Some(Restriction::ClassBegins("IPM.Note.".to_owned())),
                 parents: vec![folder()],
             }),
             Call::GetItem(GetItem {
@@ -241,6 +255,24 @@ mod tests {
             }),
             Call::ExportItems(ExportItems {
                 items: vec![ItemId::new("x"), ItemId::new("y")],
+            }),
+            Call::FindItem(FindItem {
+                traversal: "Associated".to_owned(),
+                shape: Shape::reminders(),
+                at_most: Some(100),
+                offset: 0,
+                restriction: Some(Restriction::HasReminderFile),
+                parents: vec![folder()],
+            }),
+            Call::GetFolder(GetFolder {
+                shape: Shape::folder_settings(),
+                folders: vec![folder()],
+            }),
+            Call::GetInboxRules(GetInboxRules {
+                mailbox: MailboxId::new("a@clinic.example"),
+            }),
+            Call::GetDelegate(GetDelegate {
+                mailbox: MailboxId::new("a@clinic.example"),
             }),
         ]
     }
@@ -311,7 +343,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_mutation_of_a_request_makes_the_reader_panic(
-            which in 0usize..7, at in 0usize..2000, with in proptest::collection::vec(any::<u8>(), 0..6), drop in 0usize..40,
+            which in 0usize..11, at in 0usize..2000, with in proptest::collection::vec(any::<u8>(), 0..6), drop in 0usize..40,
         ) {
             let mut bytes = all()[which].write(&header()).into_bytes();
             let at = at.min(bytes.len());

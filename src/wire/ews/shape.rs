@@ -149,6 +149,17 @@ impl Tag {
     /// PidTagClientSubmitTime.
     pub const SUBMITTED: Self = Self::new(0x0039, PropType::SystemTime);
 
+    /// PidTagFolderWebViewInfo: the home page of a folder.
+    pub const WEB_VIEW: Self = Self::new(0x36DF, PropType::Binary);
+    /// PidTagRuleMessageName.
+    pub const RULE_NAME: Self = Self::new(0x65EC, PropType::String);
+    /// PidTagRuleMessageProvider.
+    pub const RULE_PROVIDER: Self = Self::new(0x65EB, PropType::String);
+    /// PidTagRwRulesStream: what Outlook keeps of client rules.
+    pub const RULES_STREAM: Self = Self::new(0x6802, PropType::Binary);
+    /// PidTagExtendedRuleMessageActions.
+    pub const RULE_ACTIONS: Self = Self::new(0x0E99, PropType::Binary);
+
     const fn new(id: u16, kind: PropType) -> Self {
         Self { id, kind }
     }
@@ -178,6 +189,27 @@ fn parse_tag(text: &str) -> Option<u16> {
     }
 }
 
+/// The number of PidLidReminderFileParameter (0x851F) in the set `Common`.
+const REMINDER_FILE: &str = "34079";
+
+/// Writes the path of PidLidReminderFileParameter.
+pub(super) fn write_reminder_path(w: &mut Writer) {
+    w.empty(
+        "t:ExtendedFieldURI",
+        &[
+            ("DistinguishedPropertySetId", "Common"),
+            ("PropertyId", REMINDER_FILE),
+            ("PropertyType", "String"),
+        ],
+    );
+}
+
+/// True for the path of PidLidReminderFileParameter.
+pub(super) fn is_reminder_path(e: &Element) -> bool {
+    e.attr("DistinguishedPropertySetId") == Some("Common")
+        && e.attr("PropertyId") == Some(REMINDER_FILE)
+}
+
 /// One wanted property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Path {
@@ -185,6 +217,8 @@ pub enum Path {
     Field(String),
     /// A property by tag.
     Tag(Tag),
+    /// PidLidReminderFileParameter: the sound of a reminder.
+    ReminderFile,
     /// Any other form; read in requests, never written.
     Other,
 }
@@ -246,6 +280,58 @@ impl Shape {
         )
     }
 
+    /// What is asked of folders about their settings: home page and rights.
+    pub fn folder_settings() -> Self {
+        Self::of(&["folder:PermissionSet"], &[Tag::WEB_VIEW])
+    }
+
+    /// What is asked of the Inbox's associated messages.
+    pub fn associated() -> Self {
+        Self::of(
+            &["item:ItemClass", "item:LastModifiedTime"],
+            &[Tag::RULE_NAME, Tag::RULE_PROVIDER],
+        )
+    }
+
+    /// What client rules hold, whole: a listing would cut it.
+    pub fn rule_blobs() -> Self {
+        Self::of(&["item:ItemClass"], &[Tag::RULES_STREAM, Tag::RULE_ACTIONS])
+    }
+
+    /// What is asked of items with a reminder file.
+    pub fn reminders() -> Self {
+        let mut shape = Self::of(&["item:ItemClass"], &[]);
+        shape.more.push(Path::ReminderFile);
+        shape
+    }
+
+    /// What is asked of items of odd classes.
+    pub fn classes() -> Self {
+        Self::of(&["item:ItemClass"], &[])
+    }
+
+    /// What a count of exposure asks of items: when they came and from whom.
+    pub fn correspondence() -> Self {
+        Self::of(
+            &[
+                "item:DateTimeReceived",
+                "item:DateTimeCreated",
+                "message:From",
+            ],
+            &[],
+        )
+    }
+
+    /// True when a look at settings asks: its answer has a form of its own.
+    pub fn is_look(&self) -> bool {
+        self.wants_tag(Tag::WEB_VIEW)
+            || self.wants_tag(Tag::RULE_NAME)
+            || self.wants_tag(Tag::RULES_STREAM)
+            || self.more.contains(&Path::ReminderFile)
+            || *self == Self::classes()
+            || *self == Self::correspondence()
+    }
+
     /// True when the property of the schema is wanted.
     pub fn wants(&self, field: &str) -> bool {
         self.base != BaseShape::IdOnly
@@ -275,6 +361,7 @@ impl Shape {
                 match path {
                     Path::Field(field) => w.empty("t:FieldURI", &[("FieldURI", field)]),
                     Path::Tag(tag) => tag.write(w),
+                    Path::ReminderFile => write_reminder_path(w),
                     Path::Other => {}
                 }
             }
@@ -294,6 +381,7 @@ impl Shape {
         let more = e.t("AdditionalProperties").map(|p| p.children.as_slice());
         let path = |p: &Element| match p.name.as_str() {
             "FieldURI" => Path::Field(p.attr("FieldURI").unwrap_or_default().to_owned()),
+            "ExtendedFieldURI" if is_reminder_path(p) => Path::ReminderFile,
             "ExtendedFieldURI" => Tag::read(p).map_or(Path::Other, Path::Tag),
             _ => Path::Other,
         };
@@ -338,7 +426,7 @@ pub fn write_extended_list(tag: Tag, values: &[String], w: &mut Writer) {
     w.close();
 }
 
-fn open_extended(tag: Tag, w: &mut Writer) {
+pub(super) fn open_extended(tag: Tag, w: &mut Writer) {
     w.open("t:ExtendedProperty", &[]);
     let id = format!("0x{:x}", tag.id);
     w.empty(

@@ -1,0 +1,226 @@
+//! The leads that are looked for: what each is, how much it weighs, where it can be read, and what to do about it.
+
+/// How much a lead weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Worth knowing.
+    Low,
+    /// Worth asking the owner.
+    Medium,
+    /// Ask before anything is moved.
+    High,
+}
+
+impl Weight {
+    /// The word of it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    /// One step more.
+    #[must_use]
+    pub const fn raised(self) -> Self {
+        match self {
+            Self::Low => Self::Medium,
+            Self::Medium | Self::High => Self::High,
+        }
+    }
+}
+
+/// One kind of lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Its number.
+    pub id: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// How much it weighs.
+    pub weight: Weight,
+    /// What to do when it is found.
+    pub remedy: &'static str,
+    /// How to have it checked, where this version or these inputs did not.
+    pub how: &'static str,
+}
+
+const fn kind(
+    id: &'static str,
+    title: &'static str,
+    weight: Weight,
+    remedy: &'static str,
+    how: &'static str,
+) -> Kind {
+    Kind {
+        id,
+        title,
+        weight,
+        remedy,
+        how,
+    }
+}
+
+/// All of them. Sources: Microsoft's guidance on compromised accounts and on rule and form injection, MITRE T1564.008, MS-OXORULE, Microsoft's
+/// audit script for CVE-2023-23397.
+pub const KINDS: [Kind; 20] = [
+    kind(
+        "M1",
+        "the whole mailbox is forwarded outside",
+        Weight::High,
+        "ask the owner; Set-Mailbox -ForwardingSmtpAddress $null -ForwardingAddress $null",
+        "hand in Get-Mailbox with ForwardingAddress, ForwardingSmtpAddress and DeliverToMailboxAndForward",
+    ),
+    kind(
+        "M2",
+        "a rule sends mail outside",
+        Weight::High,
+        "ask the owner; Disable-InboxRule, keep a copy as evidence",
+        "give --plan, or hand in Get-InboxRule",
+    ),
+    kind(
+        "M3",
+        "a rule hides mail",
+        Weight::Medium,
+        "ask the owner what the rule is for; look into the folder it moves to",
+        "give --plan, so that rules are read by EWS",
+    ),
+    kind(
+        "M4",
+        "a rule without a name takes all mail",
+        Weight::Medium,
+        "ask the owner; Disable-InboxRule",
+        "give --plan, so that rules are read by EWS",
+    ),
+    kind(
+        "M5",
+        "a rule is hidden from the list of rules",
+        Weight::High,
+        "Get-InboxRule -IncludeHidden; have the investigation copy it, then remove it (MFCMAPI, or Outlook /cleanrules)",
+        "give --plan, so that the Inbox's associated table is read by EWS",
+    ),
+    kind(
+        "M6",
+        "a client rule starts a program or names one",
+        Weight::High,
+        "have the investigation look at the rule and the file before Outlook is opened again",
+        "give --plan, so that the Inbox's associated table is read by EWS",
+    ),
+    kind(
+        "M7",
+        "a custom form",
+        Weight::High,
+        "ask who installed the form; forms can run script in Outlook",
+        "give --plan, so that forms and message classes are read by EWS",
+    ),
+    kind(
+        "M8",
+        "a folder has a home page",
+        Weight::High,
+        "have the investigation look at the address; clear the home page, and block WebView by policy",
+        "give --plan, so that folders are read by EWS",
+    ),
+    kind(
+        "M9",
+        "a reminder plays a sound from another machine",
+        Weight::High,
+        "may be a trace of CVE-2023-23397: treat the owner's password as stolen; keep the item for the investigation",
+        "give --plan, so that items with a reminder file are looked for by EWS",
+    ),
+    kind(
+        "M10",
+        "everybody has rights in a mailbox folder",
+        Weight::High,
+        "Set-MailboxFolderPermission -User Default -AccessRights None (Calendar: AvailabilityOnly)",
+        "give --plan, or hand in Get-MailboxFolderPermission",
+    ),
+    kind(
+        "M11",
+        "delegates that need a look",
+        Weight::Medium,
+        "ask the owner; do not carry the grant over unless somebody wants it",
+        "give --plan, or hand in Get-MailboxPermission",
+    ),
+    kind(
+        "M12",
+        "rights over all mailboxes (ApplicationImpersonation, Mailbox Import Export)",
+        Weight::High,
+        "remove every assignment but the migration's own, and that one at the end",
+        "Get-ManagementRoleAssignment -Role ApplicationImpersonation; the same for \"Mailbox Import Export\"",
+    ),
+    kind(
+        "M13",
+        "add-ins and applications with access to mail",
+        Weight::Medium,
+        "remove what nobody knows",
+        "Get-App -Mailbox on the source; application consents in Entra on the target",
+    ),
+    kind(
+        "M14",
+        "bursts of sent mail, holes in Sent Items",
+        Weight::Medium,
+        "compare with the message tracking log of those days",
+        "Get-MessageTrackingLog for the window of exposure",
+    ),
+    kind(
+        "M15",
+        "replies to stolen threads",
+        Weight::Medium,
+        "warn the people who were written to",
+        "a search of gateway logs for known subjects from new domains",
+    ),
+    kind(
+        "M16",
+        "the automatic reply carries links",
+        Weight::Low,
+        "ask the owner whether the text is theirs",
+        "Get-MailboxAutoReplyConfiguration",
+    ),
+    kind(
+        "M17",
+        "a device came first in the window of exposure",
+        Weight::Medium,
+        "ask the owner whether the device is theirs; Remove-MobileDevice",
+        "hand in Get-MobileDeviceStatistics with FirstSyncTime, and servers with their builds",
+    ),
+    kind(
+        "M18",
+        "mailboxes of the system that send mail",
+        Weight::Medium,
+        "compare with the message tracking log",
+        "Get-MailboxStatistics -Monitoring and -Arbitration",
+    ),
+    kind(
+        "M19",
+        "items that carry a web shell",
+        Weight::High,
+        "keep the item for the investigation",
+        "screening of items on their way; Get-MailboxExportRequest with its FilePath on the server",
+    ),
+    kind(
+        "M20",
+        "something changed in the window of exposure",
+        Weight::Medium,
+        "weigh the other leads of this mailbox higher; ask what else changed in those days",
+        "hand in servers with their builds and --updates, or --window FROM..TO",
+    ),
+];
+
+/// The kind with this number.
+///
+/// # Panics
+///
+/// For a number that is not in [`KINDS`]; a test asks for every one that is used.
+pub fn of(id: &str) -> Kind {
+    let found = KINDS.iter().find(|kind| kind.id == id);
+    *found.expect("the number is one of the table")
+}
+
+/// What nobody can see from the outside, for every report.
+pub const NEVER_SEEN: [&str; 4] = [
+    "from where and when somebody signed in, and what was read in Outlook on the web",
+    "who made a rule, and when a rule of the server was made",
+    "mailbox audit entries (Search-MailboxAuditLog on the server reads them)",
+    "what lies on the server's disks: web shells, dumps, archives (Test-ProxyLogon and an investigation look there)",
+];
