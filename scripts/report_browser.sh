@@ -2,7 +2,7 @@
 # Opens the reports of a rehearsal in headless Chromium: nothing is loaded, nothing complains, it fits a phone and A4, and every text can be read.
 #   scripts/report_browser.sh [MAILFERRY]     keeps pictures in target/report-browser
 # Needs Chromium and Python 3. Where Chromium is missing it is installed (Debian, as root); where it cannot be, the script says so and ends
-# with 0, or with 1 when CI or MAILFERRY_BROWSER=required is set.
+# with 0, or with 1 when MAILFERRY_BROWSER=required is set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ fi
 browser=$(chromium)
 if [ -z "$browser" ] || ! command -v python3 >/dev/null; then
   echo "SKIPPED: no Chromium or no Python 3 here; the report was not opened in a browser"
-  if [ -n "${CI:-}" ] || [ "${MAILFERRY_BROWSER:-}" = required ]; then exit 1; fi
+  if [ "${MAILFERRY_BROWSER:-}" = required ]; then exit 1; fi
   exit 0
 fi
 
