@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join_all;
 use mailferry::base::dice::Dice;
-use mailferry::base::quantity::{Span, Tick};
+use mailferry::base::limits::SPOOL_TOTAL;
+use mailferry::base::quantity::{Bytes, Span, Tick};
 use paced::{Course, Sent, Stage, address, ferry, jobs, mean_rate, play};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -216,6 +217,10 @@ fn row(kind: &Kind, mailboxes: u32, minutes: u64, policy: Policy) {
         ..Course::default()
     };
     course.limits.mailboxes_at_once = mailboxes;
+    // As much room a mailbox as the defaults give their 20.
+    let room = Bytes::new(SPOOL_TOTAL.get() / 20 * u64::from(mailboxes.max(20)));
+    course.limits.spool_total = room;
+    course.limits.spool_memory = room;
     let found = measure(course, policy, minutes);
     let (bytes, calls) = (found.bytes * 300.0, found.calls * 600.0);
     println!(
