@@ -244,7 +244,7 @@ pub const LEDGER_LEAF_MAX: usize = 64_000_000;
 /// each: 128 x 30 KB = 4 MB.
 pub const LEDGER_LEAVES_OPEN: usize = 128;
 
-/// Milliseconds a store that was closed may take to let go of its file before opening it anew is given up. It took 0 to 5 in a million items.
+/// Milliseconds a store that was closed may take to let go of its file before opening it anew is given up: its own threads finish a write or two.
 pub const LEDGER_CLOSE_WAITS: u32 = 10_000;
 
 /// Damaged places that a check of a ledger lists; the rest are counted. A damaged page of the store is some hundred rows.
