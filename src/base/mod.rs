@@ -5,6 +5,7 @@ pub mod build;
 pub mod dice;
 pub mod event;
 pub mod fact;
+pub mod html;
 pub mod id;
 pub mod item;
 pub mod limits;

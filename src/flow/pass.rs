@@ -340,6 +340,36 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_that_no_delta_told_does_not_hide_behind_a_flag() {
+        let key = ItemKey::of(&header(1).id);
+        // What the flag's own delta says the version is; nothing; and what the next listing shows.
+        for (told, shown, changed) in [(2, 2, false), (2, 3, true), (0, 2, true)] {
+            let told = (told != 0).then_some(Version([told; 8]));
+            let listed = [Listed::Flagged(key, false, told)];
+            let flagged = read_page(FolderNo(1), &listed, BTreeMap::from([(key, confirmed())]));
+            let Some(Fact::Found { header: kept, .. }) = flagged.facts.first() else {
+                panic!("{:?}", flagged.facts)
+            };
+            let row = Known {
+                header: kept.clone(),
+                ..confirmed()
+            };
+            let header = SourceHeader {
+                read: Some(false),
+                version: Some(Version([shown; 8])),
+                ..header(1)
+            };
+            let listed = [Listed::There {
+                header,
+                edited: false,
+                skip: None,
+            }];
+            let next = read_page(FolderNo(1), &listed, BTreeMap::from([(key, row)]));
+            assert_eq!(!copies(&next).is_empty(), changed, "{told:?} then {shown}");
+        }
+    }
+
+    #[test]
     fn a_flag_that_changed_while_the_copy_was_in_doubt_is_not_forgotten() {
         let key = ItemKey::of(&header(1).id);
         let sent = [

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::section::{escaped, list};
+use super::section::list;
 use super::server::days_between;
+use crate::base::html::escape;
 
 /// Width of the days, in pixels.
 const WIDTH: f64 = 640.0;
@@ -88,7 +89,7 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
     let rows = u32::try_from(marks.len().min(MARK_ROWS)).unwrap_or(0);
     let marked = 12.0 * f64::from(rows) + if rows == 0 { 0.0 } else { 4.0 };
     let height = marked + lanes * LANE + 30.0;
-    let name = escaped(server["name"].as_str().unwrap_or("a server"));
+    let name = escape(server["name"].as_str().unwrap_or("a server"));
     let label = words(&name, bars);
     let full = NAMES + WIDTH + 80.0;
     writeln!(
@@ -106,7 +107,7 @@ fn one(out: &mut String, server: &Value, bars: &[Bar], today: Date) {
             height - 26.0,
             left + 2.0,
             12.0 + 12.0 * f64::from(u32::try_from(row).unwrap_or(0)),
-            escaped(build)
+            escape(build)
         )
         .expect("a string grows");
     }
@@ -148,7 +149,7 @@ fn lane(out: &mut String, bar: &Bar, top: f64, from: f64, to: f64) {
         "<text x=\"0\" y=\"{:.1}\">{}</text><rect x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"10\" {look}/>\
          <text x=\"{:.1}\" y=\"{:.1}\">{days}</text>",
         top + 13.0,
-        escaped(&bar.name),
+        escape(&bar.name),
         top + 4.0,
         (to - from).max(2.0),
         to + 4.0,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::picture;
+use crate::base::html::escape;
 
 /// The section as JSON: counts and days only.
 pub fn json(document: &Value) -> Value {
@@ -87,28 +88,11 @@ pub(super) fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a 
     value[key].as_array().into_iter().flatten()
 }
 
-/// Text that HTML and SVG take as text.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() && c != '\n' => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => escaped(text),
+        Value::String(text) => escape(text),
         Value::Null => "not known".to_owned(),
-        other => escaped(&other.to_string()),
+        other => escape(&other.to_string()),
     }
 }
 
@@ -159,7 +143,7 @@ fn servers(out: &mut String, facts: &Value) {
     let rows: Vec<Vec<String>> = list(facts, "servers")
         .map(|s| {
             let update = match s["update"].as_str() {
-                Some(update) => escaped(update),
+                Some(update) => escape(update),
                 None => format!("security update {}", text(&s["security_update"])),
             };
             vec![
@@ -177,7 +161,7 @@ fn servers(out: &mut String, facts: &Value) {
                 n(&s["unknown"]).to_string(),
                 s["unsupported_since"]
                     .as_str()
-                    .map_or("supported".to_owned(), |d| format!("since {}", escaped(d))),
+                    .map_or("supported".to_owned(), |d| format!("since {}", escape(d))),
             ]
         })
         .collect();
@@ -253,7 +237,7 @@ fn register(out: &mut String, document: &Value, people: People) {
             let cell = |key: &str| {
                 let hidden = people == People::LeftOut && PERSONAL.contains(&key);
                 let text = a[key].as_str().filter(|_| !hidden);
-                text.map_or(String::new(), escaped)
+                text.map_or(String::new(), escape)
             };
             vec![
                 cell("id"),

@@ -3,7 +3,6 @@
 pub mod bar;
 pub mod facts;
 pub mod fanout;
-mod html;
 pub mod journal;
 pub mod narrator;
 pub mod pack_check;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::html::escape;
 use super::plan_picture;
+use crate::base::html::escape;
 use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count};
 use crate::plan::document::Plan;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::html::escape;
+use crate::base::html::escape;
 use crate::plan::draft::{Draft, grant_word};
 use crate::plan::explain::name;
 use crate::plan::forecast::tenths_of_hours;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::ops::Bound::{Excluded, Included};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{CopyRow, JobRow};
@@ -74,16 +74,19 @@ impl Shelf {
 
     /// Opens the database anew once enough of it was touched, so that what it remembers stays bounded. Everything written before is on disk.
     pub(super) fn refresh(&self) -> Result<(), LedgerError> {
-        let touched = || self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         // Opening writes; a disk that has no room for that has none for anything, which the next append will say.
-        if touched().len() < LEDGER_LEAVES_OPEN || room_on(&self.path).is_err() {
+        if !self.is_worn() || room_on(&self.path).is_err() {
             return Ok(());
         }
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited here behind another one finds it done.
+        if !self.is_worn() {
+            return Ok(());
+        }
         let Some(old) = db.take() else {
             return Ok(());
         };
-        touched().clear();
+        self.touched().clear();
         old.flush().map_err(|error| unusable(&error))?;
         drop(old);
         *db = Some(open(&self.path).map_err(|error| unusable(&error))?);
@@ -122,7 +125,10 @@ impl Shelf {
             if !more {
                 return Ok(());
             }
-            self.let_go()?;
+            // Rows of mailboxes, folders and sums are few and small beside those of items.
+            if prefix.is_empty() || prefix == codec::COPIES {
+                self.let_go()?;
+            }
         }
     }
 
@@ -360,8 +366,16 @@ impl Shelf {
         Ok(Some((start, unpack(&bytes)?)))
     }
 
+    fn touched(&self) -> MutexGuard<'_, BTreeSet<[u8; 25]>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_worn(&self) -> bool {
+        self.touched().len() >= LEDGER_LEAVES_OPEN
+    }
+
     fn touch(&self, leaf: [u8; 25]) {
-        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut touched = self.touched();
         if touched.len() < LEDGER_LEAVES_OPEN {
             touched.insert(leaf);
         }
@@ -462,4 +476,60 @@ fn read_back<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, LedgerEr
 /// A leaf from its value.
 pub(super) fn unpack(bytes: &[u8]) -> Result<Leaf, LedgerError> {
     Leaf::unpack(bytes).map_err(|error| LedgerError::Unusable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::ItemId;
+    use crate::base::item::{ItemClass, SourceHeader, Stamp};
+    use crate::base::quantity::Bytes;
+
+    fn filed(n: u64) -> (CopyAt, Filed) {
+        let (id, class) = (ItemId::new(format!("item {n}")), ItemClass::new("IPM.Note"));
+        let key = ItemKey::of(&id);
+        let row = CopyRow {
+            folder: FolderNo(1),
+            key,
+            header: SourceHeader {
+                stamp: Stamp::fallback(None, &class, Some(n)),
+                id,
+                class,
+                size: Bytes::new(n),
+                read: None,
+                received: None,
+                version: None,
+            },
+            facts: Vec::new(),
+        };
+        let due = Some(Due::Create);
+        ((JobId(0), FolderNo(1), key), Filed { row, due })
+    }
+
+    #[test]
+    fn what_was_touched_is_forgotten_by_opening_anew_and_everything_is_still_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shelf = Shelf::open_at(dir.path(), "ledger").expect("opens");
+        let all: BTreeMap<CopyAt, Filed> = (0..20_000).map(filed).collect();
+        let mut batch = sled::Batch::default();
+        shelf.file(&all, &mut batch).expect("room");
+        shelf.apply(batch).expect("room");
+        assert!(!shelf.is_worn(), "one folder that was empty is one leaf");
+        shelf.refresh().expect("nothing to do");
+        let mut seen = 0;
+        let mut most = 0;
+        let mut after = None;
+        loop {
+            let page = shelf.page(JobId(0), FolderNo(1), after, Count::new(1_000));
+            let page = page.expect("readable");
+            let Some(last) = page.last() else { break };
+            after = Some(last.key);
+            seen += page.len();
+            most = most.max(shelf.touched().len());
+            shelf.refresh().expect("opens anew");
+            assert!(!shelf.is_worn(), "after {seen} rows");
+        }
+        assert_eq!(seen, all.len());
+        assert_eq!(most, LEDGER_LEAVES_OPEN, "it was opened anew on the way");
+    }
 }

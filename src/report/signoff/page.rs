@@ -7,9 +7,9 @@ use super::style::STYLE;
 use super::words::{Ending, civil};
 use super::{parts, picture};
 use crate::base::fact::Bucket;
+use crate::base::html::escape;
 use crate::base::quantity::Count;
 use crate::base::spec::Realm;
-use crate::report::html::escape;
 
 /// Rows of one table; the rest is counted here and listed in the CSV beside the page. 2,000 rows are 40 pages of A4.
 pub(super) const ROWS_MAX: usize = 2_000;

@@ -4,10 +4,10 @@ use super::page::{Column, Page, ROWS_MAX};
 use super::paper::{ExceptionPart, MailboxPart, PUBLISHED, Paper, percent, share};
 use super::words::{civil, count};
 use crate::base::fact::{Bucket, JobPhase};
+use crate::base::html::escape;
 use crate::base::quantity::Count;
 use crate::evidence::balance::Totals;
 use crate::evidence::runs::RunNote;
-use crate::report::html::escape;
 use crate::report::words;
 use Column::{Number, Short, Words};
 

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use super::paper::{MailboxPart, PUBLISHED, Paper, percent, share};
 use super::words::{civil, count};
 use crate::base::fact::Bucket;
+use crate::base::html::escape;
 use crate::base::quantity::Count;
 use crate::evidence::balance::Totals;
 use crate::evidence::runs::{Figures, RunNote};
-use crate::report::html::escape;
 use crate::report::words;
 
 /// Bars drawn; the others are counted in words. The table below has them all.

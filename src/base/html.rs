@@ -1,7 +1,7 @@
 //! Text for HTML pages: nothing a mailbox holds can become markup or change how a line reads.
 
 /// Text for element content and for quoted attributes. Control characters, which folder names may hold, are shown as symbols.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
