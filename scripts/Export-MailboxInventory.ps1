@@ -20,6 +20,8 @@ It writes one CSV file per kind into a new or empty directory:
     forwarding.csv           forwards of whole mailboxes
     holds.csv                what keeps deleted items
     mobile-devices.csv       device partnerships
+    apps.csv                 add-ins of Outlook
+    role-assignments.csv     who may act for every mailbox or export it
     servers.csv              servers with AdminDisplayVersion and the file version of ExSetup.exe
     groups.csv               groups of every kind, with their number of members
     group-members.csv        one row per member
@@ -199,6 +201,8 @@ Out-Header 'forwarding' ($identityColumns + @(
 Out-Header 'holds' ($identityColumns + @('LitigationHoldEnabled', 'RetentionHoldEnabled', 'InPlaceHolds'))
 Out-Header 'mobile-devices' ($identityColumns + @(
     'DeviceId', 'DeviceType', 'DeviceModel', 'DeviceOS', 'DeviceAccessState', 'FirstSyncTime', 'LastSuccessSync'))
+Out-Header 'apps' ($identityColumns + @('DisplayName', 'AppId', 'ProviderName', 'Scope', 'Type', 'Enabled'))
+Out-Header 'role-assignments' @('Name', 'Role', 'RoleAssigneeName', 'RoleAssigneeType', 'RoleAssignmentDelegationType', 'Enabled')
 Out-Header 'servers' @('Name', 'Edition', 'ServerRole', 'AdminDisplayVersion', 'ExSetupVersion')
 Out-Header 'groups' @(
     'Guid', 'PrimarySmtpAddress', 'SamAccountName', 'DisplayName', 'Name', 'Identity', 'RecipientTypeDetails', 'MemberCount')
@@ -320,6 +324,33 @@ function Export-Device {
     }
 }
 
+function Export-App {
+    param($Mailbox, [object[]] $Who)
+    try {
+        foreach ($app in @(Get-App -Mailbox $Mailbox.ExchangeGuid.ToString() -WarningAction SilentlyContinue)) {
+            Out-Row 'apps' ($Who + @($app.DisplayName, $app.AppId, $app.ProviderName, $app.Scope, $app.Type, $app.Enabled))
+        }
+    }
+    catch {
+        Out-Problem 'add-ins' $Who[1] $_
+    }
+}
+
+function Export-Role {
+    foreach ($role in 'ApplicationImpersonation', 'Mailbox Import Export') {
+        try {
+            foreach ($given in @(Get-ManagementRoleAssignment -Role $role)) {
+                Out-Row 'role-assignments' @(
+                    $given.Name, $given.Role, $given.RoleAssigneeName, $given.RoleAssigneeType,
+                    $given.RoleAssignmentDelegationType, $given.Enabled)
+            }
+        }
+        catch {
+            Out-Problem 'role assignments' $role $_
+        }
+    }
+}
+
 function Export-Mailbox {
     param($Mailbox)
     $who = @((Get-GuidText $Mailbox.ExchangeGuid), [string] $Mailbox.PrimarySmtpAddress)
@@ -339,6 +370,7 @@ function Export-Mailbox {
     Export-Right $Mailbox $who
     Export-Rule $Mailbox $who
     Export-Device $Mailbox $who
+    Export-App $Mailbox $who
     if ($Mailbox.ForwardingAddress -or $Mailbox.ForwardingSmtpAddress) {
         Out-Row 'forwarding' ($who + @(
             $Mailbox.ForwardingAddress, (Get-AddressText $Mailbox.ForwardingAddress), $Mailbox.ForwardingSmtpAddress,
@@ -387,6 +419,7 @@ try {
         Write-Progress -Activity 'Mailboxes' -Status "$done of $($mailboxes.Count)" -PercentComplete (100 * $done / $mailboxes.Count)
     }
     Export-Server
+    Export-Role
     Export-Group
 }
 finally {

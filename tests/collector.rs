@@ -240,5 +240,5 @@ fn the_clinic_has_the_columns_the_script_writes() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 14);
+    assert_eq!(seen, 16);
 }

@@ -611,6 +611,70 @@ fn who_operated_the_run_grants_nothing_even_with_a_key_of_their_own() {
     assert!(said.out.contains(checked), "{}", said.out);
 }
 
+/// A plan that asks for the register of actions opens only when every one is settled, or none is late.
+#[test]
+fn a_plan_may_make_the_register_of_actions_a_gate() {
+    let lab = crate::process::Lab::start(&["--mailboxes", "1", "--items", "20", "--limits", "off"]);
+    let plan = lab.plan();
+    let ask = |command: &str, more: &[&str]| {
+        let out = crate::process::mailferry(command, &plan, more)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        (out.status.code(), said)
+    };
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let (head, tail) = text.split_once("[select]").unwrap();
+    let asks = |rule: &str| {
+        let asked = format!("{head}[cutover]\nactions = \"{rule}\"\n\n[select]{tail}");
+        std::fs::write(&plan, asked).unwrap();
+    };
+    let register = lab.dir.path().join("register.csv");
+    std::fs::write(lab.dir.path().join("order.pdf"), "seen").unwrap();
+    let rows = |due: &str, status: &str, verified: &str| {
+        let head = "id,requirement,basis,action,owner,due,status,evidence,evidence_sha256,verified_by,closed,note";
+        let row = format!("A1,switch off MRSProxy,order,do it,Ann,{due},{status},order.pdf,,{verified},,");
+        std::fs::write(&register, format!("{head}\n{row}\n")).unwrap();
+    };
+    let assess = || {
+        let out = std::process::Command::new(crate::process::BINARY)
+            .args([
+                "assess",
+                "--json",
+                "--server",
+                "EX1=15.1.2507.72",
+                "--state",
+            ])
+            .arg(lab.dir.path().join("state"))
+            .arg("--actions")
+            .arg(&register)
+            .output()
+            .unwrap();
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert!(matches!(out.status.code(), Some(0 | 5)), "{err}");
+    };
+    let cutover = [&["--name", "Ada"][..], &LOOKED].concat();
+    let open = || {
+        let (code, said) = ask("cutover", &cutover);
+        let gates = said.lines().filter(|line| line.starts_with("actions.open"));
+        (code, gates.map(str::to_owned).collect::<Vec<_>>())
+    };
+    asks("settled");
+    assert_eq!(ask("run", &["--name", "Ada"]).0, Some(0));
+    assert_eq!(ask("verify", &["--level", "content"]).0, Some(0));
+    // Nobody assessed: the plan asks for a register, and there is none.
+    assert_eq!(open().0, Some(8));
+    rows("2999-01-01", "in progress", "");
+    assess();
+    let (code, gates) = open();
+    assert_eq!(code, Some(8));
+    assert!(gates.iter().any(|gate| gate.contains("A1")), "{gates:?}");
+    rows("2999-01-01", "verified", "Ben");
+    assess();
+    let (_, gates) = open();
+    assert!(!gates.iter().any(|gate| gate.contains("A1")), "{gates:?}");
+}
+
 /// Over the wire: the verdict covers what it saw, a change at the source ends that for one folder, and the gate names it.
 #[test]
 fn a_later_change_makes_the_verdict_stale_for_its_folder_and_cutover_says_so() {

@@ -612,18 +612,13 @@ fn the_command_keeps_the_contract_and_its_exit_codes() {
         assert_eq!(json[field], want, "{field}");
     }
     let file = &json["files"][0];
-    assert!(
-        file["path"]
-            .as_str()
-            .unwrap()
-            .ends_with("folder-permissions.csv")
-    );
+    assert!(file["path"].as_str().unwrap().ends_with("apps.csv"));
     assert_eq!(file["encoding"], "UTF-8 with BOM");
     assert_eq!(
         (&file["delimiter"], &file["rows"]),
-        (&",".into(), &17.into())
+        (&",".into(), &2.into())
     );
-    assert_eq!(file["kind"], "folder-permissions");
+    assert_eq!(file["kind"], "apps");
     let list = root().join("plans/awkward/broken-list.csv");
     let (code, text) = command(std::slice::from_ref(&list), &["--json"]);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -9,7 +9,7 @@ use jiff::civil::{Date, date};
 use mailferry::base::id::MailboxId;
 use mailferry::base::quantity::{Bytes, Count};
 use mailferry::plan::document::{
-    AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd,
+    ActionGate, AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd,
 };
 use mailferry::plan::draft::Draft;
 use mailferry::plan::explain;
@@ -118,6 +118,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
         },
         limits: wishes.limits.clone(),
         schedule: wishes.schedule.clone(),
+        actions: ActionGate::default(),
         select: SelectPlan::default(),
         waves: draft.to_waves(),
     }

@@ -254,6 +254,7 @@ fn missing_updates_and_days_of_exposure_are_counted_from_the_table() {
 mod outside {
     //! The real binary against its lab, and with files that are broken.
 
+    use std::fmt::Write as _;
     use std::path::Path;
     use std::process::{Command, Output};
 
@@ -298,6 +299,7 @@ mod outside {
             "--window",
             "2021-04-13..2021-12-01",
             "--exposure",
+            "--mail",
         ];
         let (exit, found) = json(&window);
         let mailboxes = lab.facts["mailboxes"].as_array().unwrap();
@@ -305,25 +307,34 @@ mod outside {
         assert_eq!(
             states(&found, address(0), "found"),
             [
-                "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M11", "M20"
+                "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M11", "M14", "M15", "M16",
+                "M20"
             ]
         );
         for n in [1, 2] {
             assert_eq!(states(&found, address(n), "found"), [""; 0]);
             // What needs an inventory was not looked at, and says so.
-            assert_eq!(states(&found, address(n), "not_checked"), ["M1", "M17"]);
+            assert_eq!(
+                states(&found, address(n), "not_checked"),
+                ["M1", "M13", "M17", "M18"]
+            );
         }
         for lead in found["leads"].as_array().unwrap() {
             let evidence = lead["evidence"].as_array().unwrap().len();
             assert_eq!(evidence, usize::from(lead["state"] == "found"), "{lead}");
         }
-        assert_eq!((exit, found["open_critical"].as_u64()), (5, Some(10)));
+        assert_eq!((exit, found["open_critical"].as_u64()), (5, Some(12)));
         // Counts by pseudonym: no address, no local part.
         let exposure = &found["exposure"];
         assert_eq!(exposure["mailboxes"].as_array().unwrap().len(), 3);
         assert!(!exposure.to_string().contains("clinic.example\",\"items"));
         assert!(!exposure.to_string().contains('@'));
         assert_eq!(exposure["mailboxes"][0]["rules_changed"], 1);
+
+        assert_eq!(states(&found, "", "not_checked"), ["M12", "M19"]);
+        // Neither the texts of the automatic reply nor its addresses are in the result, only the host.
+        assert!(!found.to_string().contains("see here"));
+        assert!(!found.to_string().contains("elsewhere.example/login"));
 
         // A decision closes one, lives beside the result, and survives the next assessment; the gate reads the file.
         let id = found["leads"]
@@ -378,6 +389,83 @@ mod outside {
             "{}",
             String::from_utf8_lossy(&run.stderr)
         );
+    }
+
+    #[test]
+    fn an_inventory_shows_add_ins_roles_and_who_opens_many_mailboxes() {
+        let clinic = |name: &str| format!("{}/plans/clinic/{name}.csv", env!("CARGO_MANIFEST_DIR"));
+        let files = ["mailboxes", "apps", "role-assignments"].map(clinic);
+        let (_, found) = json(&files.each_ref().map(String::as_str));
+        let evidence = |id: &str, mailbox: &str| {
+            let leads = found["leads"].as_array().unwrap().iter();
+            let own: Vec<&Value> = leads
+                .filter(|l| l["id"] == id && l["mailbox"] == mailbox)
+                .collect();
+            assert_eq!(own.len(), 1, "{id} {mailbox}");
+            own[0]["evidence"].clone()
+        };
+        let (owner, other) = ("c.lemoine@clinic.example", "a.harris@clinic.example");
+        assert_eq!(states(&found, owner, "found"), ["M13"]);
+        let app = evidence("M13", owner).to_string();
+        assert!(app.contains("Letter Box by Mail Tools"), "{app}");
+        // What everybody has was not installed by the owner.
+        assert_eq!(states(&found, other, "found"), [""; 0]);
+        // Two hold the role; the third may only hand it out.
+        let roles = evidence("M12", "");
+        assert_eq!(roles.as_array().unwrap().len(), 2, "{roles}");
+        assert!(!roles.to_string().contains("Organization Management"));
+        let lead = found["leads"].as_array().unwrap().iter();
+        let lead = lead.into_iter().find(|l| l["id"] == "M12").unwrap();
+        assert_eq!(lead["weight"], "high");
+        // Whether a room has sent mail is only seen by EWS.
+        let rooms = ["M18"; 1];
+        assert!(states(&found, owner, "not_found").contains(&rooms[0]));
+
+        let mut grants = "PrimarySmtpAddress,User,AccessRights,IsInherited,Deny\n".to_owned();
+        let mut mailboxes = "PrimarySmtpAddress,DisplayName,RecipientTypeDetails\n".to_owned();
+        for n in 0..25 {
+            writeln!(
+                grants,
+                "m{n}@clinic.example,m99@clinic.example,FullAccess,False,False"
+            )
+            .unwrap();
+            writeln!(mailboxes, "m{n}@clinic.example,M {n},UserMailbox").unwrap();
+        }
+        mailboxes.push_str("m99@clinic.example,M 99,UserMailbox\n");
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (mailboxes, rights) = (file("m.csv", &mailboxes), file("g.csv", &grants));
+        let (_, found) = json(&[&mailboxes, &rights]);
+        assert_eq!(states(&found, "m3@clinic.example", "found"), ["M11"]);
+        // One fewer is a team's.
+        let fewer: Vec<&str> = grants.lines().take(25).collect();
+        let (_, found) = json(&[&mailboxes, &file("f.csv", &fewer.join("\n"))]);
+        assert_eq!(states(&found, "m3@clinic.example", "found"), [""; 0]);
+    }
+
+    #[test]
+    fn a_room_that_sent_mail_is_a_lead_and_a_person_is_not() {
+        let lab = Lab::start(&["--mailboxes", "2", "--items", "40"]);
+        let mailboxes = lab.facts["mailboxes"].as_array().unwrap();
+        let address = |n: usize| mailboxes[n]["source"].as_str().unwrap();
+        let path = lab.dir.path().join("kinds.csv");
+        let text = format!(
+            "PrimarySmtpAddress,DisplayName,RecipientTypeDetails\n{},Room,RoomMailbox\n{},Ann,UserMailbox\n",
+            address(0),
+            address(1)
+        );
+        std::fs::write(&path, text).unwrap();
+        let plan = lab.dir.path().join("plan.toml");
+        let (_, found) = json(&[path.to_str().unwrap(), "--plan", plan.to_str().unwrap()]);
+        assert_eq!(states(&found, address(0), "found"), ["M18"]);
+        assert!(states(&found, address(1), "not_found").contains(&"M18"));
+        // Nobody asked for listings of mail, and that is said.
+        let unread = states(&found, address(1), "not_checked");
+        assert!(unread.contains(&"M14") && unread.contains(&"M15"));
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub struct DelegateSight {
     pub stranger: bool,
     /// Sees private items.
     pub sees_private: bool,
+    /// Mailboxes in which they may do that, as far as anybody counted; 0 where nobody did.
+    pub mailboxes: u64,
 }
 
 /// A device that synchronises the mailbox.
@@ -100,6 +102,77 @@ pub struct DeviceSight {
     pub what: String,
     /// When it came first.
     pub first: Option<jiff::civil::Date>,
+}
+
+/// An add-in of Outlook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppSight {
+    /// Its name, its maker and its id, for people.
+    pub what: String,
+    /// True where the owner of the mailbox installed it, or nobody says who did.
+    pub by_owner: bool,
+}
+
+/// A role that gives rights over every mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleSight {
+    /// The role.
+    pub role: String,
+    /// Who has it.
+    pub who: Private,
+    /// What the holder is, e.g. `RoleGroup`.
+    pub kind: String,
+}
+
+/// The automatic reply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplySight {
+    /// True where it is on, or will be.
+    pub on: bool,
+    /// Hosts outside the organisation that its texts link to. The texts are not kept.
+    pub hosts: Vec<Private>,
+}
+
+/// Where an item of a listing lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// In Sent Items.
+    Sent,
+    /// In the Inbox or in Junk Email.
+    Received,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+/// An hour in which much was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// When it began.
+    pub hour: Moment,
+    /// Messages sent in it.
+    pub sent: u64,
+    /// The median of hours in which anything was sent.
+    pub usual: u64,
+}
+
+/// A domain that wrote and looks like another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookAlike {
+    /// The domain.
+    pub domain: String,
+    /// Which one it looks like.
+    pub like: String,
+    /// Messages from it.
+    pub messages: u64,
+}
+
+/// What listings of mail show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailSight {
+    /// The hours with far more sent than usual, most first.
+    pub bursts: Vec<Burst>,
+    /// Senders whose domain looks like the organisation's or a usual correspondent's.
+    pub look_alikes: Vec<LookAlike>,
 }
 
 /// A value in a folder: a home page, a reminder's sound file, a form.
@@ -138,6 +211,16 @@ pub struct MailboxSight {
     pub delegates: Look<Vec<DelegateSight>>,
     /// Devices.
     pub devices: Look<Vec<DeviceSight>>,
+    /// Add-ins.
+    pub apps: Look<Vec<AppSight>>,
+    /// The automatic reply.
+    pub reply: Look<ReplySight>,
+    /// What listings of mail show.
+    pub mail: Look<MailSight>,
+    /// What nobody works in: the word for it, e.g. `a room`; `None` for a person's mailbox.
+    pub unmanned: Look<Option<&'static str>>,
+    /// Items in Sent Items.
+    pub sent_items: Look<u64>,
 }
 
 impl MailboxSight {
@@ -163,6 +246,9 @@ impl MailboxSight {
             reminders: no(why),
             rights: no(why),
             delegates: no(why),
+            reply: no(why),
+            mail: no(why),
+            sent_items: no(why),
             ..Self::of(mailbox)
         }
     }
@@ -197,6 +283,11 @@ impl MailboxSight {
             rights: self.rights.or(later.rights),
             delegates,
             devices: self.devices.or(later.devices),
+            apps: self.apps.or(later.apps),
+            reply: self.reply.or(later.reply),
+            mail: self.mail.or(later.mail),
+            unmanned: self.unmanned.or(later.unmanned),
+            sent_items: self.sent_items.or(later.sent_items),
         }
     }
 }

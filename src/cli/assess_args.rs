@@ -19,7 +19,7 @@ use crate::posture::timeline::Window;
   mailferry assess --plan plan.toml --acknowledge D-1a2b3c4d --by 'A. Harris' --note 'removed 2021, host rebuilt'
   mailferry assess inventory/*.csv --actions register.csv --write-actions register.csv
 
-Reads only: the source is asked by EWS for settings (rules, folders, rights, delegates), never for content, and never written to.
+Reads only: the source is asked by EWS for settings (rules, folders, rights, delegates, where the automatic reply links to), never for mail, and never written to.
 --server takes a dotted build as ExSetup.exe shows it; 'Version 15.1 (Build 2507.6)', as Exchange displays it, names the cumulative update only
 and leaves the security update unknown. --updates is a log `server,build,installed`: with it, windows of exposure have an end. The words are
 found, not found and not checked: a lead is something to look at, and nothing here says that a mailbox is clean.
@@ -63,6 +63,10 @@ pub struct AssessArgs {
     /// Count what lay open in the window, mailbox by mailbox (reads listings of every folder)
     #[arg(long, requires = "plan", requires = "window")]
     pub exposure: bool,
+
+    /// List Inbox, Junk Email and Sent Items for bursts of sent mail and senders that look like known ones (a call for each 1,000 items)
+    #[arg(long, requires = "plan")]
+    pub mail: bool,
 
     /// The table of builds to use instead of the built-in one
     #[arg(long, value_name = "FILE")]

@@ -9,7 +9,7 @@ use crate::base::limits::{READ_ATTEMPTS_MAX, SOURCE_HOLD_DEFAULT};
 use crate::base::outcome::{Setback, Verdict};
 use crate::base::quantity::Moment;
 use crate::base::secret::Private;
-use crate::base::sight::MailboxSight;
+use crate::base::sight::{Lies, Look, MailboxSight};
 use crate::cli::assess_args::AssessArgs;
 use crate::cli::assess_facts::domains;
 use crate::cli::error::{CommandError, setback};
@@ -22,6 +22,7 @@ use crate::flow::judge::{Repeat, judge};
 use crate::port::clock::Clock;
 use crate::port::posture::{ItemCounter, PostureSource};
 use crate::posture::exposure::{self, Entry, ItemSight, Tally};
+use crate::posture::mail::MailTally;
 use crate::posture::server::{Origin, Sighting};
 use crate::posture::timeline::Window;
 
@@ -78,16 +79,27 @@ pub(super) fn look(
         }
         for address in &addresses {
             ui.detail(&format!("looking at {address}"));
-            let sight = mailbox(&source, clock.as_ref(), address, &own).await?;
-            if let (Some(window), Some(names), Some(entries)) = (window, &names, &mut seen.exposure)
+            let mut sight = mailbox(&source, clock.as_ref(), address, &own).await?;
+            let asked = Asked {
+                window,
+                mail: args.mail,
+            };
+            let counted = if asked.anything() {
+                Some(count(&source, clock.as_ref(), address, asked).await?)
+            } else {
+                None
+            };
+            if let Some(counted) = counted.as_ref().filter(|_| args.mail) {
+                sight.mail = match counted.mail.sight(&own) {
+                    Ok(mail) => Look::Seen(mail),
+                    Err(why) => Look::NotChecked(why),
+                };
+            }
+            if let (Some(counted), Some(window), Some(names), Some(entries)) =
+                (counted, window, &names, &mut seen.exposure)
             {
-                let tally = count(&source, clock.as_ref(), address, window).await?;
-                entries.push(exposure::entry(
-                    names.mailbox(address),
-                    tally,
-                    &sight,
-                    window,
-                ));
+                let name = names.mailbox(address);
+                entries.push(exposure::entry(name, counted.tally, &sight, window));
             }
             seen.mailboxes.push(sight);
         }
@@ -123,30 +135,55 @@ fn is_local(why: &Setback) -> bool {
     )
 }
 
-struct Counter<'a> {
-    tally: Tally,
-    window: &'a Window,
+/// What listings are read for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    /// The window to count what lay open in.
+    window: Option<&'a Window>,
+    /// Bursts and look-alikes.
+    mail: bool,
 }
 
-impl ItemCounter for Counter<'_> {
-    fn item(&mut self, at: Option<Moment>, domain: Option<String>) {
-        self.tally.take(&ItemSight { at, domain }, self.window);
+impl Asked<'_> {
+    const fn anything(self) -> bool {
+        self.window.is_some() || self.mail
     }
 }
 
-async fn count(
+struct Counter<'a> {
+    tally: Tally,
+    mail: MailTally,
+    asked: Asked<'a>,
+}
+
+impl ItemCounter for Counter<'_> {
+    fn item(&mut self, at: Option<Moment>, domain: Option<String>, lies: Lies) {
+        if self.asked.mail {
+            self.mail.take(lies, at, domain.as_deref());
+        }
+        if let Some(window) = self.asked.window {
+            self.tally.take(&ItemSight { at, domain }, window);
+        }
+    }
+}
+
+async fn count<'a>(
     source: &dyn PostureSource,
     clock: &dyn Clock,
     address: &MailboxId,
-    window: &Window,
-) -> Result<Tally, CommandError> {
+    asked: Asked<'a>,
+) -> Result<Counter<'a>, CommandError> {
     let counted = again(clock, || async {
         let mut counter = Counter {
             tally: Tally::default(),
-            window,
+            mail: MailTally::default(),
+            asked,
         };
-        source.count_items(address, &mut counter).await?;
-        Ok(counter.tally)
+        let everywhere = asked.window.is_some();
+        source
+            .count_items(address, everywhere, &mut counter)
+            .await?;
+        Ok(counter)
     });
     counted
         .await

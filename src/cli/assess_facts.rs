@@ -1,14 +1,15 @@
 //! What an inventory says about the posture of the source: builds of servers, and settings of mailboxes. What a file that was not given would show
 //! stays "not checked".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::secret::Private;
 use crate::base::sight::{
-    DelegateSight, DeviceSight, ForwardSight, Look, MailboxSight, RightSight, RuleSight,
+    AppSight, DelegateSight, DeviceSight, ForwardSight, Look, MailboxSight, RightSight, RoleSight,
+    RuleSight,
 };
 use crate::plan::inventory::{
-    FileKind, FolderRights, GrantKind, Inventory, MailboxNo, MailboxRecord, Party,
+    FileKind, FolderRights, GrantKind, Inventory, MailboxNo, MailboxRecord, Party, RecipientKind,
 };
 use crate::posture::server::{Origin, Sighting};
 
@@ -40,6 +41,27 @@ pub(super) fn sightings(inventory: &Inventory) -> Vec<Sighting> {
     out
 }
 
+/// Who has a role that opens every mailbox; what only lets somebody hand it out, and what is switched off, is left out.
+pub(super) fn roles(inventory: &Inventory) -> Look<Vec<RoleSight>> {
+    let given = inventory.files.iter();
+    if !given
+        .into_iter()
+        .any(|file| file.kind == FileKind::RoleAssignments)
+    {
+        return Look::default();
+    }
+    let held = inventory.roles.iter();
+    let held = held.filter(|role| !role.delegating && role.enabled != Some(false));
+    Look::Seen(
+        held.map(|role| RoleSight {
+            role: role.role.to_string(),
+            who: role.assignee.clone(),
+            kind: role.assignee_kind.as_deref().unwrap_or("?").to_owned(),
+        })
+        .collect(),
+    )
+}
+
 /// Every mailbox of an inventory.
 pub(super) fn sights(inventory: &Inventory) -> Vec<MailboxSight> {
     let estate = Estate::of(inventory);
@@ -59,6 +81,8 @@ pub(super) fn domains<'a>(addresses: impl Iterator<Item = &'a str>) -> BTreeSet<
 
 struct Estate<'a> {
     inventory: &'a Inventory,
+    /// Mailboxes that somebody has full access to, by who.
+    doors: BTreeMap<String, u64>,
     own: BTreeSet<String>,
     given: BTreeSet<FileKind>,
 }
@@ -69,11 +93,21 @@ impl<'a> Estate<'a> {
             .mailboxes
             .iter()
             .filter_map(|m| m.address.as_ref());
-        Self {
+        let mut estate = Self {
             inventory,
+            doors: BTreeMap::new(),
             own: domains(primary.map(crate::base::id::MailboxId::reveal)),
             given: inventory.files.iter().map(|file| file.kind).collect(),
+        };
+        let full = inventory.grants.iter();
+        let full = full.filter(|g| matches!(g.kind, GrantKind::FullAccess) && !g.deny);
+        let mut doors = BTreeMap::new();
+        for grant in full {
+            let (who, _) = estate.party(&grant.trustee);
+            *doors.entry(who.reveal().to_owned()).or_default() += 1;
         }
+        estate.doors = doors;
+        estate
     }
 
     /// What a kind of file shows, where one was given.
@@ -94,6 +128,11 @@ impl<'a> Estate<'a> {
             rights: self.look(FileKind::FolderPermissions, || self.rights(no)),
             delegates: self.look(FileKind::FullAccess, || self.delegates(no)),
             devices: self.look(FileKind::MobileDevices, || self.devices(no)),
+            apps: self.look(FileKind::Apps, || self.apps(no)),
+            unmanned: record
+                .kind
+                .as_ref()
+                .map_or_else(Look::default, |kind| Look::Seen(unmanned(kind))),
             ..MailboxSight::of(Private::new(address.reveal()))
         })
     }
@@ -202,11 +241,31 @@ impl<'a> Estate<'a> {
                 let stranger = matches!(grant.trustee, Party::OrphanSid(_) | Party::Outside(_));
                 let (who, _) = self.party(&grant.trustee);
                 Some(DelegateSight {
+                    mailboxes: match grant.kind {
+                        GrantKind::FullAccess => self.doors.get(who.reveal()).copied(),
+                        _ => None,
+                    }
+                    .unwrap_or(0),
                     who,
                     what: what.to_owned(),
                     stranger,
                     sees_private: false,
                 })
+            })
+            .collect()
+    }
+
+    fn apps(&self, no: MailboxNo) -> Vec<AppSight> {
+        let own = self.inventory.apps.iter().filter(|app| app.mailbox == no);
+        own.filter(|app| app.enabled != Some(false))
+            .map(|app| {
+                let name = app.name.as_ref().map_or("without a name", |n| n.reveal());
+                let provider = app.provider.as_deref().unwrap_or("nobody named");
+                let scope = app.scope.as_deref().unwrap_or("User");
+                AppSight {
+                    what: format!("{name} by {provider} ({})", app.id),
+                    by_owner: scope.eq_ignore_ascii_case("user"),
+                }
             })
             .collect()
     }
@@ -223,6 +282,19 @@ impl<'a> Estate<'a> {
             first: device.first_sync.map(|when| when.day),
         })
         .collect()
+    }
+}
+
+/// The word for a mailbox that nobody works in.
+const fn unmanned(kind: &RecipientKind) -> Option<&'static str> {
+    match kind {
+        RecipientKind::RoomMailbox | RecipientKind::LinkedRoomMailbox => Some("a room"),
+        RecipientKind::EquipmentMailbox => Some("a device or a car"),
+        RecipientKind::DiscoveryMailbox
+        | RecipientKind::ArbitrationMailbox
+        | RecipientKind::MonitoringMailbox
+        | RecipientKind::AuditLogMailbox => Some("Exchange itself"),
+        _ => None,
     }
 }
 

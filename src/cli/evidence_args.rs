@@ -267,6 +267,7 @@ pub struct EvidenceVerify {
 
 What the gate was given nothing to look at (licences, addresses, legacy names, who operated the runs) keeps it open. Whoever looked themselves says
 so with --confirm; the name goes into the log of decisions. A critical finding counts where the source was assessed.
+A plan with `[cutover] actions = 'not_overdue'` (or 'settled') asks for the register of remedial actions too (`assess --actions`).
 
 Exit code 8: a gate is open; every open gate is named with what closes it. When none is, the runbook for this plan is printed and who asked for it
 is kept in the log of decisions. Nothing is changed on either side.")]

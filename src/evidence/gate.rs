@@ -65,6 +65,8 @@ pub struct Evidence<'a> {
     pub directory: Option<&'a [DirectoryNote]>,
     /// Critical findings that are open; `None` where nothing was assessed.
     pub posture: Option<&'a [Finding]>,
+    /// Actions of the register that are in the way; `None` where the plan does not ask.
+    pub actions: Option<&'a [Finding]>,
     /// Runs of the plan that were started without the name of who operates them.
     pub runs_without_name: Count,
     /// Who asks.
@@ -439,6 +441,14 @@ fn posture(evidence: &Evidence<'_>, out: &mut Ruling) {
             finding.remedy.clone(),
         );
     }
+    for action in evidence.actions.unwrap_or_default() {
+        out.say(
+            "actions.open",
+            &action.id,
+            "the plan asks for the register of actions, and this is not settled".into(),
+            action.remedy.clone(),
+        );
+    }
 }
 
 #[cfg(test)]
@@ -535,6 +545,7 @@ mod tests {
         waivers: Vec<(SignedWaiver, Standing)>,
         directory: Vec<DirectoryNote>,
         posture: Vec<Finding>,
+        actions: Option<Vec<Finding>>,
     }
 
     impl Case {
@@ -548,6 +559,7 @@ mod tests {
                 waivers: Vec::new(),
                 directory: Vec::new(),
                 posture: Vec::new(),
+                actions: Some(Vec::new()),
             }
         }
 
@@ -577,6 +589,7 @@ mod tests {
                 waivers: &self.waivers,
                 directory: self.given.then_some(&self.directory),
                 posture: self.given.then_some(&self.posture),
+                actions: self.actions.as_deref(),
                 runs_without_name: Count::new(self.runs_without_name),
                 name: "Ada",
                 confirmed: &self.confirmed,
@@ -590,7 +603,7 @@ mod tests {
     #[test]
     fn each_gate_is_open_for_its_reason_alone() {
         assert_eq!(Case::good().gates(), Vec::<&str>::new());
-        let cases: [(&[&str], Break); 17] = [
+        let cases: [(&[&str], Break); 18] = [
             (&["mailbox.unfinished"], |c| c.balance.mailboxes.clear()),
             (&["mailbox.unfinished"], |c| {
                 c.balance = balance(5, 0, JobPhase::Seeding);
@@ -651,6 +664,12 @@ mod tests {
                     id: "L1".into(),
                     remedy: "look".into(),
                 }];
+            }),
+            (&["actions.open"], |c| {
+                c.actions = Some(vec![Finding {
+                    id: "A1".into(),
+                    remedy: "verify".into(),
+                }]);
             }),
         ];
         for (want, spoil) in cases {

@@ -1,6 +1,7 @@
 //! Layer 5: the source, an Exchange 2016 read by EWS. Nothing here writes, and nothing here tries twice.
 
 mod client;
+mod links;
 mod posture;
 mod posture_words;
 mod source;

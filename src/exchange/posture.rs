@@ -8,10 +8,12 @@ use crate::base::id::{ItemId, MailboxId};
 use crate::base::limits;
 use crate::base::outcome::Setback;
 use crate::base::secret::Private;
-use crate::base::sight::{DelegateSight, Look, MailboxSight, RightSight, RuleSight, ValueSight};
+use crate::base::sight::{
+    DelegateSight, Lies, Look, MailboxSight, ReplySight, RightSight, RuleSight, ValueSight,
+};
 use crate::exchange::posture_words::{
-    Names, begins, delegate, domain_of, forms, is_class, names_in, rule_messages, rule_sight,
-    settings,
+    Names, begins, delegate, domain_of, forms, is_class, names_in, reply, rule_messages,
+    rule_sight, settings,
 };
 use crate::exchange::source::{ExchangeSource, incomplete};
 use crate::port::posture::{ItemCounter, PostureSource};
@@ -22,6 +24,7 @@ use crate::wire::ews::get_delegate::GetDelegate;
 use crate::wire::ews::get_folder::GetFolder;
 use crate::wire::ews::get_inbox_rules::GetInboxRules;
 use crate::wire::ews::get_item::GetItem;
+use crate::wire::ews::get_user_oof_settings::GetUserOofSettings;
 use crate::wire::ews::look::{ItemLook, LookAtFolders, LookAtItems, LookForItems};
 use crate::wire::ews::request::Call;
 use crate::wire::ews::restriction::Restriction;
@@ -108,16 +111,24 @@ impl PostureSource for ExchangeSource {
             }
         }
         sight.delegates = look(self.delegates(mailbox, own).await)?;
+        sight.reply = look(self.automatic_reply(mailbox, own).await)?;
+        sight.sent_items = match folders.sent {
+            Some(items) => Look::Seen(items),
+            None => Look::NotChecked("the mailbox has no Sent Items".to_owned()),
+        };
         Ok(sight)
     }
 
     async fn count_items(
         &self,
         mailbox: &MailboxId,
+        everywhere: bool,
         counter: &mut dyn ItemCounter,
     ) -> Result<(), Setback> {
         let folders = Names::of(self.folders(mailbox).await?);
-        for folder in &folders.mail {
+        let asked = folders.mail.iter();
+        for folder in asked.filter(|f| everywhere || folders.lies(f) != Lies::Elsewhere) {
+            let lies = folders.lies(folder);
             let mut offset = 0;
             loop {
                 let call = find(
@@ -136,7 +147,7 @@ impl PostureSource for ExchangeSource {
                 let (last, empty) = (page.end.last, page.items.is_empty());
                 for item in page.items {
                     let domain = item.from.as_deref().and_then(domain_of);
-                    counter.item(item.at, domain);
+                    counter.item(item.at, domain, lies);
                 }
                 if last {
                     break;
@@ -355,6 +366,21 @@ impl ExchangeSource {
             }
         }
         Ok((pages, rights))
+    }
+
+    async fn automatic_reply(
+        &self,
+        mailbox: &MailboxId,
+        own: &BTreeSet<String>,
+    ) -> Result<ReplySight, Setback> {
+        let call = Call::GetUserOofSettings(GetUserOofSettings {
+            mailbox: mailbox.clone(),
+        });
+        let answer = self
+            .client
+            .ask::<GetUserOofSettings>(mailbox, &call, Place::Folder)
+            .await?;
+        Ok(reply(&answer.single(Place::Folder)?, own))
     }
 
     async fn delegates(

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::id::FolderId;
 use crate::base::mailbox::{FolderKind, FolderRole, SourceFolder};
 use crate::base::secret::Private;
-use crate::base::sight::{DelegateSight, RightSight, RuleMessage, RuleSight, ValueSight};
+use crate::base::sight::{
+    DelegateSight, Lies, ReplySight, RightSight, RuleMessage, RuleSight, ValueSight,
+};
+use crate::exchange::links::outside_hosts;
 use crate::wire::ews::get_delegate::DelegateEntry;
 use crate::wire::ews::get_inbox_rules::RuleEntry;
+use crate::wire::ews::get_user_oof_settings::OofEntry;
 use crate::wire::ews::look::{FolderLook, ItemLook};
 use crate::wire::ews::shape::FolderRef;
 
@@ -20,11 +24,17 @@ const FORM_CLASS: &str = "IPM.Microsoft.FolderDesign.FormsDescription";
 /// The folders of the user's tree, with names for people.
 pub(super) struct Names {
     pub(super) mail: Vec<FolderRef>,
-    names: BTreeMap<FolderId, (String, Option<FolderRole>)>,
+    /// Items in Sent Items; `None` where the mailbox has no such folder.
+    pub(super) sent: Option<u64>,
+    known: BTreeMap<FolderId, (String, Option<FolderRole>)>,
 }
 
 impl Names {
     pub(super) fn of(folders: Vec<SourceFolder>) -> Self {
+        let sent = folders
+            .iter()
+            .find(|f| f.role == Some(FolderRole::SentItems))
+            .map(|f| f.items.get());
         let root = folders.iter().find(|f| f.role == Some(FolderRole::Top));
         let mut inside: BTreeSet<FolderId> = root.map(|f| f.id.clone()).into_iter().collect();
         let (mut mail, mut names) = (Vec::new(), BTreeMap::new());
@@ -41,22 +51,35 @@ impl Names {
                 .map_or(folder.name, |role| role.english().to_owned());
             names.insert(folder.id, (name, folder.role));
         }
-        Self { mail, names }
+        Self {
+            mail,
+            sent,
+            known: names,
+        }
     }
 
     pub(super) fn name(&self, folder: &FolderRef) -> String {
         match folder {
             FolderRef::Id(id) => self
-                .names
+                .known
                 .get(id)
                 .map_or(String::new(), |(name, _)| name.clone()),
             FolderRef::Distinguished(name) => name.clone(),
         }
     }
 
+    /// Where items of a folder lie, as a count of mail sees it.
+    pub(super) fn lies(&self, folder: &FolderRef) -> Lies {
+        match self.role(folder) {
+            Some(FolderRole::SentItems) => Lies::Sent,
+            Some(FolderRole::Inbox | FolderRole::JunkEmail) => Lies::Received,
+            _ => Lies::Elsewhere,
+        }
+    }
+
     fn role(&self, folder: &FolderRef) -> Option<FolderRole> {
         match folder {
-            FolderRef::Id(id) => self.names.get(id).and_then(|(_, role)| *role),
+            FolderRef::Id(id) => self.known.get(id).and_then(|(_, role)| *role),
             FolderRef::Distinguished(name) => {
                 let mut roles = FolderRole::ALL.iter().copied();
                 roles.find(|role| role.ews_id() == Some(name.as_str()))
@@ -202,6 +225,18 @@ pub(super) fn names_in(blob: &[u8]) -> Vec<String> {
     out
 }
 
+/// The automatic reply, as whether it is on and where it leads to. Its texts end here.
+pub(super) fn reply(oof: &OofEntry, own: &BTreeSet<String>) -> ReplySight {
+    let mut hosts: BTreeSet<String> = BTreeSet::new();
+    for text in [&oof.inside, &oof.outside] {
+        hosts.extend(outside_hosts(text, own));
+    }
+    ReplySight {
+        on: oof.state != "Disabled",
+        hosts: hosts.into_iter().map(Private::new).collect(),
+    }
+}
+
 pub(super) fn delegate(one: DelegateEntry, own: &BTreeSet<String>) -> DelegateSight {
     let stranger = match &one.address {
         Some(address) => is_outside(address, own),
@@ -218,6 +253,7 @@ pub(super) fn delegate(one: DelegateEntry, own: &BTreeSet<String>) -> DelegateSi
         what: format!("delegate, {}", levels.join(", ")),
         stranger,
         sees_private: one.sees_private,
+        mailboxes: 0,
     }
 }
 

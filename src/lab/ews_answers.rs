@@ -95,6 +95,7 @@ impl Desk<'_> {
             Call::GetItem(call) if is_look(&call.shape) => self.look_at_items(call),
             Call::GetInboxRules(call) => self.inbox_rules(call),
             Call::GetDelegate(call) => self.delegates(call),
+            Call::GetUserOofSettings(call) => self.automatic_reply(call),
             Call::GetFolder(call) => self.get_folder(call),
             Call::FindFolder(call) => self.find_folder(call),
             Call::SyncFolderHierarchy(call) => self.sync_hierarchy(call),

@@ -119,7 +119,8 @@ const fn kind_of(call: &Call) -> CallKind {
         | Call::FindItem(_)
         | Call::GetItem(_)
         | Call::GetInboxRules(_)
-        | Call::GetDelegate(_) => CallKind::Read,
+        | Call::GetDelegate(_)
+        | Call::GetUserOofSettings(_) => CallKind::Read,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::wire::ews::get_delegate::GetDelegate;
 use crate::wire::ews::get_folder::GetFolder;
 use crate::wire::ews::get_inbox_rules::GetInboxRules;
 use crate::wire::ews::get_item::GetItem;
+use crate::wire::ews::get_user_oof_settings::GetUserOofSettings;
 use crate::wire::ews::look::{
     FolderLook, ItemLook, LookAtFolders, LookAtItems, LookForItems, LookPage,
 };
@@ -33,6 +34,13 @@ impl Desk<'_> {
             .of_whom(&call.mailbox)
             .map(|()| self.world.settings(self.mailbox).delegates);
         self.messages::<GetDelegate>(vec![found])
+    }
+
+    pub(super) fn automatic_reply(&mut self, call: &GetUserOofSettings) -> Answer {
+        let found = self
+            .of_whom(&call.mailbox)
+            .map(|()| self.world.settings(self.mailbox).reply);
+        self.messages::<GetUserOofSettings>(vec![found])
     }
 
     /// A service account acts for one mailbox at a time: asking about another one is an error of ours.
@@ -97,7 +105,20 @@ impl Desk<'_> {
             };
             let reminder = |row: &ItemRow| settings.reminders.get(&row.id).cloned();
             rows.filter(wanted)
-                .map(|row| seen(&row, reminder(&row), &call.shape))
+                .map(|row| {
+                    let mut look = seen(&row, reminder(&row), &call.shape);
+                    if look.from.is_some()
+                        && let Some(sender) = settings.senders.get(&row.id)
+                    {
+                        look.from = Some(sender.clone());
+                    }
+                    if look.at.is_some()
+                        && let Some(at) = settings.times.get(&row.id)
+                    {
+                        look.at = Some(*at);
+                    }
+                    look
+                })
                 .collect()
         };
         let (items, end) = page(found, call.offset, call.at_most);

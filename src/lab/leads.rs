@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{Refused, World};
+use super::world::{Content, Refused, World};
 use crate::base::id::{FolderId, ItemId};
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Moment;
 use crate::wire::ews::get_delegate::DelegateEntry;
 use crate::wire::ews::get_inbox_rules::RuleEntry;
+use crate::wire::ews::get_user_oof_settings::OofEntry;
 use crate::wire::ews::look::ItemLook;
 use crate::wire::ews::shape::FolderRef;
 
@@ -27,10 +28,22 @@ pub struct Settings {
     pub rights: BTreeMap<String, Vec<(String, String)>>,
     /// Reminder files by item id.
     pub reminders: BTreeMap<String, String>,
+    /// Senders by item id, where they are not the usual ones.
+    pub senders: BTreeMap<String, String>,
+    /// When items were sent, by id, where that is not in the items.
+    pub times: BTreeMap<String, Moment>,
+    /// The automatic reply.
+    pub reply: OofEntry,
 }
 
 /// Noon of 20 August 2021: in the window of the attacks of that summer.
 const CHANGED: Moment = Moment::from_unix_ms(1_629_460_800_000);
+
+/// Messages that the seeded mailbox sent within one hour.
+const SENT_AT_ONCE: u64 = 90;
+
+/// Where the seeds of these letters begin, away from those of the population.
+const LETTERS: u64 = 0x4C45_5454 << 32;
 
 impl Settings {
     /// What every mailbox has: the junk mail rule and one that the owner made.
@@ -45,6 +58,11 @@ impl Settings {
             moves_to: Some(FolderRef::Distinguished("notes".to_owned())),
             ..RuleEntry::default()
         });
+        out.reply = OofEntry {
+            state: "Disabled".to_owned(),
+            inside: "<html><body>I am away until Monday.</body></html>".to_owned(),
+            outside: String::new(),
+        };
         out.rule_message("Junk E-mail Rule", "JunkEmailRule", None);
         out.rule_message("Newsletters", "RuleOrganizer", None);
         out.associated(ItemLook {
@@ -142,6 +160,7 @@ impl World {
         page[0] = 2;
         let address = "https://cdn.elsewhere.example/page";
         page.extend(address.encode_utf16().flat_map(u16::to_le_bytes));
+        let (inbox_id, sent_id) = (inbox.id.clone(), sent.id.clone());
         seeded.home_pages.insert(inbox.id, page);
         let right = ("Anonymous".to_owned(), "Reviewer".to_owned());
         seeded.rights.insert(sent.id, vec![right]);
@@ -150,6 +169,23 @@ impl World {
             let path = "\\\\files.elsewhere.example\\s\\chime.wav";
             seeded.reminders.insert(item.id.clone(), path.to_owned());
         }
+        let letter = |seed: u64| Content::Plain {
+            seed: LETTERS + seed,
+            body: 300,
+        };
+        for n in 0..SENT_AT_ONCE {
+            let id = self.add_source_item(mailbox, &sent_id, letter(n), CHANGED)?;
+            seeded.times.insert(id, CHANGED);
+        }
+        let id = self.add_source_item(mailbox, &inbox_id, letter(SENT_AT_ONCE), CHANGED)?;
+        let (_, own) = mailbox.rsplit_once('@').unwrap_or_default();
+        let look_alike = format!("billing@{own}s");
+        seeded.senders.insert(id, look_alike);
+        seeded.reply = OofEntry {
+            state: "Enabled".to_owned(),
+            inside: String::new(),
+            outside: "<a href=\"https://portal.elsewhere.example/login\">see here</a>".to_owned(),
+        };
         self.settings.insert(mailbox.to_ascii_lowercase(), seeded);
         Ok(())
     }

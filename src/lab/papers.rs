@@ -11,7 +11,8 @@ use super::world::{Limits, World};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
-    AuthMethod, Credential, Pair, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd, Wave,
+    ActionGate, AuthMethod, Credential, Pair, Plan, SelectPlan, Service, SourceAuth, SourceEnd,
+    TargetEnd, Wave,
 };
 
 /// The account that may impersonate every source mailbox.
@@ -153,6 +154,7 @@ impl LabInfo {
                 ..published
             },
             schedule: None,
+            actions: ActionGate::default(),
             select: SelectPlan::default(),
             waves: vec![Wave {
                 name: "pilot".to_owned(),

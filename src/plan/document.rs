@@ -32,10 +32,24 @@ pub struct Plan {
     pub limits: RunLimits,
     /// When to work.
     pub schedule: Option<Schedule>,
+    /// What the cutover asks of the register of actions.
+    pub actions: ActionGate,
     /// What is carried.
     pub select: SelectPlan,
     /// The mailboxes, in waves.
     pub waves: Vec<Wave>,
+}
+
+/// What the cutover asks of the register of remedial actions, beside showing it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ActionGate {
+    /// Nothing.
+    #[default]
+    Shown,
+    /// That no action is past its day.
+    NotOverdue,
+    /// That every action was verified by another person, or does not apply.
+    Settled,
 }
 
 /// The on-premises side.
@@ -500,7 +514,7 @@ mailboxes = [
 "#;
         insta::assert_snapshot!(problems(text), @r#"
         p.toml:4:9: `realm` must be one of live, rehearsal; did you mean "live"?
-        p.toml:5:1: unknown key `colour`; known are schema, name, realm, source, target, limits, schedule, select, wave
+        p.toml:5:1: unknown key `colour`; known are schema, name, realm, source, target, limits, schedule, cutover, select, wave
         p.toml:7:1: `ews_url` is missing in [source]
         p.toml:8:1: unknown key `ews_ulr` in [source]; did you mean `ews_url`?
         p.toml:9:8: `password_env` is missing in [source.auth]

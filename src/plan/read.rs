@@ -6,7 +6,7 @@ use crate::base::limits;
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::address::read_url;
 use crate::plan::document::{
-    AuthMethod, Credential, Plan, SCHEMA, Service, SourceAuth, SourceEnd, TargetEnd,
+    ActionGate, AuthMethod, Credential, Plan, SCHEMA, Service, SourceAuth, SourceEnd, TargetEnd,
 };
 use crate::plan::problem::{Problem, nearest};
 use crate::plan::read_bounds::{place_hours, read_limits, read_schedule, read_select};
@@ -17,7 +17,8 @@ use crate::plan::strict::{At, Reader, Section};
 const PLAN_MAX: usize = 32_000_000;
 
 const TOP_KEYS: &[&str] = &[
-    "schema", "name", "realm", "source", "target", "limits", "schedule", "select", "wave",
+    "schema", "name", "realm", "source", "target", "limits", "schedule", "cutover", "select",
+    "wave",
 ];
 
 pub(super) fn plan(text: &str) -> Result<Plan, Vec<Problem>> {
@@ -66,6 +67,7 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
     read_limits(reader, &top, rules, &mut bounds);
     let schedule = read_schedule(reader, &top);
     place_hours(reader, &top, schedule.as_ref(), &mut bounds);
+    let actions = read_cutover(reader, &top);
     let select = read_select(reader, &top, &bounds);
     let waves = read_waves(reader, &top);
     Some(Plan {
@@ -75,9 +77,22 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
         target: target?,
         limits: bounds,
         schedule,
+        actions,
         select,
         waves,
     })
+}
+
+fn read_cutover<'r, 'a>(reader: &'r Reader<'a>, top: &Section<'r, 'a>) -> ActionGate {
+    let words = [
+        ("shown", ActionGate::Shown),
+        ("not_overdue", ActionGate::NotOverdue),
+        ("settled", ActionGate::Settled),
+    ];
+    let section = top.section("cutover", &["actions"]);
+    let word = section.and_then(|section| section.text("actions"));
+    word.and_then(|word| one_of(reader, "actions", &word, &words))
+        .unwrap_or_default()
 }
 
 /// The meaning of a word out of a fixed list.

@@ -7,7 +7,7 @@ use toml_edit::Value;
 use crate::base::quantity::{Bytes, Span};
 use crate::base::spec::{Realm, RunLimits, Selection};
 use crate::plan::document::{
-    Credential, Pair, Plan, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd,
+    ActionGate, Credential, Pair, Plan, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd,
 };
 use crate::plan::schedule::{DAYS, Schedule, render_time};
 
@@ -95,6 +95,15 @@ pub(super) fn explained(plan: &Plan, comments: &Comments) -> String {
     limits(&mut out, &plan.limits);
     if let Some(schedule) = &plan.schedule {
         windows(&mut out, schedule);
+    }
+    let actions = match plan.actions {
+        ActionGate::Shown => None,
+        ActionGate::NotOverdue => Some("not_overdue"),
+        ActionGate::Settled => Some("settled"),
+    };
+    if let Some(actions) = actions {
+        out.head("[cutover]");
+        out.put("actions", text(actions));
     }
     select(&mut out, &plan.select);
     for (at, wave) in plan.waves.iter().enumerate() {

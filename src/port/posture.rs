@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use crate::base::id::MailboxId;
 use crate::base::outcome::Setback;
 use crate::base::quantity::Moment;
-use crate::base::sight::MailboxSight;
+use crate::base::sight::{Lies, MailboxSight};
 
-/// Takes one item's day and the domain of its sender.
+/// Takes one item's day, the domain of its sender, and where it lies.
 pub trait ItemCounter: Send {
     /// The next item, in no order.
-    fn item(&mut self, at: Option<Moment>, domain: Option<String>);
+    fn item(&mut self, at: Option<Moment>, domain: Option<String>, lies: Lies);
 }
 
 /// Settings and counts of a mailbox. Every method is `Repeat::Freely`.
@@ -27,10 +27,12 @@ pub trait PostureSource: fmt::Debug + Send + Sync {
         own: &BTreeSet<String>,
     ) -> Result<MailboxSight, Setback>;
 
-    /// Shows every item of the user's tree to `counter`, from listings. After a setback what was counted must be thrown away.
+    /// Shows items to `counter`, from listings: every one of the user's tree, or only those of Inbox, Junk Email and Sent Items. After a setback
+    /// what was counted must be thrown away.
     async fn count_items(
         &self,
         mailbox: &MailboxId,
+        everywhere: bool,
         counter: &mut dyn ItemCounter,
     ) -> Result<(), Setback>;
 }

@@ -7,7 +7,10 @@ use super::finding;
 use super::timeline::Window;
 use crate::base::quantity::Moment;
 use crate::base::secret::Private;
-use crate::base::sight::{Look, MailboxSight, RightSight, RuleMessage, RuleSight};
+use crate::base::sight::{Look, MailboxSight, RightSight, RoleSight, RuleMessage, RuleSight};
+
+/// Mailboxes in which the same person has full access from which on it is worth a question: a team has some ten.
+const MANY_MAILBOXES: u64 = 25;
 
 /// How a lead stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,17 +126,32 @@ fn in_part(id: &str, sight: &MailboxSight, look: Look<Found>) -> Look<Found> {
     }
 }
 
-/// The kinds that concern the organisation as a whole, or that this version does not look for: said once, not for every mailbox.
-pub fn organisation() -> Vec<Lead> {
-    const WHOLE: [&str; 7] = ["M12", "M13", "M14", "M15", "M16", "M18", "M19"];
-    WHOLE
+/// The kinds that concern the organisation as a whole: said once, not for every mailbox.
+pub fn organisation(roles: &Look<Vec<RoleSight>>) -> Vec<Lead> {
+    let shells = catalogue::of("M19");
+    vec![
+        lead("M12", "", each(roles, powerful)),
+        lead(shells.id, "", Look::NotChecked(shells.how.to_owned())),
+    ]
+}
+
+/// A role that opens every mailbox. Exchange itself gives one of them to a group of its own (Get-ManagementRoleAssignment of a new server).
+fn powerful(role: &RoleSight) -> Option<(String, Option<Weight>)> {
+    const POWERS: [&str; 2] = ["ApplicationImpersonation", "Mailbox Import Export"];
+    let power = POWERS
         .iter()
-        .map(|id| {
-            let kind = catalogue::of(id);
-            let why = format!("this version does not look; {}", kind.how);
-            lead(kind.id, "", Look::NotChecked(why))
-        })
-        .collect()
+        .find(|power| role.role.eq_ignore_ascii_case(power))?;
+    let by_default = role.who.reveal() == "Hygiene Management" && *power == POWERS[0];
+    let (weight, note) = if by_default {
+        (
+            Weight::Low,
+            "; a new server has this one: look who is in the group",
+        )
+    } else {
+        (Weight::High, "")
+    };
+    let text = format!("{power}: {} ({}){note}", role.who.reveal(), role.kind);
+    Some((text, Some(weight)))
 }
 
 /// What was found of a kind, and with which weight where not the kind's own.
@@ -220,14 +238,49 @@ fn one(id: &str, sight: &MailboxSight, windows: &[Window]) -> Option<Look<Found>
         }),
         "M10" => each(&sight.rights, everybody),
         "M11" => each(&sight.delegates, |d| {
-            let why = match (d.stranger, d.sees_private) {
-                (true, _) => "nobody of the organisation",
-                (false, true) => "sees private items",
-                (false, false) => return None,
+            let why = match (d.stranger, d.sees_private, d.mailboxes) {
+                (true, ..) => "nobody of the organisation".to_owned(),
+                (false, true, _) => "sees private items".to_owned(),
+                (false, false, n) if n >= MANY_MAILBOXES => {
+                    format!("has the same right in {n} mailboxes")
+                }
+                _ => return None,
             };
             Some(plain(format!("{}: {}, {why}", d.who.reveal(), d.what)))
         }),
+        _ => return further(id, sight, windows),
+    })
+}
+
+/// The look for the kinds that listings and other settings show.
+fn further(id: &str, sight: &MailboxSight, windows: &[Window]) -> Option<Look<Found>> {
+    let plain = |text: String| (text, None);
+    Some(match id {
+        "M13" => each(&sight.apps, |app| {
+            app.by_owner.then(|| plain(app.what.clone()))
+        }),
+        "M14" => each(&map(&sight.mail, |mail| mail.bursts.clone()), |burst| {
+            Some(plain(format!(
+                "{} messages in the hour from {}, {} in a usual one",
+                burst.sent, burst.hour, burst.usual
+            )))
+        }),
+        "M15" => each(&map(&sight.mail, |mail| mail.look_alikes.clone()), |one| {
+            Some(plain(format!(
+                "{} messages from {}, which looks like {}",
+                one.messages, one.domain, one.like
+            )))
+        }),
+        "M16" => each(&map(&sight.reply, |reply| reply.hosts.clone()), |host| {
+            let on = matches!(&sight.reply, Look::Seen(reply) if reply.on);
+            let on = if on { "on" } else { "off" };
+            Some(plain(format!(
+                "links to {}; the reply is {on}",
+                host.reveal()
+            )))
+        }),
         "M17" => devices(sight, windows),
+        "M18" => unmanned(sight),
         "M20" => changed(sight, windows),
         _ => return None,
     })
@@ -265,6 +318,29 @@ fn each<T>(
     match look {
         Look::Seen(list) => Look::Seen(list.iter().filter_map(judge).collect()),
         Look::NotChecked(why) => Look::NotChecked(why.clone()),
+    }
+}
+
+fn map<T, U>(look: &Look<T>, part: impl Fn(&T) -> U) -> Look<U> {
+    match look {
+        Look::Seen(all) => Look::Seen(part(all)),
+        Look::NotChecked(why) => Look::NotChecked(why.clone()),
+    }
+}
+
+/// A mailbox nobody works in, with mail that it sent.
+fn unmanned(sight: &MailboxSight) -> Look<Found> {
+    match (&sight.unmanned, &sight.sent_items) {
+        (Look::NotChecked(_), _) => {
+            let why = "what kind of mailbox it is was not said: hand in Get-Mailbox";
+            Look::NotChecked(why.to_owned())
+        }
+        (Look::Seen(None), _) | (_, Look::Seen(0)) => Look::Seen(Vec::new()),
+        (_, Look::NotChecked(why)) => Look::NotChecked(why.clone()),
+        (Look::Seen(Some(what)), Look::Seen(n)) => {
+            let text = format!("it belongs to {what}, and {n} items lie in its Sent Items");
+            Look::Seen(vec![(text, None)])
+        }
     }
 }
 

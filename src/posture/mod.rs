@@ -13,6 +13,7 @@ pub mod exposure;
 pub mod finding;
 pub mod health;
 pub mod leads;
+pub mod mail;
 mod picture;
 pub mod register;
 pub mod rule;

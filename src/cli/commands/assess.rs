@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
-use crate::base::sight::MailboxSight;
+use crate::base::sight::{Look, MailboxSight, RoleSight};
 use crate::cli::args::Common;
 use crate::cli::assess_args::AssessArgs;
 use crate::cli::assess_ews::{self, Seen};
@@ -109,7 +109,7 @@ fn assess(
             sightings.push(one.sighting);
         }
     }
-    let mut sights = from_inventory(&args.files, &mut sightings)?;
+    let (mut sights, roles) = from_inventory(&args.files, &mut sightings)?;
     let mut counted = None;
     if let Some(open) = open {
         let seen = assess_ews::look(args, open, &sights, ui)?;
@@ -129,7 +129,7 @@ fn assess(
         .iter()
         .flat_map(|sight| leads::mailbox(sight, &windows))
         .collect();
-    all.extend(leads::organisation());
+    all.extend(leads::organisation(&roles));
     detections::weigh(&mut detections, &windows, &decisions);
     register = register::with_seeds(register, assessment::seeds(&servers, &all, &detections));
     Ok(Assessment {
@@ -177,9 +177,9 @@ fn joined(inventory: Vec<MailboxSight>, ews: Vec<MailboxSight>) -> Vec<MailboxSi
 fn from_inventory(
     files: &[PathBuf],
     sightings: &mut Vec<Sighting>,
-) -> Result<Vec<MailboxSight>, CommandError> {
+) -> Result<(Vec<MailboxSight>, Look<Vec<RoleSight>>), CommandError> {
     if files.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Look::default()));
     }
     let inventory = inventory::read(files)?;
     if !inventory.refused.is_empty() {
@@ -199,7 +199,8 @@ fn from_inventory(
             .hint("correct what was refused; `mailferry inventory FILE...` says how"));
     }
     sightings.extend(assess_facts::sightings(&inventory));
-    Ok(assess_facts::sights(&inventory))
+    let sights = assess_facts::sights(&inventory);
+    Ok((sights, assess_facts::roles(&inventory)))
 }
 
 fn table(args: &AssessArgs) -> Result<Table, CommandError> {

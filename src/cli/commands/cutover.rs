@@ -27,6 +27,8 @@ use crate::evidence::checks::{Check, Looked};
 use crate::evidence::gate::{DirectoryNote, Evidence, Finding, Mailbox, Ruling, judge};
 use crate::evidence::sshsig::sha256;
 use crate::evidence::verdict::Verdict;
+use crate::plan::document::ActionGate;
+use crate::posture::register::Status;
 use crate::report::runbook::{Move, Scene, Step, runbook, to_text};
 use crate::report::table;
 use crate::store::embedded::Opening;
@@ -56,7 +58,9 @@ pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandE
     let mut verdict = packs::verification(&open)?.as_ref().and_then(Verdict::read);
     mark_stale(verdict.as_mut(), &stale);
     let (moves, directory) = directories(args, &open)?;
-    let posture = posture(&open.state.join(ASSESS_FILE))?;
+    let assessed = assessed(&open.state.join(ASSESS_FILE))?;
+    let posture = assessed.as_ref().map(critical);
+    let actions = actions(&open, assessed.as_ref());
     let mailboxes: Vec<Mailbox> = open
         .plan
         .jobs()
@@ -76,6 +80,7 @@ pub fn run(args: &CutoverArgs, common: &Common, ui: Ui) -> Result<Exit, CommandE
         waivers: &waivers,
         directory: directory.as_deref(),
         posture: posture.as_deref(),
+        actions: actions.as_deref(),
         runs_without_name: decisions.runs_without_name(),
         name: &name,
         confirmed: &args
@@ -144,15 +149,65 @@ fn mark_stale(verdict: Option<&mut Verdict>, stale: &StaleFolders) {
     }
 }
 
-/// Critical findings of the last assessment that are open; `None` where there was none.
-fn posture(path: &Path) -> Result<Option<Vec<Finding>>, CommandError> {
+/// The last assessment; `None` where there was none.
+fn assessed(path: &Path) -> Result<Option<Value>, CommandError> {
     let Some(text) = read_text(path, 100_000_000)? else {
         return Ok(None);
     };
-    let found: Value = serde_json::from_str(&text).map_err(|_| {
+    let found = serde_json::from_str(&text).map_err(|_| {
         CommandError::new(Exit::Refused, format!("{}: not JSON", path.display()))
             .hint("run the assessment again")
     })?;
+    Ok(Some(found))
+}
+
+/// Actions of the register that are in the way; `None` where the plan does not ask.
+fn actions(open: &OpenPlan, assessed: Option<&Value>) -> Option<Vec<Finding>> {
+    let assess = format!(
+        "mailferry assess --plan {} --actions REGISTER.csv",
+        open.path.display()
+    );
+    let rule = open.plan.actions;
+    if rule == ActionGate::Shown {
+        return None;
+    }
+    let Some(register) = assessed.and_then(|found| found["actions"].as_array()) else {
+        return Some(vec![Finding {
+            id: String::new(),
+            remedy: assess,
+        }]);
+    };
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let late = |action: &Value| {
+        let due = action["due"]
+            .as_str()
+            .and_then(|day| day.parse::<jiff::civil::Date>().ok());
+        due.is_some_and(|due| due < today)
+    };
+    let settled = |action: &Value| {
+        let words = [Status::Verified, Status::NotApplicable].map(Status::word);
+        action["status"]
+            .as_str()
+            .is_some_and(|own| words.contains(&own))
+    };
+    let open = register
+        .iter()
+        .filter(|action| !settled(action) && (rule == ActionGate::Settled || late(action)));
+    Some(
+        open.map(|action| Finding {
+            id: action["id"].as_str().unwrap_or_default().to_owned(),
+            remedy: format!(
+                "do it, let another person verify it, put both into the register, then {assess}"
+            ),
+        })
+        .collect(),
+    )
+}
+
+/// Critical findings of an assessment that are open.
+fn critical(found: &Value) -> Vec<Finding> {
     let word = |value: &Value, keys: &[&str]| {
         keys.iter()
             .find_map(|key| value[*key].as_str())
@@ -160,7 +215,7 @@ fn posture(path: &Path) -> Result<Option<Vec<Finding>>, CommandError> {
             .to_owned()
     };
     let mut out = Vec::new();
-    for list in ["leads", "detections", "actions"] {
+    for list in ["leads", "detections"] {
         for one in found[list].as_array().into_iter().flatten() {
             let severity = word(one, &["severity", "weight", "priority"]).to_lowercase();
             let state = word(one, &["status", "state"]).to_lowercase();
@@ -186,7 +241,7 @@ fn posture(path: &Path) -> Result<Option<Vec<Finding>>, CommandError> {
             }
         }
     }
-    Ok(Some(out))
+    out
 }
 
 fn refuse(ruling: &Ruling, ui: Ui) {

@@ -14,7 +14,8 @@ use crate::cli::plans;
 use crate::cli::ui::Ui;
 use crate::plan::diff::{Change, diff};
 use crate::plan::document::{
-    AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd, Wave,
+    ActionGate, AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd,
+    TargetEnd, Wave,
 };
 use crate::plan::draft::Draft;
 use crate::plan::explain;
@@ -202,6 +203,7 @@ fn make(
         },
         limits: wishes.limits.clone(),
         schedule: wishes.schedule.clone(),
+        actions: ActionGate::default(),
         select: SelectPlan::default(),
         waves: draft.to_waves(),
     };

@@ -118,6 +118,13 @@ columns! {
     Source = "source" | "sourceemail" | "sourcemailbox" | "sourceaddress";
     Target = "target" | "destination" | "targetemail" | "destinationemail" | "targetmailbox" | "targetaddress";
     EmailAddress = "emailaddress";
+    AppId = "appid";
+    AppScope = "scope";
+    Provider = "providername";
+    Role = "role";
+    Assignee = "roleassigneename" | "roleassignee";
+    AssigneeKind = "roleassigneetype";
+    Delegation = "roleassignmentdelegationtype";
 }
 
 /// How many columns are known.
@@ -217,6 +224,10 @@ impl Header {
             FileKind::InboxRules
         } else if has(Col::DeviceId) {
             FileKind::MobileDevices
+        } else if has(Col::AppId) && any(&[Col::AppScope, Col::Provider]) {
+            FileKind::Apps
+        } else if has(Col::Role) && has(Col::Assignee) {
+            FileKind::RoleAssignments
         } else if has(Col::ItemsInFolder) && any(&[Col::FolderPath, Col::FolderType]) {
             FileKind::FolderStatistics
         } else if has(Col::FolderName) && has(Col::AccessRights) {
@@ -378,6 +389,14 @@ mod tests {
             ("Name,Enabled,RuleIdentity,ForwardTo", FileKind::InboxRules),
             ("Identity,DeviceId,DeviceType", FileKind::MobileDevices),
             ("Name,AdminDisplayVersion", FileKind::Servers),
+            (
+                "DisplayName,AppId,Scope,ProviderName,Mailbox",
+                FileKind::Apps,
+            ),
+            (
+                "Name,Role,RoleAssigneeName,Enabled",
+                FileKind::RoleAssignments,
+            ),
             (
                 "GroupGuid,Group,Name,PrimarySmtpAddress",
                 FileKind::GroupMembers,

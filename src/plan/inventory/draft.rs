@@ -8,7 +8,7 @@ use super::model::{
     FolderNote, FolderRights, Guid, Hold, Place, Private, RuleAction, Size, StoreSize,
 };
 use super::notes::Notes;
-use super::records::{Device, FileNote, Group, MailboxRecord, Server};
+use super::records::{App, Device, FileNote, Group, MailboxRecord, RoleAssignment, Server};
 use crate::base::id::MailboxId;
 use crate::base::quantity::Count;
 
@@ -184,6 +184,8 @@ pub(super) struct Draft {
     pub(super) rules: Vec<DraftRule>,
     pub(super) devices: Vec<DraftDevice>,
     pub(super) members: Vec<DraftMember>,
+    pub(super) apps: Vec<(Owner, App)>,
+    pub(super) roles: Vec<RoleAssignment>,
     pub(super) servers: Vec<Server>,
     pub(super) listed: Vec<DraftListed>,
 }
@@ -206,6 +208,8 @@ impl Draft {
         self.rules.retain(|r| good(&r.place));
         self.devices.retain(|d| good(&d.device.place));
         self.members.retain(|m| good(&m.place));
+        self.apps.retain(|(_, app)| good(&app.place));
+        self.roles.retain(|role| good(&role.place));
         self.servers.retain(|s| good(&s.place));
         self.listed.retain(|l| good(&l.place));
     }

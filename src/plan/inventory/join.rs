@@ -34,6 +34,7 @@ pub(super) fn join(mut draft: Draft) -> Inventory {
     join.grants(std::mem::take(&mut draft.grants));
     join.rules(&mut draft);
     join.devices(&mut draft);
+    join.apps(&mut draft);
     join.members(&mut draft);
     join.listed(&mut draft);
     join.finish(draft)
@@ -334,6 +335,17 @@ impl<'a> Join<'a> {
         self.out
             .devices
             .sort_by_key(|device| (device.mailbox, device.place));
+    }
+
+    fn apps(&mut self, draft: &mut Draft) {
+        for (owner, mut app) in std::mem::take(&mut draft.apps) {
+            if let Some((mailbox, _)) = self.owner(app.place, &owner, OrphanKind::App) {
+                app.mailbox = mailbox;
+                self.out.apps.push(app);
+            }
+        }
+        self.out.apps.sort_by_key(|app| (app.mailbox, app.place));
+        self.out.roles = std::mem::take(&mut draft.roles);
     }
 
     /// Lists choose mailboxes and say where they go.

@@ -276,7 +276,7 @@ impl Page<'_> {
         }
         let refused = match self.kind {
             FileKind::Unknown => Some(
-                "the header is of no export that is known: mailboxes, statistics, permissions, rules, devices, groups, servers, lists of addresses",
+                "the header is of no export that is known: mailboxes, statistics, permissions, rules, devices, add-ins, roles, groups, servers, lists of addresses",
             ),
             FileKind::FullAccess if self.header.has(Col::AccessControlType) => {
                 Some("Get-RecipientPermission speaks of Microsoft 365, not of this Exchange")
@@ -285,6 +285,7 @@ impl Page<'_> {
             | FileKind::InboxRules
             | FileKind::FullAccess
             | FileKind::SendAs
+            | FileKind::Apps
                 if !self.names_mailbox() =>
             {
                 Some("no column says which mailbox a row belongs to")
@@ -346,6 +347,8 @@ impl Page<'_> {
             FileKind::Forwarding => draft.forward_row(&row),
             FileKind::Holds => draft.hold_row(&row),
             FileKind::MobileDevices => draft.device_row(&row),
+            FileKind::Apps => draft.app_row(&row),
+            FileKind::RoleAssignments => draft.role_row(&row),
             FileKind::Servers => draft.server_row(&row),
             FileKind::Groups => draft.group_row(&row),
             FileKind::GroupMembers => draft.member_row(&row),
@@ -408,7 +411,8 @@ impl Page<'_> {
                 &remedy,
             );
         }
-        if self.rows == 1_000 && self.kind != FileKind::Servers {
+        let limited = ![FileKind::Servers, FileKind::RoleAssignments].contains(&self.kind);
+        if self.rows == 1_000 && limited {
             let spot = self.spot(Position::START);
             let reason = "exactly 1,000 rows: the shell stops there unless told otherwise, so rows may be missing";
             self.draft

@@ -159,6 +159,42 @@ pub struct Device {
     pub last_sync: Option<When>,
 }
 
+/// One add-in of Outlook in a mailbox (Get-App -Mailbox).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Where it was read.
+    pub place: Place,
+    /// In which mailbox.
+    pub mailbox: MailboxNo,
+    /// AppId.
+    pub id: Box<str>,
+    /// DisplayName.
+    pub name: Option<Private>,
+    /// ProviderName.
+    pub provider: Option<Box<str>>,
+    /// Scope: who installed it (`User`, `Organization`, `Default`).
+    pub scope: Option<Box<str>>,
+    /// Enabled.
+    pub enabled: Option<bool>,
+}
+
+/// A role of management that somebody has (Get-ManagementRoleAssignment).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleAssignment {
+    /// Where it was read.
+    pub place: Place,
+    /// Role.
+    pub role: Box<str>,
+    /// RoleAssigneeName: a group or a person.
+    pub assignee: Private,
+    /// RoleAssigneeType (`RoleGroup`, `User`, `SecurityGroup`, ...).
+    pub assignee_kind: Option<Box<str>>,
+    /// True where it only lets the assignee hand the role out (RoleAssignmentDelegationType other than `Regular`).
+    pub delegating: bool,
+    /// Enabled.
+    pub enabled: Option<bool>,
+}
+
 /// One Exchange server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -208,6 +244,8 @@ pub enum OrphanKind {
     Rule,
     /// A device of a mailbox that no mailbox file has.
     Device,
+    /// An add-in in a mailbox that no mailbox file has.
+    App,
     /// A hold on a mailbox that no mailbox file has.
     Hold,
     /// A row of a mailbox list whose address no mailbox file has.
@@ -243,6 +281,10 @@ pub enum FileKind {
     MobileDevices,
     /// Get-ExchangeServer, with ExSetup where the collector wrote it.
     Servers,
+    /// Get-App -Mailbox.
+    Apps,
+    /// Get-ManagementRoleAssignment.
+    RoleAssignments,
     /// Get-DistributionGroup.
     Groups,
     /// Get-DistributionGroupMember, one row per member.
@@ -302,6 +344,10 @@ pub struct Inventory {
     pub rules: Vec<InboxRule>,
     /// Mobile devices, sorted by mailbox and place.
     pub devices: Vec<Device>,
+    /// Add-ins, sorted by mailbox and place.
+    pub apps: Vec<App>,
+    /// Roles of management, in file order.
+    pub roles: Vec<RoleAssignment>,
     /// Servers, sorted by name.
     pub servers: Vec<Server>,
     /// What fits to nothing, in file order.

@@ -23,11 +23,13 @@ fn source(kind: FileKind) -> Option<&'static str> {
         FileKind::MobileDevices => {
             "Get-Mailbox -ResultSize Unlimited | ForEach-Object { Get-MobileDeviceStatistics -Mailbox $_.Identity }"
         }
+        FileKind::RoleAssignments => "Get-ManagementRoleAssignment",
         FileKind::Servers => "Get-ExchangeServer",
         FileKind::Groups => "Get-DistributionGroup -ResultSize Unlimited",
         // These say nothing of their mailbox or group; only the collector writes it beside them.
         FileKind::FolderPermissions
         | FileKind::InboxRules
+        | FileKind::Apps
         | FileKind::GroupMembers
         | FileKind::Unknown => return None,
     })

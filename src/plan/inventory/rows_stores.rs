@@ -5,7 +5,7 @@ use super::draft::{Draft, DraftDevice, DraftFolders, DraftStore};
 use super::model::{FolderNote, MailboxNo, Private, Stated, StoreSize};
 use super::notes::Weight;
 use super::page::Row;
-use super::records::{Device, Server};
+use super::records::{App, Device, RoleAssignment, Server};
 use super::remedy;
 use crate::base::build::Build;
 use crate::base::limits::FOLDER_CROWDED;
@@ -134,6 +134,48 @@ impl Draft {
             first_sync,
             last_sync,
         });
+    }
+
+    /// A row of Get-App -Mailbox.
+    pub(super) fn app_row(&mut self, row: &Row<'_>) {
+        let Some(owner) = self.owner_or_refuse(row) else {
+            return;
+        };
+        let Some(id) = self.word(row, Col::AppId) else {
+            return;
+        };
+        let app = App {
+            place: row.place(),
+            mailbox: MailboxNo(0),
+            id,
+            name: self.text(row, Col::DisplayName).map(Private::new),
+            provider: self.word(row, Col::Provider),
+            scope: self.word(row, Col::AppScope),
+            enabled: self.flag(row, Col::Enabled),
+        };
+        self.apps.push((owner, app));
+    }
+
+    /// A row of Get-ManagementRoleAssignment.
+    pub(super) fn role_row(&mut self, row: &Row<'_>) {
+        let role = self.word(row, Col::Role);
+        let assignee = self.text(row, Col::Assignee).map(Private::new);
+        let (Some(role), Some(assignee)) = (role, assignee) else {
+            let again = remedy::again(row.kind, "with Role and RoleAssigneeName");
+            let reason = "the row names no role or nobody who has it";
+            self.notes.row(Weight::Refused, row.spot(0), reason, &again);
+            return;
+        };
+        let delegation = self.word(row, Col::Delegation);
+        let assignment = RoleAssignment {
+            place: row.place(),
+            role,
+            assignee,
+            assignee_kind: self.word(row, Col::AssigneeKind),
+            delegating: delegation.is_some_and(|word| !word.eq_ignore_ascii_case("regular")),
+            enabled: self.flag(row, Col::Enabled),
+        };
+        self.roles.push(assignment);
     }
 
     /// A row of Get-ExchangeServer.

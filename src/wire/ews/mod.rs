@@ -10,6 +10,7 @@ pub mod get_delegate;
 pub mod get_folder;
 pub mod get_inbox_rules;
 pub mod get_item;
+pub mod get_user_oof_settings;
 pub mod item;
 pub mod look;
 mod models;

@@ -297,6 +297,13 @@ static GET_DELEGATE: Model = Model {
         maybe(M, &[("UserIds", &ANY)]),
     ]),
 };
+static OOF_ADDRESS: Model = model(Content::Steps(&[
+    maybe(T, &[("Name", &TEXT)]),
+    one(T, &[("Address", &TEXT)]),
+    maybe(T, &[("RoutingType", &TEXT)]),
+]));
+static GET_USER_OOF_SETTINGS: Model =
+    model(Content::Steps(&[one(T, &[("Mailbox", &OOF_ADDRESS)])]));
 static CONSTANT: Model = Model {
     attrs: &[("Value", true, Simple::Text)],
     content: Content::Empty,
@@ -393,6 +400,7 @@ pub(super) fn operation(e: &Element) -> Option<&'static Model> {
         "ExportItems" => &EXPORT_ITEMS,
         "GetInboxRules" => &GET_INBOX_RULES,
         "GetDelegate" => &GET_DELEGATE,
+        "GetUserOofSettingsRequest" => &GET_USER_OOF_SETTINGS,
         _ => return None,
     })
 }

@@ -94,6 +94,8 @@ pub trait Operation {
     const MESSAGE: &'static str;
     /// True where the response element itself is the one message, with no list around it.
     const FLAT: bool = false;
+    /// True where class and code stand in a `ResponseMessage` of their own, with the payload beside it.
+    const BESIDE: bool = false;
     /// What a successful message carries.
     type Payload;
 
@@ -140,8 +142,15 @@ fn message<O: Operation>(e: &Element) -> Message<O::Payload> {
     if !e.is(Ns::Messages, local(O::MESSAGE)) {
         return Message::Incomplete;
     }
-    let code = e.m("ResponseCode").map_or("", |c| c.text.trim());
-    let warning = match e.attr("ResponseClass") {
+    let Some(head) = (if O::BESIDE {
+        e.m("ResponseMessage")
+    } else {
+        Some(e)
+    }) else {
+        return Message::Incomplete;
+    };
+    let code = head.m("ResponseCode").map_or("", |c| c.text.trim());
+    let warning = match head.attr("ResponseClass") {
         Some("Success") if code.is_empty() || code == "NoError" => {
             return O::read_payload(e).map_or(Message::Incomplete, Message::Done);
         }
@@ -149,7 +158,7 @@ fn message<O: Operation>(e: &Element) -> Message<O::Payload> {
         Some("Success" | "Error") => false,
         _ => return Message::Incomplete,
     };
-    let xml = e.children.iter().find(|c| c.name == "MessageXml");
+    let xml = head.children.iter().find(|c| c.name == "MessageXml");
     Message::Refused(Refused {
         warning,
         code: code.to_owned(),
@@ -193,14 +202,27 @@ pub fn open<O: Operation>(version: &ServerVersion) -> Writer {
 
 /// Begins a successful message; its payload follows, then one `close`.
 pub fn begin_success<O: Operation>(w: &mut Writer) {
-    w.open(O::MESSAGE, &[("ResponseClass", "Success")]);
+    open_head::<O>("Success", w);
     w.leaf("m:ResponseCode", "NoError");
+    if O::BESIDE {
+        w.close();
+    }
+}
+
+fn open_head<O: Operation>(class: &str, w: &mut Writer) {
+    let class = [("ResponseClass", class)];
+    if O::BESIDE {
+        w.open(O::MESSAGE, &[]);
+        w.open("m:ResponseMessage", &class);
+    } else {
+        w.open(O::MESSAGE, &class);
+    }
 }
 
 /// Writes a message that refuses, with the empty payload Exchange adds.
 pub fn write_refused<O: Operation>(refused: &Refused, w: &mut Writer) {
     let class = if refused.warning { "Warning" } else { "Error" };
-    w.open(O::MESSAGE, &[("ResponseClass", class)]);
+    open_head::<O>(class, w);
     w.leaf("m:MessageText", "The request was not carried out.");
     w.leaf("m:ResponseCode", &refused.code);
     w.leaf("m:DescriptiveLinkKey", "0");
@@ -213,6 +235,9 @@ pub fn write_refused<O: Operation>(refused: &Refused, w: &mut Writer) {
         if let Some(inner) = &refused.inner {
             w.leaf_with("t:Value", &[("Name", "InnerErrorResponseCode")], inner);
         }
+        w.close();
+    }
+    if O::BESIDE {
         w.close();
     }
     O::write_nothing(w);

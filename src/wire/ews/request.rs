@@ -10,6 +10,7 @@ use crate::wire::ews::get_delegate::GetDelegate;
 use crate::wire::ews::get_folder::GetFolder;
 use crate::wire::ews::get_inbox_rules::GetInboxRules;
 use crate::wire::ews::get_item::GetItem;
+use crate::wire::ews::get_user_oof_settings::GetUserOofSettings;
 use crate::wire::ews::models;
 use crate::wire::ews::schema::{self, Violation};
 use crate::wire::ews::sync_folder_hierarchy::SyncFolderHierarchy;
@@ -38,6 +39,8 @@ pub enum Call {
     GetInboxRules(GetInboxRules),
     /// GetDelegate.
     GetDelegate(GetDelegate),
+    /// GetUserOofSettings.
+    GetUserOofSettings(GetUserOofSettings),
 }
 
 impl Call {
@@ -53,6 +56,7 @@ impl Call {
             Self::ExportItems(_) => "ExportItems",
             Self::GetInboxRules(_) => "GetInboxRules",
             Self::GetDelegate(_) => "GetDelegate",
+            Self::GetUserOofSettings(_) => "GetUserOofSettings",
         }
     }
 
@@ -68,6 +72,7 @@ impl Call {
             Self::ExportItems(call) => call.write(w),
             Self::GetInboxRules(call) => call.write(w),
             Self::GetDelegate(call) => call.write(w),
+            Self::GetUserOofSettings(call) => call.write(w),
         })
     }
 
@@ -82,6 +87,7 @@ impl Call {
             "ExportItems" => Self::ExportItems(ExportItems::read(e)),
             "GetInboxRules" => Self::GetInboxRules(GetInboxRules::read(e)),
             "GetDelegate" => Self::GetDelegate(GetDelegate::read(e)?),
+            "GetUserOofSettingsRequest" => Self::GetUserOofSettings(GetUserOofSettings::read(e)?),
             _ => return None,
         })
     }
@@ -272,6 +278,9 @@ mod tests {
                 mailbox: MailboxId::new("a@clinic.example"),
             }),
             Call::GetDelegate(GetDelegate {
+                mailbox: MailboxId::new("a@clinic.example"),
+            }),
+            Call::GetUserOofSettings(GetUserOofSettings {
                 mailbox: MailboxId::new("a@clinic.example"),
             }),
         ]
