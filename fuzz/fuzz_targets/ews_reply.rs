@@ -8,6 +8,7 @@ use mailferry::wire::ews::get_delegate::GetDelegate;
 use mailferry::wire::ews::get_folder::GetFolder;
 use mailferry::wire::ews::get_inbox_rules::GetInboxRules;
 use mailferry::wire::ews::get_item::GetItem;
+use mailferry::wire::ews::get_user_oof_settings::GetUserOofSettings;
 use mailferry::wire::ews::look::{LookAtFolders, LookAtItems, LookForItems};
 use mailferry::wire::ews::reply::{self, Message, Operation};
 use mailferry::wire::ews::sync_folder_hierarchy::SyncFolderHierarchy;
@@ -49,6 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
     turn::<GetItem>(bytes);
     turn::<GetInboxRules>(bytes);
     turn::<GetDelegate>(bytes);
+    turn::<GetUserOofSettings>(bytes);
     turn::<LookAtFolders>(bytes);
     turn::<LookForItems>(bytes);
     turn::<LookAtItems>(bytes);

@@ -15,7 +15,9 @@ fn ours(call: &Call) -> bool {
         Call::SyncFolderItems(call) => &call.shape,
         Call::FindItem(call) => &call.shape,
         Call::GetItem(call) => return !call.items.is_empty() && call.shape.more.is_empty(),
-        Call::ExportItems(_) | Call::GetInboxRules(_) | Call::GetDelegate(_) => return true,
+        Call::ExportItems(_) | Call::GetInboxRules(_) | Call::GetDelegate(_) | Call::GetUserOofSettings(_) => {
+            return true;
+        }
     };
     !shape.more.contains(&Path::Other)
 }
