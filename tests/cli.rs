@@ -141,9 +141,9 @@ fn wrong_inputs_are_refused_with_place_reason_and_exit_code() {
     );
     room.write("toml.toml", "schema = \n");
     room.write(
-        "ntlm.toml",
+        "authority.toml",
         &PLAN
-            .replace("\"basic\"", "\"ntlm\"")
+            .replace("impersonate = true", "tls = { ca = \"missing.pem\" }")
             .replace("not_before", "# "),
     );
     room.write("list.csv", "source,target\na@x.example,b\n");
@@ -184,7 +184,7 @@ fn wrong_inputs_are_refused_with_place_reason_and_exit_code() {
         (vec!["plan", "--check", "type.toml"], 3),
         (vec!["plan", "--check", "toml.toml"], 3),
         (vec!["run", "key.toml"], 3),
-        (vec!["run", "ntlm.toml"], 3),
+        (vec!["run", "authority.toml"], 3),
         (vec!["run", "plan.toml"], 4),
         (vec!["run", "plan.toml", "--secrets", "open.env"], 3),
         (vec!["run", "plan.toml", "--secrets", "missing.env"], 3),

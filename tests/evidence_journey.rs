@@ -633,7 +633,9 @@ fn a_plan_may_make_the_register_of_actions_a_gate() {
     std::fs::write(lab.dir.path().join("order.pdf"), "seen").unwrap();
     let rows = |due: &str, status: &str, verified: &str| {
         let head = "id,requirement,basis,action,owner,due,status,evidence,evidence_sha256,verified_by,closed,note";
-        let row = format!("A1,switch off MRSProxy,order,do it,Ann,{due},{status},order.pdf,,{verified},,");
+        let row = format!(
+            "A1,switch off MRSProxy,order,do it,Ann,{due},{status},order.pdf,,{verified},,"
+        );
         std::fs::write(&register, format!("{head}\n{row}\n")).unwrap();
     };
     let assess = || {

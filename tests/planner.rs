@@ -9,7 +9,8 @@ use jiff::civil::{Date, date};
 use mailferry::base::id::MailboxId;
 use mailferry::base::quantity::{Bytes, Count};
 use mailferry::plan::document::{
-    ActionGate, AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd,
+    ActionGate, AuthMethod, Credential, Plan, Proof, SelectPlan, Service, SourceAuth, SourceEnd,
+    TargetEnd,
 };
 use mailferry::plan::draft::Draft;
 use mailferry::plan::explain;
@@ -20,6 +21,7 @@ use mailferry::plan::inventory::{
 };
 use mailferry::plan::lint::{Severity, lint};
 use mailferry::plan::nights::Stage;
+use mailferry::plan::reach::ReachPlan;
 use mailferry::plan::schedule::Schedule;
 use mailferry::plan::wishes::{Wishes, parse_window};
 use mailferry::report::plan_html;
@@ -106,15 +108,17 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
             auth: SourceAuth {
                 method: AuthMethod::Basic,
                 username: "CLINIC\\svc".into(),
-                password_env: "MAILFERRY_SOURCE_PASSWORD".into(),
+                proof: Proof::PasswordEnv("MAILFERRY_SOURCE_PASSWORD".into()),
             },
             impersonate: true,
+            reach: ReachPlan::default(),
         },
         target: TargetEnd {
             tenant: "clinic.onmicrosoft.example".into(),
             client_id: "app".into(),
             credential: Credential::SecretEnv("MAILFERRY_CLIENT_SECRET".into()),
             service: Service::Global,
+            reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),
         schedule: wishes.schedule.clone(),

@@ -456,6 +456,15 @@ pub const IDLE_DAYS: i32 = 180;
 /// To make a connection.
 pub const CONNECT_TIMEOUT: Span = Span::from_secs(30);
 
+/// The second address of a host is tried this long after the first (RFC 8305 section 5: 250 ms recommended).
+pub const CONNECT_STAGGER: Span = Span::new(250);
+
+/// The head of a reply: IIS allows 16 KB for a request's, and sends some KB; sixteen times as much is no honest head.
+pub const REPLY_HEAD_MAX: usize = 262_144;
+
+/// Lines of a reply's head; Exchange sends some 30.
+pub const REPLY_HEADERS_MAX: usize = 256;
+
 /// An idle connection is closed by us before the far side does it: load balancers before Exchange and Graph drop idle connections after
 /// 100 s and more.
 pub const POOL_IDLE: Span = Span::from_secs(60);

@@ -235,6 +235,18 @@ pub struct LabArgs {
     #[arg(long)]
     pub tls: bool,
 
+    /// How people may sign in to Exchange
+    #[arg(long, value_enum, default_value_t, value_name = "METHODS")]
+    pub ews_auth: LabAuth,
+
+    /// Extended Protection of the EWS directory: what NTLM must say about the TLS channel
+    #[arg(long, value_enum, default_value_t, value_name = "RULE")]
+    pub extended_protection: LabProtection,
+
+    /// Register this certificate (PEM or DER) for the application, beside its secret
+    #[arg(long, value_name = "FILE")]
+    pub app_certificate: Option<PathBuf>,
+
     /// Leave lab.json and secrets.env behind at the end
     #[arg(long)]
     pub keep: bool,
@@ -242,6 +254,30 @@ pub struct LabArgs {
     /// Put one of each lead of compromise that EWS can show into the first mailbox, for `mailferry assess`
     #[arg(long)]
     pub leads: bool,
+}
+
+/// Sign-in methods of the lab's Exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabAuth {
+    /// Basic and NTLM
+    #[default]
+    Any,
+    /// Basic only
+    Basic,
+    /// NTLM only
+    Ntlm,
+}
+
+/// Extended Protection of the lab's Exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabProtection {
+    /// Bindings are not looked at
+    None,
+    /// A binding that is there must be right
+    #[default]
+    Allow,
+    /// There must be one
+    Require,
 }
 
 /// `mailferry rehearse`.

@@ -9,6 +9,7 @@ use crate::base::secret::SafeUrl;
 use crate::cli::error::{CommandError, side_closed};
 use crate::cli::exit::Exit;
 use crate::cli::plans::OpenPlan;
+use crate::cli::troubles;
 use crate::cli::ui::Ui;
 use crate::cli::wiring::Sides;
 use crate::port::target::Target as _;
@@ -28,6 +29,24 @@ impl From<NoContact> for CommandError {
     }
 }
 
+impl NoContact {
+    /// With what the adapter knows beyond the setback, where that is about the same thing.
+    fn detailed(mut self, setback: &Setback, known: Option<CommandError>) -> Self {
+        let about = matches!(setback, Setback::Unreached(_) | Setback::SideClosed(..));
+        if let Some(known) = known.filter(|_| about) {
+            self.error = known;
+        }
+        self
+    }
+}
+
+/// Why the target was not reached.
+fn target_trouble(sides: &Sides, key: &str, url: &str) -> Option<CommandError> {
+    let url = SafeUrl::new(url);
+    let trouble = sides.target.trouble()?;
+    Some(troubles::connect("target", key, &trouble, &url))
+}
+
 /// Reaches and signs in to both sides. What concerns a single mailbox is left to the engine.
 pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(), NoContact> {
     let Some(first) = open.plan.jobs().into_iter().next() else {
@@ -35,14 +54,21 @@ pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(),
     };
     let source = once_more(|| sides.source.probe(&first.source)).await;
     if let Err(setback) = &source {
-        judge("source", "ews_url", &open.plan.source.ews_url, setback)?;
+        let url = &open.plan.source.ews_url;
+        let known = sides.source.trouble();
+        let known = known.map(|why| troubles::source(&why, &SafeUrl::new(url.clone())));
+        judge("source", "ews_url", url, setback).map_err(|no| no.detailed(setback, known))?;
     }
     let service = &open.plan.target.service;
     if let Err(setback) = once_more(|| sides.target.sign_in()).await {
-        judge("target", "login_url", service.login_url(), &setback)?;
+        let known = target_trouble(sides, "login_url", service.login_url());
+        judge("target", "login_url", service.login_url(), &setback)
+            .map_err(|no| no.detailed(&setback, known))?;
     }
     if let Err(setback) = once_more(|| sides.target.resolve(&first.target)).await {
-        judge("target", "graph_url", service.graph_url(), &setback)?;
+        let known = target_trouble(sides, "graph_url", service.graph_url());
+        judge("target", "graph_url", service.graph_url(), &setback)
+            .map_err(|no| no.detailed(&setback, known))?;
     }
     ui.detail("both sides are reached and signed in to");
     if let Ok(Some(version)) = source {

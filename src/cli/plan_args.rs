@@ -61,11 +61,11 @@ pub struct PlanArgs {
     #[arg(long, value_name = "USER")]
     pub username: Option<String>,
 
-    /// How it signs in
+    /// How it signs in: basic, ntlm, negotiate or oauth
     #[arg(long, value_name = "METHOD", default_value = "basic")]
     pub auth: String,
 
-    /// The environment variable with its password
+    /// The environment variable with its password, or with its token
     #[arg(long, value_name = "NAME", default_value = "MAILFERRY_SOURCE_PASSWORD")]
     pub password_env: String,
 
@@ -80,6 +80,14 @@ pub struct PlanArgs {
     /// The environment variable with its secret
     #[arg(long, value_name = "NAME", default_value = "MAILFERRY_CLIENT_SECRET")]
     pub secret_env: String,
+
+    /// Its certificate with key, PEM or PFX, in place of a secret; relative to the plan
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<String>,
+
+    /// The environment variable with the certificate's password
+    #[arg(long, value_name = "NAME", requires = "certificate")]
+    pub certificate_password_env: Option<String>,
 
     /// Plan although parts of the inventory were refused; the findings say so
     #[arg(long)]

@@ -19,6 +19,7 @@ const LAB_FILE: &str = "secrets.env";
 pub struct Secrets {
     file: BTreeMap<String, Secret>,
     path: Option<PathBuf>,
+    plan: PathBuf,
 }
 
 impl Secrets {
@@ -34,7 +35,14 @@ impl Secrets {
             Some(path) => read_file(path)?,
             None => BTreeMap::new(),
         };
-        Ok(Self { file, path })
+        let plan = plan.to_owned();
+        Ok(Self { file, path, plan })
+    }
+
+    /// A file that the plan names: relative to the plan, unless it says otherwise.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let dir = self.plan.parent().unwrap_or(Path::new(""));
+        dir.join(name)
     }
 
     /// The secret of that name. `what` says what it is for.
@@ -61,6 +69,15 @@ impl Secrets {
             ))
         })
     }
+}
+
+/// A setting of the system's Kerberos, as its tools are told.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn kerberos_setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Where the SSH agent listens, as OpenSSH's tools are told.

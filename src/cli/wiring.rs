@@ -10,14 +10,15 @@ use crate::base::spec::RunLimits;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::OpenPlan;
-use crate::cli::secrets::Secrets;
+use crate::cli::reach::{identity, reach};
+use crate::cli::secrets::{Secrets, kerberos_setting};
 use crate::engine::clock::TokioClock;
-use crate::exchange::{ExchangeSource, SignIn};
+use crate::exchange::{ExchangeSource, KerberosFrom, SignIn, has_kerberos};
 use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget};
-use crate::plan::document::{AuthMethod, Credential, Plan};
+use crate::plan::document::{AuthMethod, Credential, Plan, Proof, SourceAuth};
 use crate::port::clock::Clock;
 use crate::store::embedded::{EmbeddedLedger, Opening};
-use crate::transport::{Http, HttpOptions, TransportError};
+use crate::transport::{HttpOptions, IdentityFault, TransportError};
 
 /// Both sides and the clock they share.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub struct Sides {
 pub fn sides(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
     let clock = clock();
     Ok(Sides {
-        source: Arc::new(source(plan, secrets)?),
+        source: Arc::new(source_at(plan, secrets, &clock)?),
         target: Arc::new(target(plan, secrets, Arc::clone(&clock))?),
         clock,
     })
@@ -48,17 +49,14 @@ pub fn clock() -> Arc<dyn Clock> {
 
 /// Builds the source alone. Reaches nobody.
 pub fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandError> {
-    let auth = &plan.source.auth;
-    if auth.method != AuthMethod::Basic {
-        return Err(CommandError::new(
-            Exit::Refused,
-            format!(
-                "this version signs in to Exchange by basic authentication only, the plan says {}",
-                auth.method.word()
-            ),
-        )
-        .hint("write method = \"basic\" and allow it on the EWS directory, over TLS"));
-    }
+    source_at(plan, secrets, &clock())
+}
+
+fn source_at(
+    plan: &Plan,
+    secrets: &Secrets,
+    clock: &Arc<dyn Clock>,
+) -> Result<ExchangeSource, CommandError> {
     if !plan.source.impersonate {
         return Err(CommandError::new(
             Exit::Refused,
@@ -66,14 +64,57 @@ pub fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandE
         )
         .hint("give the account the role ApplicationImpersonation and write impersonate = true"));
     }
-    let sign_in = SignIn::Basic {
-        user: auth.username.clone(),
-        pass: secrets.get(&auth.password_env, "the password of the source")?,
-    };
-    let options = HttpOptions::with_connections(plan.limits.source_connections);
-    let http = Http::new(options).map_err(|e| transport(&e))?;
+    let options = HttpOptions::with_connections(plan.limits.source_connections)
+        .by(reach(&plan.source.reach, secrets)?);
     let url = SafeUrl::new(plan.source.ews_url.clone());
-    Ok(ExchangeSource::new(http, url, sign_in))
+    let sign_in = sign_in(&plan.source.auth, secrets)?;
+    ExchangeSource::connect(options, url, sign_in, clock).map_err(|e| transport(&e))
+}
+
+/// How the source account signs in.
+fn sign_in(auth: &SourceAuth, secrets: &Secrets) -> Result<SignIn, CommandError> {
+    let user = auth.username.clone();
+    let name = Some(user.clone()).filter(|user| !user.is_empty());
+    match &auth.proof {
+        Proof::Keytab(path) => {
+            let path = secrets.beside(path).display().to_string();
+            kerberos(name, "KRB5_CLIENT_KTNAME", &path)
+        }
+        Proof::TicketCache(cache) => kerberos(name, "KRB5CCNAME", cache),
+        Proof::TokenEnv(env) => Ok(SignIn::Bearer(secrets.get(env, "the token of the source")?)),
+        Proof::PasswordEnv(env) => {
+            let pass = secrets.get(env, "the password of the source")?;
+            Ok(match auth.method {
+                AuthMethod::Ntlm => SignIn::Ntlm { user, pass },
+                AuthMethod::Negotiate => SignIn::Negotiate { user, pass },
+                AuthMethod::OAuth => SignIn::Bearer(pass),
+                AuthMethod::Basic => SignIn::Basic { user, pass },
+            })
+        }
+    }
+}
+
+/// Kerberos with tickets from where the plan says. The system's library takes that from the environment and from nowhere else, and a process cannot
+/// safely change its own; so the two are compared.
+fn kerberos(
+    principal: Option<String>,
+    variable: &str,
+    wanted: &str,
+) -> Result<SignIn, CommandError> {
+    if !has_kerberos() {
+        let message = "the plan signs in to Exchange by Kerberos, and this build has none";
+        return Err(CommandError::new(Exit::Refused, message)
+            .hint("build with --features kerberos, or write method = \"ntlm\" with password_env"));
+    }
+    let set = kerberos_setting(variable);
+    let bare = |text: &str| text.trim_start_matches("FILE:").to_owned();
+    if set.as_deref().map(bare) != Some(bare(wanted)) {
+        let message = format!("the plan names {wanted} for Kerberos, and {variable} does not");
+        return Err(
+            CommandError::new(Exit::Unreached, message).hint(format!("export {variable}={wanted}"))
+        );
+    }
+    Ok(SignIn::Kerberos(KerberosFrom { principal }))
 }
 
 fn target(
@@ -85,12 +126,14 @@ fn target(
         Credential::SecretEnv(name) => {
             GraphCredential::Secret(secrets.get(name, "the application's secret")?)
         }
-        Credential::Certificate(_) => {
-            return Err(CommandError::new(
-                Exit::Refused,
-                "this version signs in to Microsoft 365 by client secret only, the plan names a certificate",
-            )
-            .hint("write credential = { secret_env = \"NAME\" }"));
+        Credential::Certificate(file) => {
+            let own = identity(file, secrets)?;
+            if !own.can_sign() {
+                let message = format!("{}: {}", file.path, IdentityFault::NotRsa);
+                return Err(CommandError::new(Exit::Refused, message)
+                    .hint("register a certificate with an RSA key for the application"));
+            }
+            GraphCredential::Certificate(own)
         }
     };
     let options = GraphOptions {
@@ -101,7 +144,8 @@ fn target(
         credential,
         max_connections: target_connections(&plan.limits),
     };
-    GraphTarget::new(options, clock).map_err(|e| transport(&e))
+    let way = reach(&plan.target.reach, secrets)?;
+    GraphTarget::by(options, &way, clock).map_err(|e| transport(&e))
 }
 
 /// As many as all mailboxes at once may use.
@@ -114,7 +158,7 @@ fn target_connections(limits: &RunLimits) -> u32 {
 
 fn transport(error: &TransportError) -> CommandError {
     CommandError::new(Exit::Unreached, error.to_string())
-        .hint("check the system's certificate store")
+        .hint("check the system's certificate store and the files that `tls` names in the plan")
 }
 
 /// Opens the plan's ledger, alone.

@@ -1,5 +1,7 @@
 //! The source port on EWS.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::base::id::{FolderId, ItemId, MailboxId, SyncToken};
@@ -9,10 +11,13 @@ use crate::base::mailbox::{FolderRole, SourceFolder};
 use crate::base::outcome::{HaltCause, MisreadCause, Said, Setback};
 use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
-use crate::exchange::client::{self, Client, SignIn};
+use crate::exchange::client::{self, Client};
+use crate::exchange::sign_in::SignIn;
 use crate::exchange::survey::Survey;
+use crate::exchange::trouble::SourceTrouble;
+use crate::port::clock::Clock;
 use crate::port::source::{Change, Changes, ExportSink, HierarchyNews, Source, SourcePage};
-use crate::transport::{CallKind, Http};
+use crate::transport::{CallKind, Http, HttpOptions, TlsFacts, TransportError};
 use crate::wire::ews::classify::Place;
 use crate::wire::ews::export_items::ExportItems;
 use crate::wire::ews::export_splitter::{ExportSplitter, Split};
@@ -38,7 +43,33 @@ pub struct ExchangeSource {
 }
 
 impl ExchangeSource {
-    /// The server behind `url` (`https://host/EWS/Exchange.asmx`). Reaches nobody.
+    /// The server behind `url` for one identity, by a client of its own. Reaches nobody.
+    pub fn connect(
+        options: HttpOptions,
+        url: SafeUrl,
+        sign_in: SignIn,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, TransportError> {
+        let http = match sign_in.prover(clock) {
+            Some(prover) => Http::proving(options, prover)?,
+            None => Http::new(options)?,
+        };
+        Ok(Self {
+            client: Client::new(http, url, sign_in).with_clock(Arc::clone(clock)),
+        })
+    }
+
+    /// What stood in the way last, in detail.
+    pub fn trouble(&self) -> Option<SourceTrouble> {
+        self.client.trouble()
+    }
+
+    /// The TLS channel made last.
+    pub fn tls(&self) -> Option<Arc<TlsFacts>> {
+        self.client.http().tls()
+    }
+
+    /// The server behind `url` (`https://host/EWS/Exchange.asmx`), by a client that signs in with each request. Reaches nobody.
     pub fn new(http: Http, url: SafeUrl, sign_in: SignIn) -> Self {
         Self {
             client: Client::new(http, url, sign_in),

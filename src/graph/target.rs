@@ -20,7 +20,10 @@ use crate::graph::walk::Walks;
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
 use crate::port::target::{Cursor, Target, TargetPage};
-use crate::transport::{Auth, Call, CallBody, CallKind, Http, HttpOptions, Method, TransportError};
+use crate::transport::{
+    Auth, Call, CallBody, CallKind, ConnectTrouble, Http, HttpOptions, Method, Reach, TlsFacts,
+    TransportError,
+};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::export::ExportRequest;
 use crate::wire::graph::import::ImportReply;
@@ -59,7 +62,16 @@ pub struct GraphTarget {
 impl GraphTarget {
     /// Sets up the clients. Reaches nobody.
     pub fn new(options: GraphOptions, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
-        let http = |most| Http::new(HttpOptions::with_connections(most));
+        Self::by(options, &Reach::default(), clock)
+    }
+
+    /// The same, by a way of the site's own.
+    pub fn by(
+        options: GraphOptions,
+        reach: &Reach,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TransportError> {
+        let http = |most| Http::new(HttpOptions::with_connections(most).by(reach.clone()));
         let base = options.graph_url.trim_end_matches('/').to_owned();
         let tokens = Tokens::new(
             http(1)?,
@@ -76,6 +88,17 @@ impl GraphTarget {
             walks: Walks::default(),
             import: http(options.max_connections)?,
         })
+    }
+
+    /// Why the last connection that failed was not made.
+    pub fn trouble(&self) -> Option<ConnectTrouble> {
+        let all = [self.caller.tokens.http(), &self.caller.http, &self.import];
+        all.into_iter().find_map(Http::trouble)
+    }
+
+    /// The TLS channel to Graph made last.
+    pub fn tls(&self) -> Option<Arc<TlsFacts>> {
+        self.caller.http.tls()
     }
 
     /// Fetches a token, to see whether we can sign in. Nothing else is asked.

@@ -8,6 +8,7 @@ use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse,
     RequestTokenError, Scope, TokenResponse, TokenUrl,
 };
+use ring::rand::{SecureRandom as _, SystemRandom};
 use thiserror::Error;
 
 use crate::base::limits;
@@ -17,15 +18,19 @@ use crate::base::secret::{SafeUrl, Secret};
 use crate::graph::caller::classify_reply;
 use crate::graph::lease::renew_at;
 use crate::port::clock::Clock;
-use crate::transport::{Auth, Call, CallBody, Http, Method};
+use crate::transport::{Auth, Call, CallBody, Http, Identity, Method};
+use crate::wire::graph::assertion::{self, Claims};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::escape;
+use crate::wire::graph::token::ASSERTION_TYPE;
 
 /// How the application proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// A client secret.
     Secret(Secret),
+    /// A certificate with its key. Only a signature of it leaves this machine.
+    Certificate(Identity),
 }
 
 /// The application, and the tokens it holds.
@@ -76,6 +81,10 @@ impl Tokens {
         }
     }
 
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
     /// A token that is good for now.
     pub(super) async fn get(&self) -> Result<Secret, Setback> {
         if let Some(token) = self.held_token() {
@@ -124,17 +133,35 @@ impl Tokens {
         (now < *until).then(|| token.clone())
     }
 
+    /// A new assertion: each is used once.
+    fn assertion(&self, own: &Identity) -> Result<Secret, Setback> {
+        let wrong = || Setback::OurRequest(Said::code("assertion-not-signed"));
+        let mut id = [0; 16];
+        SystemRandom::new().fill(&mut id).map_err(|_| wrong())?;
+        let claims = Claims::new(&self.url, &self.client_id, id, self.clock.moment());
+        let unsigned = claims.unsigned(own.certificate());
+        let signature = own.sign_ps256(unsigned.as_bytes()).map_err(|_| wrong())?;
+        Ok(Secret::new(assertion::signed(&unsigned, &signature)))
+    }
+
     async fn fetch(&self, claims: Option<&str>) -> Result<(Secret, Span), Setback> {
         let url = TokenUrl::new(self.url.clone())
             .map_err(|_| Setback::OurRequest(Said::code("bad-login-url")))?;
-        let Credential::Secret(secret) = &self.credential;
-        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_client_secret(ClientSecret::new(secret.expose().to_owned()))
+        let mut client = BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(url);
+        if let Credential::Secret(secret) = &self.credential {
+            client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
+        }
         let mut request = client
             .exchange_client_credentials()
             .add_scope(Scope::new(self.scope.clone()));
+        if let Credential::Certificate(own) = &self.credential {
+            let signed = self.assertion(own)?;
+            request = request
+                .add_extra_param("client_assertion_type", ASSERTION_TYPE)
+                .add_extra_param("client_assertion", signed.expose().to_owned());
+        }
         if let Some(claims) = claims {
             request = request.add_extra_param("claims", claims);
         }

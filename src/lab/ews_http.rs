@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes as Chunk;
@@ -16,6 +16,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::direct::lock;
 use super::ews_answers::{Answer, Desk};
+use super::ews_sign_in::SignInRules;
 use super::ews_stream::ExportStream;
 use super::ews_weather;
 use super::face::{Face, Flight, Scissors};
@@ -25,7 +26,6 @@ use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::Bytes;
 use crate::base::secret::Secret;
-use crate::wire::base64;
 use crate::wire::ews::request::{self, Call, Incoming, Rejected};
 use crate::wire::soap::{Fault as SoapFault, Impersonation};
 
@@ -45,13 +45,20 @@ pub struct EwsOptions {
 struct Desktop {
     face: Face,
     options: Arc<EwsOptions>,
+    rules: Arc<SignInRules>,
 }
 
 /// The routes of the face. Time is the lab's; connections are cut where the face is served with connection info.
 pub fn router(face: Face, options: EwsOptions) -> Router {
+    router_with(face, options, SignInRules::default())
+}
+
+/// The same, with the sign-in as the virtual directory is set.
+pub fn router_with(face: Face, options: EwsOptions, rules: SignInRules) -> Router {
     let desktop = Desktop {
         face,
         options: Arc::new(options),
+        rules: Arc::new(rules),
     };
     Router::new()
         .route("/EWS/Exchange.asmx", any(serve))
@@ -61,8 +68,13 @@ pub fn router(face: Face, options: EwsOptions) -> Router {
 
 async fn serve(State(desktop): State<Desktop>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if !signed_in(&parts.headers, &desktop.options) {
-        return unauthorized();
+    let scissors = Scissors::of(&parts.extensions);
+    let (rules, account) = (&desktop.rules, &desktop.options);
+    let now = desktop.face.now().moment;
+    if let Err(refused) = rules.admit(&parts.headers, account, &scissors, now) {
+        // A connection whose request is not read to its end cannot carry the next leg.
+        let _ = to_bytes(body, limits::EWS_REQUEST_MAX).await;
+        return *refused;
     }
     if parts.method != Method::POST {
         return status(StatusCode::METHOD_NOT_ALLOWED);
@@ -75,18 +87,7 @@ async fn serve(State(desktop): State<Desktop>, request: Request) -> Response {
         desktop.note("a request that is not text/xml");
         return status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let scissors = Scissors::of(&parts.extensions);
     desktop.take(&parts.headers, bytes, scissors).await
-}
-
-fn signed_in(headers: &HeaderMap, options: &EwsOptions) -> bool {
-    let given = headers.get(header::AUTHORIZATION);
-    let Some(given) = given.and_then(|v| v.to_str().ok()) else {
-        return false;
-    };
-    let pair = given.strip_prefix("Basic ").map(base64::decode);
-    let wanted = format!("{}:{}", options.user, options.pass.expose());
-    matches!(pair, Some(Ok(pair)) if pair == wanted.as_bytes())
 }
 
 fn is_xml(headers: &HeaderMap) -> bool {
@@ -97,17 +98,6 @@ fn is_xml(headers: &HeaderMap) -> bool {
 
 fn status(code: StatusCode) -> Response {
     code.into_response()
-}
-
-fn unauthorized() -> Response {
-    let mut response = status(StatusCode::UNAUTHORIZED);
-    for method in ["Negotiate", "NTLM", "Basic realm=\"lab\""] {
-        let value = HeaderValue::from_static(method);
-        response
-            .headers_mut()
-            .append(header::WWW_AUTHENTICATE, value);
-    }
-    response
 }
 
 const fn kind_of(call: &Call) -> CallKind {
@@ -257,7 +247,7 @@ impl Desktop {
                 scissors.cut();
                 Some(status(StatusCode::OK))
             }
-            Fault::Unauthorized => Some(unauthorized()),
+            Fault::Unauthorized => Some(*self.rules.refuse(None)),
             Fault::Slow(span) => {
                 self.face.pass(span).await;
                 None

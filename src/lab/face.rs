@@ -1,8 +1,8 @@
 //! What both HTTP faces share: the world under its lock, the lab's clock, calls in flight, and the means to break a connection.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::{fmt, io};
 
@@ -19,6 +19,7 @@ use super::world::{Busy, Now, Ticket, World};
 use crate::base::event::Side;
 use crate::base::quantity::{Bytes, Span};
 use crate::port::clock::Clock;
+use crate::wire::ntlm::Acceptor;
 
 /// A face's view of the lab.
 #[derive(Clone, Debug)]
@@ -110,9 +111,24 @@ impl Drop for Flight {
     }
 }
 
-/// The scissors of one connection. Every request carries them.
+/// Who is on a connection, where the connection knows.
+#[derive(Debug, Default)]
+pub(super) struct Guest {
+    /// A sign-in under way.
+    pub(super) begun: Option<Acceptor>,
+    /// True once it was accepted.
+    pub(super) signed_in: bool,
+}
+
+/// The scissors of one connection, and who is on it. Every request carries them.
 #[derive(Clone, Default)]
-pub struct Scissors(Arc<AtomicBool>);
+pub struct Scissors(Arc<Line>);
+
+#[derive(Default)]
+struct Line {
+    cut: AtomicBool,
+    guest: Mutex<Guest>,
+}
 
 impl Scissors {
     /// The scissors of the connection a request came on. A request without a connection (a test's) gets some that cut nothing.
@@ -123,11 +139,17 @@ impl Scissors {
 
     /// Breaks the connection: whatever the handler answers now does not arrive.
     pub fn cut(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.cut.store(true, Ordering::Release);
+    }
+
+    /// Does something with who is on the connection.
+    pub(super) fn with_guest<T>(&self, act: impl FnOnce(&mut Guest) -> T) -> T {
+        let mut guest = self.0.guest.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut guest)
     }
 
     fn is_cut(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.cut.load(Ordering::Acquire)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! It counts and refuses by the world's means. Every request that breaks a published rule is noted with the rule it breaks.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -32,6 +33,8 @@ pub struct LabApp {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// Its certificate, in DER, where one is registered.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// The face.
@@ -41,6 +44,8 @@ pub(super) struct GraphFace {
     pub(super) app: LabApp,
     /// `http://127.0.0.1:<port>`, for the links in replies.
     pub(super) base: String,
+    /// The ids of assertions that were used.
+    pub(super) spent: Mutex<BTreeSet<String>>,
     requests: AtomicU64,
 }
 
@@ -80,6 +85,7 @@ pub fn router(face: Face, app: LabApp, base: String) -> Router {
         face,
         app,
         base,
+        spent: Mutex::default(),
         requests: AtomicU64::new(0),
     });
     Router::new().fallback(handle).with_state(state)

@@ -3,6 +3,7 @@
 use axum::http::Method;
 
 use super::graph_answer::Answer;
+use super::graph_assertion;
 use super::graph_http::{Asked, GraphFace};
 use crate::wire::graph::token::{TokenError, TokenReply, TokenRequest};
 
@@ -46,7 +47,11 @@ pub(super) fn token(lab: &GraphFace, tenant: &str, asked: &Asked<'_>) -> Answer 
     if request.client_id != lab.app.client_id {
         return refusal(400, "unauthorized_client", 700_016, "application not found");
     }
-    if request.client_secret != lab.app.client_secret {
+    if let Some(assertion) = &request.assertion {
+        if let Err((number, text)) = graph_assertion::check(lab, tenant, assertion) {
+            return refusal(401, "invalid_client", number, text);
+        }
+    } else if request.client_secret != lab.app.client_secret {
         return refusal(401, "invalid_client", 7_000_215, "invalid client secret");
     }
     let claims = request.claims.as_deref();

@@ -6,14 +6,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::ews_sign_in::SignInRules;
 use super::graph_http::LabApp;
 use super::world::{Limits, World};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
-    ActionGate, AuthMethod, Credential, Pair, Plan, SelectPlan, Service, SourceAuth, SourceEnd,
-    TargetEnd, Wave,
+    ActionGate, AuthMethod, Credential, Pair, Plan, Proof, SelectPlan, Service, SourceAuth,
+    SourceEnd, TargetEnd, Wave,
 };
+use crate::plan::reach::ReachPlan;
 
 /// The account that may impersonate every source mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,9 +134,10 @@ impl LabInfo {
                 auth: SourceAuth {
                     method: AuthMethod::Basic,
                     username: self.ews_username.clone(),
-                    password_env: PASSWORD_ENV.to_owned(),
+                    proof: Proof::PasswordEnv(PASSWORD_ENV.to_owned()),
                 },
                 impersonate: true,
+                reach: ReachPlan::default(),
             },
             target: TargetEnd {
                 tenant: self.tenant_id.clone(),
@@ -144,6 +147,7 @@ impl LabInfo {
                     login_url: self.login_url.clone(),
                     graph_url: self.graph_url.clone(),
                 },
+                reach: ReachPlan::default(),
             },
             limits: RunLimits {
                 target_requests_per_window: published
@@ -238,8 +242,12 @@ pub(super) async fn write(
 }
 
 /// The papers as texts, taken while the world is locked.
-pub(super) fn texts(world: &World, info: &LabInfo) -> (String, String) {
-    (inventory(world), info.to_plan(world).render())
+pub(super) fn texts(world: &World, info: &LabInfo, rules: &SignInRules) -> (String, String) {
+    let mut plan = info.to_plan(world);
+    if !rules.basic {
+        plan.source.auth.method = AuthMethod::Ntlm;
+    }
+    (inventory(world), plan.render())
 }
 
 async fn owner_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

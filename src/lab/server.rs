@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::direct::{SharedWorld, lock};
 use super::ews_http::{self, EwsOptions};
+use super::ews_sign_in::SignInRules;
 use super::face::{Door, Face, Scissors};
 use super::graph_http::{self, LabApp};
 use super::papers::{self, LabAccount, LabInfo};
@@ -92,9 +94,28 @@ impl Drop for RunningLab {
     }
 }
 
-/// Starts a lab of this world. It is ready when this returns, and lab.json is there.
+/// How people and applications sign in to a lab.
+#[derive(Clone, Debug, Default)]
+pub struct LabSignIn {
+    /// At Exchange.
+    pub rules: SignInRules,
+    /// The application's certificate, in DER, where one is registered beside its secret.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// Starts a lab of this world with the ordinary sign-in. It is ready when this returns, and lab.json is there.
 pub async fn start(
     config: LabConfig,
+    world: SharedWorld,
+    clock: Arc<dyn Clock>,
+) -> Result<RunningLab, LabError> {
+    start_with(config, LabSignIn::default(), world, clock).await
+}
+
+/// Starts a lab of this world. It is ready when this returns, and lab.json is there.
+pub async fn start_with(
+    config: LabConfig,
+    sign_in: LabSignIn,
     world: SharedWorld,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningLab, LabError> {
@@ -105,11 +126,17 @@ pub async fn start(
     let identity = identity.map_err(LabError::Certificate)?;
     let (ews_door, ews_port) = open(config.ews_port, identity.clone()).await?;
     let (graph_door, graph_port) = open(config.graph_port, identity.clone()).await?;
-    let (account, app) = identities(&lock(&world));
+    let (account, mut app) = identities(&lock(&world));
+    app.certificate = sign_in.certificate;
+    let mut rules = sign_in.rules;
+    // The certificate is signed with SHA-256, so that is its hash as an end point (RFC 5929 section 4.1).
+    rules.end_point = identity
+        .as_ref()
+        .map(|own| Sha256::digest(&own.certificate).to_vec());
     let (info, texts) = {
         let world = lock(&world);
         let info = LabInfo::of(&world, (ews_port, graph_port), config.tls, &account, &app);
-        let texts = papers::texts(&world, &info);
+        let texts = papers::texts(&world, &info, &rules);
         (info, texts)
     };
     let face = Face {
@@ -122,7 +149,7 @@ pub async fn start(
         pass: Secret::new(account.password),
         denied: BTreeSet::new(),
     };
-    let ews = ews_http::router(face.clone(), options);
+    let ews = ews_http::router_with(face.clone(), options, rules);
     let graph = graph_http::router(face, app, info.graph_url.clone());
     let (end, ended) = watch::channel(false);
     let tasks = vec![
@@ -207,6 +234,7 @@ fn identities(from: &World) -> (LabAccount, LabApp) {
         tenant_id: guid(&hex(), &hex()),
         client_id: guid(&hex(), &hex()),
         client_secret: hex() + &hex(),
+        certificate: None,
     };
     (account, app)
 }

@@ -25,6 +25,8 @@ use tokio_rustls::{Accept, TlsAcceptor};
 pub struct Identity {
     /// The certificate of the lab's own authority, in PEM. Public.
     pub authority: String,
+    /// Its own certificate, in DER. Public.
+    pub certificate: Vec<u8>,
     acceptor: TlsAcceptor,
 }
 
@@ -67,6 +69,7 @@ impl Identity {
             .map_err(io::Error::other)?;
         Ok(Self {
             authority: authority.pem(),
+            certificate: own.der().to_vec(),
             acceptor: TlsAcceptor::from(Arc::new(config)),
         })
     }

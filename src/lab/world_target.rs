@@ -48,6 +48,12 @@ pub struct ImportOrder<'a> {
 }
 
 impl World {
+    /// Every token and session key that was given out, for whoever looks for them where they must not be.
+    pub fn given_out(&self) -> impl Iterator<Item = &str> {
+        let all = self.tokens.keys().chain(self.sessions.keys());
+        all.map(String::as_str)
+    }
+
     /// Makes a fresh target mailbox with its default folders, named as `names` has them or else in English, and returns its id.
     pub fn add_target_mailbox(
         &mut self,

@@ -9,6 +9,7 @@ use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
 use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use crate::plan::problem::Problem;
+use crate::plan::reach::{CertificateFile, ReachPlan};
 use crate::plan::schedule::{Schedule, parse_date};
 use crate::plan::{read, render};
 
@@ -61,6 +62,8 @@ pub struct SourceEnd {
     pub auth: SourceAuth,
     /// Whether the account impersonates the mailboxes (the `ExchangeImpersonation` header).
     pub impersonate: bool,
+    /// What is special about the way there.
+    pub reach: ReachPlan,
 }
 
 /// How to sign in to Exchange.
@@ -68,10 +71,23 @@ pub struct SourceEnd {
 pub struct SourceAuth {
     /// By which method.
     pub method: AuthMethod,
-    /// As whom.
+    /// As whom; may be empty where the proof says it.
     pub username: String,
+    /// With what.
+    pub proof: Proof,
+}
+
+/// What proves the source account. Secrets are named, never held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
     /// The environment variable that holds the password.
-    pub password_env: String,
+    PasswordEnv(String),
+    /// The environment variable that holds a token (method oauth).
+    TokenEnv(String),
+    /// A Kerberos key table, relative to the plan (method negotiate).
+    Keytab(String),
+    /// A Kerberos ticket cache, as krb5 names it (method negotiate).
+    TicketCache(String),
 }
 
 /// Sign-in methods of the on-premises side (reference/ews.md section 2).
@@ -114,6 +130,8 @@ pub struct TargetEnd {
     pub credential: Credential,
     /// Where the services are.
     pub service: Service,
+    /// What is special about the way there.
+    pub reach: ReachPlan,
 }
 
 /// How the application signs in.
@@ -121,15 +139,17 @@ pub struct TargetEnd {
 pub enum Credential {
     /// A client secret out of this environment variable.
     SecretEnv(String),
-    /// A certificate with its key in this PEM file, relative to the plan.
-    Certificate(String),
+    /// A certificate with its key, PEM or PFX. Preferred: nothing that could be replayed leaves this machine.
+    Certificate(CertificateFile),
 }
 
 /// Where the services of the target are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// The worldwide cloud; mailbox import exists in no other (reference/graph.md 1).
+    /// The worldwide cloud.
     Global,
+    /// A national cloud. The published pages list mailbox import for the worldwide cloud only (reference/graph.md 1.1).
+    National(Cloud),
     /// Elsewhere: a lab.
     At {
         /// Base URL of the sign-in service.
@@ -139,11 +159,39 @@ pub enum Service {
     },
 }
 
+/// National clouds (reference/graph.md 7.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    /// US Government, GCC High.
+    UsGov,
+    /// US Department of Defense.
+    UsDod,
+    /// China, operated by 21Vianet.
+    China,
+}
+
+impl Cloud {
+    /// Every cloud with its word in a plan.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("us-gov", Self::UsGov),
+        ("us-dod", Self::UsDod),
+        ("china", Self::China),
+    ];
+
+    /// The word in a plan.
+    pub fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, cloud)| *cloud == self);
+        found.map_or("us-gov", |(word, _)| word)
+    }
+}
+
 impl Service {
     /// Base URL of the sign-in service, without a slash at the end.
     pub fn login_url(&self) -> &str {
         match self {
             Self::Global => "https://login.microsoftonline.com",
+            Self::National(Cloud::UsGov | Cloud::UsDod) => "https://login.microsoftonline.us",
+            Self::National(Cloud::China) => "https://login.chinacloudapi.cn",
             Self::At { login_url, .. } => login_url.trim_end_matches('/'),
         }
     }
@@ -152,6 +200,9 @@ impl Service {
     pub fn graph_url(&self) -> &str {
         match self {
             Self::Global => "https://graph.microsoft.com",
+            Self::National(Cloud::UsGov) => "https://graph.microsoft.us",
+            Self::National(Cloud::UsDod) => "https://dod-graph.microsoft.us",
+            Self::National(Cloud::China) => "https://microsoftgraph.chinacloudapi.cn",
             Self::At { graph_url, .. } => graph_url.trim_end_matches('/'),
         }
     }
@@ -524,7 +575,7 @@ mailboxes = [
         p.toml:10:15: `impersonate` must be true or false, not a string
         p.toml:13:10: `tenant` is empty
         p.toml:15:14: `credential` holds either `secret_env` or `certificate`
-        p.toml:16:9: `cloud` must be "global": mailbox import exists in no other cloud
+        p.toml:16:9: `cloud` must be one of global, us-gov, us-dod, china
         p.toml:19:38: `target_calls_in_flight_per_mailbox` is 40; it may be 1 to 4 (the published limit)
         p.toml:20:27: `target_upload_per_5_min` must be a size such as "148 MB"
         p.toml:21:21: `visibility_settle` may be 30.0 s to 1 h 00 min: a shorter wait would create twice what shows late
@@ -536,6 +587,74 @@ mailboxes = [
         p.toml:29:17: `max_item_size` may be 1 B to 150.0 MB (the largest message a tenant can take)
         p.toml:33:14: `not_before` must be a day such as "2026-12-01"
         p.toml:35:50: `target`: the address has no @
+        "#);
+    }
+
+    #[test]
+    fn ways_sign_ins_and_clouds_read_back_as_they_were_written() {
+        let pin = "AB:".repeat(31) + "cd";
+        let tls = format!(
+            "impersonate = true\ntls = {{ ca = \"site.pem\", pin = \"{pin}\", certificate = \"own.pfx\", password_env = \"P\", \
+             backend = \"legacy\" }}\nproxy = {{ url = \"http://[2001:db8::1]:3128\", username = \"u\", password_env = \"Q\" }}\n\
+             resolve = [\"Mail.clinic.example=10.0.0.5\", \"x.example=[2001:db8::2]\"]"
+        );
+        let auth = "method = \"basic\", username = \"CLINIC\\\\svc-migrate\", password_env = \"MAILFERRY_SOURCE_PASSWORD\"";
+        let secret = "secret_env = \"MAILFERRY_CLIENT_SECRET\"";
+        for (old, new) in [
+            ("impersonate = true", tls.as_str()),
+            (
+                auth,
+                "method = \"negotiate\", username = \"svc@CLINIC.EXAMPLE\", keytab = \"svc.keytab\"",
+            ),
+            (
+                auth,
+                "method = \"negotiate\", ticket_cache = \"FILE:/tmp/krb5cc\"",
+            ),
+            (
+                auth,
+                "method = \"ntlm\", username = \"a\", password_env = \"P\"",
+            ),
+            (auth, "method = \"oauth\", token_env = \"T\""),
+            (secret, "certificate = \"app.pfx\", password_env = \"P\""),
+            (secret, "certificate = \"app.pem\""),
+            (
+                "cloud = \"global\"",
+                "cloud = \"china\"\nresolve = [\"a=::1\"]",
+            ),
+        ] {
+            let text = with(old, new);
+            let plan = Plan::parse(&text).unwrap_or_else(|_| panic!("{new}\n{}", problems(&text)));
+            let rendered = plan.render();
+            let again =
+                Plan::parse(&rendered).unwrap_or_else(|_| panic!("{}", problems(&rendered)));
+            assert_eq!(again, plan, "{rendered}");
+            assert_ne!(plan.hash(), Plan::parse(SAMPLE).expect("right").hash());
+        }
+        insta::assert_snapshot!(
+            [
+                with("impersonate = true", "tls = { pin = \"ab\", backend = \"old\", cafile = \"x\" }"),
+                with("impersonate = true", "proxy = { url = \"http://u:hunter2@p:1\" }"),
+                with("impersonate = true", "proxy = { url = \"http://p:1\", username = \"u\" }"),
+                with("impersonate = true", "resolve = [\"mail.clinic.example\"]"),
+                with(auth, "method = \"oauth\", username = \"u\", password_env = \"P\""),
+                with(auth, "method = \"ntlm\", username = \"u\", keytab = \"k\""),
+                with(auth, "method = \"negotiate\", keytab = \"k\", password_env = \"P\""),
+            ]
+            .map(|text| problems(&text))
+            .join("\n"),
+            @r#"
+        p.toml:10:15: `pin` is the SHA-256 of a certificate: 64 hexadecimal digits, with or without colons
+        p.toml:10:31: `backend` must be one of auto, modern, legacy
+        p.toml:10:38: unknown key `cafile` in [source.tls]; known are ca, pin, certificate, password_env, backend
+        p.toml:10:17: `url` of a proxy is http://HOST:PORT, without a user name (write `username` and `password_env`)
+        p.toml:10:9: `password_env` is missing in [source.proxy]
+        p.toml:10:12: `resolve` holds "host=address", such as "mail.clinic.example=10.0.0.5"
+        p.toml:9:8: `token_env` is missing in [source.auth]
+        p.toml:9:59: `password_env` does not go with method "oauth" and `token_env`
+        p.toml:9:8: `password_env` is missing in [source.auth]
+        p.toml:9:52: `keytab` does not go with method "ntlm" and `password_env`
+        p.toml:9:8: `username` is missing in [source.auth]
+        p.toml:9:61: `password_env` does not go with method "negotiate" and `keytab`
         "#);
     }
 

@@ -21,6 +21,7 @@ pub mod nights;
 pub mod openings;
 pub mod outlook;
 pub mod problem;
+pub mod reach;
 mod read;
 mod read_bounds;
 mod read_waves;

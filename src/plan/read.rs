@@ -6,9 +6,11 @@ use crate::base::limits;
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::address::read_url;
 use crate::plan::document::{
-    ActionGate, AuthMethod, Credential, Plan, SCHEMA, Service, SourceAuth, SourceEnd, TargetEnd,
+    ActionGate, AuthMethod, Cloud, Credential, Plan, Proof, SCHEMA, Service, SourceAuth, SourceEnd,
+    TargetEnd,
 };
 use crate::plan::problem::{Problem, nearest};
+use crate::plan::reach::{self, CertificateFile, read_reach};
 use crate::plan::read_bounds::{place_hours, read_limits, read_schedule, read_select};
 use crate::plan::read_waves::read_waves;
 use crate::plan::strict::{At, Reader, Section};
@@ -144,6 +146,9 @@ fn read_source<'r, 'a>(
         "auth",
         "impersonate",
         "max_connections",
+        reach::KEYS[0],
+        reach::KEYS[1],
+        reach::KEYS[2],
     ];
     if !top.has("source") {
         top.missing("source");
@@ -169,28 +174,78 @@ fn read_source<'r, 'a>(
         section.missing("auth");
         return None;
     }
-    let auth = section.section("auth", &["method", "username", "password_env"])?;
+    let auth = read_auth(reader, &section);
+    let reach = read_reach(reader, &section);
+    Some(SourceEnd {
+        ews_url: ews_url?,
+        auth: auth?,
+        impersonate,
+        reach,
+    })
+}
+
+/// Who signs in to the source, and with what. Each method has its own proof.
+fn read_auth<'r, 'a>(reader: &'r Reader<'a>, source: &Section<'r, 'a>) -> Option<SourceAuth> {
+    let known = [
+        "method",
+        "username",
+        "password_env",
+        "token_env",
+        "keytab",
+        "ticket_cache",
+    ];
+    let auth = source.section("auth", &known)?;
     let words = AuthMethod::ALL.map(|(method, word)| (word, method));
     let method = auth
         .required("method")
         .and_then(|word| one_of(reader, "method", &word, &words));
-    let username = auth.required("username");
-    let password_env = auth
-        .required("password_env")
-        .and_then(|name| variable(reader, "password_env", name));
-    Some(SourceEnd {
-        ews_url: ews_url?,
-        auth: SourceAuth {
-            method: method?,
-            username: username?.value,
-            password_env: password_env?,
-        },
-        impersonate,
+    let ticket =
+        method == Some(AuthMethod::Negotiate) && (auth.has("keytab") || auth.has("ticket_cache"));
+    let kept: &[&str] = match method {
+        Some(AuthMethod::OAuth) => &["token_env"],
+        _ if ticket && auth.has("keytab") => &["keytab"],
+        _ if ticket => &["ticket_cache"],
+        _ => &["password_env"],
+    };
+    for key in known.iter().skip(2).filter(|key| !kept.contains(key)) {
+        if method.is_some() && auth.has(key) {
+            let place = auth.item(key).and_then(toml_edit::Item::span);
+            let method = method.map_or("", AuthMethod::word);
+            reader.refuse(
+                place.as_ref(),
+                format!(
+                    "`{key}` does not go with method \"{method}\" and `{}`",
+                    kept[0]
+                ),
+            );
+        }
+    }
+    let env = |key: &str| {
+        let name = auth.required(key)?;
+        variable(reader, key, name)
+    };
+    let path = |key: &str| auth.required(key).map(|text| text.value);
+    let needs_name = !matches!(kept[0], "token_env" | "ticket_cache");
+    let username = if needs_name || auth.has("username") {
+        auth.required("username").map(|text| text.value)
+    } else {
+        Some(String::new())
+    };
+    let proof = match kept[0] {
+        "token_env" => env("token_env").map(Proof::TokenEnv),
+        "keytab" => path("keytab").map(Proof::Keytab),
+        "ticket_cache" => path("ticket_cache").map(Proof::TicketCache),
+        _ => env("password_env").map(Proof::PasswordEnv),
+    };
+    Some(SourceAuth {
+        method: method?,
+        username: username?,
+        proof: proof?,
     })
 }
 
 /// The name of an environment variable. A secret written in its place is refused without being repeated.
-fn variable(reader: &Reader<'_>, key: &str, name: At<String>) -> Option<String> {
+pub(super) fn variable(reader: &Reader<'_>, key: &str, name: At<String>) -> Option<String> {
     let ok = name
         .value
         .bytes()
@@ -217,6 +272,9 @@ fn read_target<'r, 'a>(
         "cloud",
         "login_url",
         "graph_url",
+        reach::KEYS[0],
+        reach::KEYS[1],
+        reach::KEYS[2],
     ];
     if !top.has("target") {
         top.missing("target");
@@ -230,15 +288,20 @@ fn read_target<'r, 'a>(
         section.missing("credential");
         return None;
     }
-    let credential = section.section("credential", &["secret_env", "certificate"])?;
+    let keys = ["secret_env", "certificate", "password_env"];
+    let credential = section.section("credential", &keys)?;
     let credential = match (credential.has("secret_env"), credential.has("certificate")) {
         (true, false) => credential
             .required("secret_env")
             .and_then(|name| variable(reader, "secret_env", name))
             .map(Credential::SecretEnv),
-        (false, true) => credential
-            .required("certificate")
-            .map(|path| Credential::Certificate(path.value)),
+        (false, true) => credential.required("certificate").map(|path| {
+            let name = credential.text("password_env");
+            Credential::Certificate(CertificateFile {
+                path: path.value,
+                password_env: name.and_then(|name| variable(reader, "password_env", name)),
+            })
+        }),
         _ => {
             reader.refuse(
                 credential.span(),
@@ -252,6 +315,7 @@ fn read_target<'r, 'a>(
         client_id: client_id?.value,
         credential: credential?,
         service: service?,
+        reach: read_reach(reader, &section),
     })
 }
 
@@ -270,11 +334,11 @@ fn read_service<'r, 'a>(
             None
         }
         Some(cloud) if cloud.value != "global" => {
-            reader.refuse(
-                cloud.span.as_ref(),
-                "`cloud` must be \"global\": mailbox import exists in no other cloud",
-            );
-            None
+            let words = [("global", None)].into_iter();
+            let words = words.chain(Cloud::ALL.map(|(word, cloud)| (word, Some(cloud))));
+            let words: Vec<(&str, Option<Cloud>)> = words.collect();
+            let found = one_of(reader, "cloud", &cloud, &words)?;
+            Some(found.map_or(Service::Global, Service::National))
         }
         _ if own => {
             let login = section.required("login_url");

@@ -7,12 +7,13 @@ use toml_edit::Value;
 use crate::base::quantity::{Bytes, Span};
 use crate::base::spec::{Realm, RunLimits, Selection};
 use crate::plan::document::{
-    ActionGate, Credential, Pair, Plan, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd,
+    ActionGate, Credential, Pair, Plan, Proof, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd,
 };
+use crate::plan::reach::render_reach;
 use crate::plan::schedule::{DAYS, Schedule, render_time};
 
 /// A string as TOML writes it.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     Value::from(value).to_string()
 }
 
@@ -148,15 +149,22 @@ fn row(pair: &Pair) -> String {
 fn source(out: &mut Lines, end: &SourceEnd, limits: &RunLimits) {
     out.head("[source]");
     out.put("ews_url", text(&end.ews_url));
-    let auth = format!(
-        "{{ method = {}, username = {}, password_env = {} }}",
-        text(end.auth.method.word()),
-        text(&end.auth.username),
-        text(&end.auth.password_env)
-    );
-    out.put("auth", auth);
+    let auth = &end.auth;
+    let mut row = format!("{{ method = {}", text(auth.method.word()));
+    if !auth.username.is_empty() {
+        write!(row, ", username = {}", text(&auth.username)).expect("a string grows");
+    }
+    let (key, value) = match &auth.proof {
+        Proof::PasswordEnv(name) => ("password_env", name),
+        Proof::TokenEnv(name) => ("token_env", name),
+        Proof::Keytab(path) => ("keytab", path),
+        Proof::TicketCache(name) => ("ticket_cache", name),
+    };
+    write!(row, ", {key} = {} }}", text(value)).expect("a string grows");
+    out.put("auth", row);
     out.put("impersonate", end.impersonate);
     out.put("max_connections", limits.source_connections);
+    render_reach(&end.reach, &mut |key, value| out.put(key, value));
 }
 
 fn target(out: &mut Lines, end: &TargetEnd) {
@@ -165,11 +173,18 @@ fn target(out: &mut Lines, end: &TargetEnd) {
     out.put("client_id", text(&end.client_id));
     let credential = match &end.credential {
         Credential::SecretEnv(name) => format!("{{ secret_env = {} }}", text(name)),
-        Credential::Certificate(path) => format!("{{ certificate = {} }}", text(path)),
+        Credential::Certificate(file) => match &file.password_env {
+            None => format!("{{ certificate = {} }}", text(&file.path)),
+            Some(name) => {
+                let (path, name) = (text(&file.path), text(name));
+                format!("{{ certificate = {path}, password_env = {name} }}")
+            }
+        },
     };
     out.put("credential", credential);
     match &end.service {
         Service::Global => out.put("cloud", text("global")),
+        Service::National(cloud) => out.put("cloud", text(cloud.word())),
         Service::At {
             login_url,
             graph_url,
@@ -178,6 +193,7 @@ fn target(out: &mut Lines, end: &TargetEnd) {
             out.put("graph_url", text(graph_url));
         }
     }
+    render_reach(&end.reach, &mut |key, value| out.put(key, value));
 }
 
 fn limits(out: &mut Lines, limits: &RunLimits) {

@@ -26,6 +26,51 @@ pub(super) fn take_failure(slot: &FailureSlot) -> Option<Setback> {
 #[error("the body could not be read to its end")]
 pub(super) struct BodyFailed;
 
+/// Any body of ours.
+pub(super) enum OutBody {
+    /// In memory; none where it is empty.
+    Whole(Option<Chunk>),
+    /// Streamed.
+    Exact(ExactBody),
+}
+
+impl OutBody {
+    pub(super) fn whole(bytes: Chunk) -> Self {
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl Body for OutBody {
+    type Data = Chunk;
+    type Error = BodyFailed;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, BodyFailed>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Exact(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Exact(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Exact(body) => body.size_hint(),
+        }
+    }
+}
+
 /// A stream with its length. The lock makes it `Sync` as the client library wants; it is never contended.
 pub(super) struct ExactBody {
     stream: Mutex<BodyStream>,

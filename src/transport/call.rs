@@ -46,6 +46,9 @@ pub enum Auth {
     },
     /// `Authorization: Bearer`.
     Bearer(Secret),
+    /// By the connection: the client has a [`crate::transport::Prover`]. The body must be in memory, since it may have to go again after a
+    /// refused leg.
+    ByConnection,
     /// No header: the URL itself is the credential (`importUrl`, reference/graph.md 1.6).
     InUrl,
 }

@@ -2,40 +2,35 @@
 
 use std::error::Error;
 
-use crate::base::outcome::{DoubtCause, MisreadCause, Said, Setback, UnreachedCause};
-use crate::transport::secure::NameUnknown;
+use rustls::AlertDescription;
 
-/// What a failure before the reply's head means.
-pub(super) fn before_reply(error: &reqwest::Error) -> Setback {
-    if error.is_builder() {
-        return Setback::OurRequest(Said::code("not-sendable"));
+use crate::base::outcome::{DoubtCause, MisreadCause, Said, Setback};
+
+/// What a failure before the reply's head means, once the request was on its way.
+pub(super) fn before_reply(error: &hyper::Error) -> Setback {
+    if error.is_parse_too_large() {
+        return Setback::Misread(MisreadCause::TooLarge, Said::default());
     }
-    if error.is_connect() {
-        return Setback::Unreached(connect_cause(error));
-    }
-    if error.is_timeout() {
-        return Setback::Lost(DoubtCause::TimedOut);
+    if error.is_parse() {
+        return Setback::Misread(MisreadCause::Malformed, Said::default());
     }
     Setback::Lost(DoubtCause::Reset)
 }
 
-/// What a failure while the reply's body arrives means.
-pub(super) fn inside_reply(error: &reqwest::Error, status: u16) -> Setback {
-    if error.is_timeout() {
-        Setback::Lost(DoubtCause::TimedOut)
-    } else {
-        Setback::Misread(MisreadCause::CutOff, Said::status(status))
-    }
-}
-
-fn connect_cause(error: &reqwest::Error) -> UnreachedCause {
+/// True when the server ended the channel because of our certificate, or because we showed none. With TLS 1.3 that is heard only after the
+/// handshake; of the request it has read nothing.
+pub(super) fn wants_our_certificate(error: &hyper::Error) -> bool {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
-        if cause.is::<NameUnknown>() {
-            return UnreachedCause::Name;
-        }
-        if cause.is::<rustls::Error>() {
-            return UnreachedCause::Tls;
+        if let Some(rustls::Error::AlertReceived(alert)) = cause.downcast_ref::<rustls::Error>() {
+            return matches!(
+                alert,
+                AlertDescription::CertificateRequired
+                    | AlertDescription::BadCertificate
+                    | AlertDescription::UnknownCA
+                    | AlertDescription::CertificateUnknown
+                    | AlertDescription::AccessDenied
+            );
         }
         // An I/O error made from another error names that one's source as its own, and so hides it.
         let wrapped = cause
@@ -46,5 +41,5 @@ fn connect_cause(error: &reqwest::Error) -> UnreachedCause {
             None => cause.source(),
         };
     }
-    UnreachedCause::Connect
+    false
 }

@@ -1,10 +1,8 @@
 //! Where credentials and content may go: https, or this machine.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use thiserror::Error;
+use url::Url;
 
 use crate::base::outcome::{Said, Setback, UnreachedCause};
 use crate::base::secret::SafeUrl;
@@ -33,7 +31,7 @@ pub(super) fn admit(call: &Call) -> Result<Url, Setback> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(wrong());
     }
-    // The client library would turn these into credentials of its own.
+    // Credentials have a place of their own.
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong());
     }
@@ -42,33 +40,6 @@ pub(super) fn admit(call: &Call) -> Result<Url, Setback> {
         Ok(url)
     } else {
         Err(Setback::Unreached(UnreachedCause::NotSecure))
-    }
-}
-
-/// A name did not resolve.
-#[derive(Debug, Error)]
-#[error("host name not found")]
-pub(super) struct NameUnknown;
-
-/// The system's resolver, with an error of its own type, and `localhost` held to this machine.
-#[derive(Debug)]
-pub(super) struct SystemNames;
-
-impl Resolve for SystemNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let local = name.as_str().eq_ignore_ascii_case("localhost");
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(|_| NameUnknown)?;
-            let addrs: Vec<SocketAddr> = found
-                .filter(|addr| !local || addr.ip().is_loopback())
-                .collect();
-            if addrs.is_empty() {
-                return Err(NameUnknown.into());
-            }
-            Ok(Box::new(addrs.into_iter()) as Addrs)
-        })
     }
 }
 

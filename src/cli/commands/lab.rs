@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::base::quantity::{Bytes, Count, Span};
-use crate::cli::args::{LabArgs, LabLimits, LabWeather, WorldArgs};
+use crate::cli::args::{LabArgs, LabAuth, LabLimits, LabProtection, LabWeather, WorldArgs};
 use crate::cli::commands::inventory;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -13,12 +13,15 @@ use crate::cli::ui::Ui;
 use crate::cli::wiring;
 use crate::lab::direct::{SharedWorld, lock};
 use crate::lab::eml;
+use crate::lab::ews_sign_in::SignInRules;
 use crate::lab::fault::Weather;
 use crate::lab::populate::{Population, fill};
 use crate::lab::populate_inventory::{self, Model};
-use crate::lab::server::{LabConfig, LabError, RunningLab, start};
+use crate::lab::server::{LabConfig, LabError, LabSignIn, RunningLab, start_with};
 use crate::lab::world::{Limits, World, WorldOptions};
 use crate::port::clock::Clock;
+use crate::transport::certificates;
+use crate::wire::ntlm::Protection;
 
 /// Mailboxes where nobody says how many.
 const MAILBOXES: u32 = 12;
@@ -48,9 +51,10 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
         record: args.world.record.clone(),
         tls: args.tls,
     };
+    let sign_in = sign_in(args)?;
     let runtime = wiring::runtime()?;
     runtime.block_on(async {
-        let lab = open(config, world, wiring::clock()).await?;
+        let lab = open_with(config, sign_in, world, wiring::clock()).await?;
         if ui.json {
             let info = serde_json::to_string(&lab.info).map_err(|error| {
                 CommandError::new(Exit::Internal, format!("lab.json: {error}"))
@@ -147,14 +151,51 @@ pub fn build(args: &WorldArgs, models: &[Model], ui: Ui) -> Result<SharedWorld, 
     Ok(Arc::new(Mutex::new(world)))
 }
 
-/// Opens the lab's doors.
+/// How people and the application sign in.
+fn sign_in(args: &LabArgs) -> Result<LabSignIn, CommandError> {
+    let certificate = match &args.app_certificate {
+        None => None,
+        Some(path) => {
+            let bytes = std::fs::read(path).map_err(|error| CommandError::file(path, &error))?;
+            let first = certificates(&bytes).into_iter().next();
+            Some(first.ok_or_else(|| {
+                let message = format!("{}: no certificate in it", path.display());
+                CommandError::new(Exit::Refused, message).hint("give a PEM or DER file")
+            })?)
+        }
+    };
+    Ok(LabSignIn {
+        rules: SignInRules::of(
+            args.ews_auth != LabAuth::Ntlm,
+            args.ews_auth != LabAuth::Basic,
+            match args.extended_protection {
+                LabProtection::None => Protection::None,
+                LabProtection::Allow => Protection::Allow,
+                LabProtection::Require => Protection::Require,
+            },
+        ),
+        certificate,
+    })
+}
+
+/// Opens the lab's doors with the ordinary sign-in.
 pub async fn open(
     config: LabConfig,
     world: SharedWorld,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningLab, CommandError> {
+    open_with(config, LabSignIn::default(), world, clock).await
+}
+
+/// Opens the lab's doors.
+async fn open_with(
+    config: LabConfig,
+    sign_in: LabSignIn,
+    world: SharedWorld,
+    clock: Arc<dyn Clock>,
+) -> Result<RunningLab, CommandError> {
     let dir: PathBuf = config.dir.clone();
-    start(config, world, clock)
+    start_with(config, sign_in, world, clock)
         .await
         .map_err(|error| match error {
             LabError::Directory(error) => CommandError::file(&dir, &error),

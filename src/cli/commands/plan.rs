@@ -12,9 +12,10 @@ use crate::cli::exit::Exit;
 use crate::cli::plan_view::View;
 use crate::cli::plans;
 use crate::cli::ui::Ui;
+use crate::exchange::has_kerberos;
 use crate::plan::diff::{Change, diff};
 use crate::plan::document::{
-    ActionGate, AuthMethod, Credential, Plan, SelectPlan, Service, SourceAuth, SourceEnd,
+    ActionGate, AuthMethod, Credential, Plan, Proof, SelectPlan, Service, SourceAuth, SourceEnd,
     TargetEnd, Wave,
 };
 use crate::plan::draft::Draft;
@@ -22,7 +23,9 @@ use crate::plan::explain;
 use crate::plan::inventory::Inventory;
 use crate::plan::lint::{Finding, Severity, lint};
 use crate::plan::problem::nearest;
+use crate::plan::reach::{CertificateFile, ReachPlan, TlsBackend};
 use crate::plan::wishes::Wishes;
+use crate::transport::has_legacy_tls;
 
 /// What stands in a plan where a flag was left out. It reaches nobody: the ending is reserved (RFC 2606).
 const NOT_GIVEN_HOST: &str = "not-given.invalid";
@@ -191,15 +194,17 @@ fn make(
             auth: SourceAuth {
                 method: method(&args.auth)?,
                 username: given(&args.username, NOT_GIVEN),
-                password_env: args.password_env.clone(),
+                proof: proof(args)?,
             },
             impersonate: true,
+            reach: ReachPlan::default(),
         },
         target: TargetEnd {
             tenant: given(&args.tenant, NOT_GIVEN_HOST),
             client_id: given(&args.client_id, NOT_GIVEN_ID),
-            credential: Credential::SecretEnv(args.secret_env.clone()),
+            credential: credential(args),
             service: Service::Global,
+            reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),
         schedule: wishes.schedule.clone(),
@@ -246,6 +251,58 @@ fn method(word: &str) -> Result<AuthMethod, CommandError> {
     })
 }
 
+/// What proves the source account, as far as flags can say it: paths belong into the file.
+fn proof(args: &PlanArgs) -> Result<Proof, CommandError> {
+    let name = args.password_env.clone();
+    Ok(match method(&args.auth)? {
+        AuthMethod::OAuth => Proof::TokenEnv(name),
+        AuthMethod::Basic | AuthMethod::Ntlm | AuthMethod::Negotiate => Proof::PasswordEnv(name),
+    })
+}
+
+/// What proves the application.
+fn credential(args: &PlanArgs) -> Credential {
+    match &args.certificate {
+        Some(path) => Credential::Certificate(CertificateFile {
+            path: path.clone(),
+            password_env: args.certificate_password_env.clone(),
+        }),
+        None => Credential::SecretEnv(args.secret_env.clone()),
+    }
+}
+
+/// Ways to sign in or to connect that this build, or the service, does not have.
+fn ways(plan: &Plan, say: &mut impl FnMut(Severity, &'static str, String, &'static str)) {
+    if matches!(
+        plan.source.auth.proof,
+        Proof::Keytab(_) | Proof::TicketCache(_)
+    ) && !has_kerberos()
+    {
+        say(
+            Severity::Error,
+            "source.auth",
+            "Kerberos with a key table or ticket cache".to_owned(),
+            "this build has no Kerberos; build it with --features kerberos, or write method = \"ntlm\"",
+        );
+    }
+    if plan.source.reach.backend == TlsBackend::Legacy && !has_legacy_tls() {
+        say(
+            Severity::Error,
+            "source.tls",
+            "backend = \"legacy\"".to_owned(),
+            "this build has no legacy TLS; build it with --features legacy-tls",
+        );
+    }
+    if matches!(plan.target.service, Service::National(_)) {
+        say(
+            Severity::Warning,
+            "target.cloud",
+            "a national cloud".to_owned(),
+            "Microsoft lists mailbox import for the worldwide cloud only; move one mailbox first",
+        );
+    }
+}
+
 /// What a plan file says about itself.
 fn findings_of(plan: &Plan) -> Vec<Finding> {
     let mut out = Vec::new();
@@ -283,22 +340,7 @@ fn findings_of(plan: &Plan) -> Vec<Finding> {
             );
         }
     }
-    if plan.source.auth.method != AuthMethod::Basic {
-        say(
-            Severity::Note,
-            "source.auth",
-            format!("method {}", plan.source.auth.method.word()),
-            "this version signs in by basic authentication only",
-        );
-    }
-    if matches!(plan.target.credential, Credential::Certificate(_)) {
-        say(
-            Severity::Note,
-            "target.credential",
-            "a certificate".to_owned(),
-            "this version signs in by client secret only",
-        );
-    }
+    ways(plan, &mut say);
     let windows = plan
         .schedule
         .as_ref()

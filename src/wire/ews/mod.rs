@@ -1,6 +1,7 @@
 //! The operations of EWS that read a mailbox, one file each: request and reply, writer and reader. The lab answers with the same codec.
 
 pub mod classify;
+pub mod elsewhere;
 pub mod export_items;
 pub mod export_splitter;
 pub mod find_folder;

@@ -1,5 +1,6 @@
 //! The JSON calls of Graph, one file per family. Both directions: the lab reads requests and writes replies with the same words.
 
+pub mod assertion;
 pub mod classify;
 pub mod error;
 pub mod escape;

@@ -84,6 +84,9 @@ pub fn refusal(status: u16, body: &[u8]) -> Setback {
     }
 }
 
+/// The type of assertions (reference/graph.md 7.1).
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// A token request as the lab reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenRequest {
@@ -91,8 +94,10 @@ pub struct TokenRequest {
     pub grant_type: String,
     /// The application.
     pub client_id: String,
-    /// Its secret.
+    /// Its secret; empty with an assertion.
     pub client_secret: String,
+    /// Its signed assertion, in place of a secret.
+    pub assertion: Option<String>,
     /// `<graph>/.default`.
     pub scope: String,
     /// The answer to a claims challenge.
@@ -112,6 +117,9 @@ impl TokenRequest {
                 "grant_type" => out.grant_type = value,
                 "client_id" => out.client_id = value,
                 "client_secret" => out.client_secret = value,
+                "client_assertion" => out.assertion = Some(value),
+                "client_assertion_type" if value == ASSERTION_TYPE => {}
+                "client_assertion_type" => return Err("client_assertion_type is not jwt-bearer"),
                 "scope" => out.scope = value,
                 "claims" => out.claims = Some(value),
                 _ => return Err("unknown field"),
@@ -121,12 +129,20 @@ impl TokenRequest {
         for (value, why) in [
             (&out.grant_type, "grant_type is missing"),
             (&out.client_id, "client_id is missing"),
-            (&out.client_secret, "client_secret is missing"),
             (&out.scope, "scope is missing"),
         ] {
             if value.is_empty() {
                 return Err(why);
             }
+        }
+        let typed = seen.iter().any(|name| name == "client_assertion_type");
+        match (out.client_secret.is_empty(), &out.assertion) {
+            (true, None) => return Err("client_secret is missing"),
+            (false, Some(_)) => return Err("a secret and an assertion"),
+            _ if typed != out.assertion.is_some() => {
+                return Err("client_assertion and client_assertion_type go together");
+            }
+            _ => {}
         }
         Ok(out)
     }
