@@ -750,7 +750,7 @@ async fn a_ledger_of_a_newer_program_is_refused_by_number() {
     let dir = tempfile::tempdir().unwrap();
     with_one_item(dir.path()).await;
     {
-        let db = sled::open(state(dir.path()).join("ledger")).unwrap();
+        let db = opened(&state(dir.path()).join("ledger"));
         let mut bytes = db.get(codec::HEADER_KEY).unwrap().unwrap().to_vec();
         bytes[0] = codec::FORMAT + 1;
         db.insert(codec::HEADER_KEY, bytes).unwrap();
@@ -900,7 +900,7 @@ async fn a_ledger_of_format_1_is_brought_up_to_date_and_a_cut_off_attempt_is_rep
         let dir = tempfile::tempdir().unwrap();
         with_one_item(dir.path()).await;
         {
-            let db = sled::open(state(dir.path()).join("ledger")).unwrap();
+            let db = opened(&state(dir.path()).join("ledger"));
             let header = db.get(codec::HEADER_KEY).unwrap().unwrap();
             db.clear().unwrap();
             let header = [&[1], &header[1..]].concat();
@@ -913,7 +913,7 @@ async fn a_ledger_of_format_1_is_brought_up_to_date_and_a_cut_off_attempt_is_rep
         }
         if half_done {
             // Some rows were written anew already, and the new ledger is not yet in the old one's place.
-            let db = sled::open(state(dir.path()).join("ledger.new")).unwrap();
+            let db = opened(&state(dir.path()).join("ledger.new"));
             let new = mailferry::store::codec_v1::job(&job_row).unwrap();
             db.insert(codec::job_key(job), codec::encode(&new)).unwrap();
         }
@@ -938,7 +938,7 @@ async fn a_damaged_row_is_an_error_and_not_a_missing_row() {
     let dir = tempfile::tempdir().unwrap();
     with_one_item(dir.path()).await;
     {
-        let db = sled::open(state(dir.path()).join("ledger")).unwrap();
+        let db = opened(&state(dir.path()).join("ledger"));
         db.insert(codec::copy_key(J0, F1, key("a")), &b"\x02\xFF\xFF"[..])
             .unwrap();
     }
@@ -1019,4 +1019,13 @@ async fn speed_of_single_and_of_concurrent_appends() {
     };
     measure(1, 400).await;
     measure(20, 100).await;
+}
+
+/// The store as the ledger keeps it.
+fn opened(path: &std::path::Path) -> sled::Db {
+    sled::Config::new()
+        .path(path)
+        .segment_size(mailferry::base::limits::LEDGER_SEGMENT)
+        .open()
+        .unwrap()
 }

@@ -50,7 +50,7 @@ fn json(out: &Output, code: i32) -> Value {
 
 /// Opens the database itself, changes something in it and closes it.
 fn tamper(plan: &Path, change: impl FnOnce(&sled::Db)) {
-    let db = sled::open(state(plan).join("ledger")).unwrap();
+    let db = opened(&state(plan).join("ledger"));
     change(&db);
     db.flush().unwrap();
 }
@@ -302,4 +302,13 @@ fn refused_items_are_tried_again_or_left_by_a_named_person() {
     assert_eq!(report.status.code(), Some(0), "{}", text(&report.stderr));
     let html = std::fs::read_to_string(state(&plan).join("reports/report.html")).unwrap();
     assert!(html.contains("A. Harris"));
+}
+
+/// The store as the ledger keeps it.
+fn opened(path: &std::path::Path) -> sled::Db {
+    sled::Config::new()
+        .path(path)
+        .segment_size(mailferry::base::limits::LEDGER_SEGMENT)
+        .open()
+        .unwrap()
 }

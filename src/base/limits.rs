@@ -230,10 +230,17 @@ pub const LEDGER_PAGE: Count = Count::new(1_000);
 /// Characters of a name or a reason that a person gives: a sentence or two; a row holds at most [`FACTS_PER_ROW_MAX`] of them.
 pub const DECISION_TEXT_MAX: usize = 500;
 
-/// Bytes of rows that lie together in one leaf of the embedded ledger, before it is packed: some 30 rows of 300 to 400 bytes. The store keeps some
-/// 700 bytes in memory for each of its pages, of at most 16 leaves: 1,000,000 rows / 25 a leaf / 12 leaves a page = 3,300 pages = 2.3 MB. Row by
-/// row it was 145 MB.
-pub const LEDGER_LEAF: usize = 12_000;
+/// Bytes of rows that lie together in one leaf of the embedded ledger, before it is packed: some 60 rows of 300 to 400 bytes. The store keeps some
+/// 700 bytes in memory for each of its pages, of at most 16 leaves: 1,000,000 rows / 50 a leaf / 12 leaves a page = 1,700 pages = 1.2 MB. Row by
+/// row it was 145 MB; with half of it some 2 MB more. Twice as much would fill half a segment with one page.
+pub const LEDGER_LEAF: usize = 24_000;
+
+/// Bytes of a segment of the embedded ledger's log, a power of two: twice what the store takes by itself, because a page of 16 leaves has 200 KB, and
+/// what does not fit into a segment's rest stays empty: 6.6 GB for 1,000,000 rows with 512 KB, 1.5 GB with this.
+pub const LEDGER_SEGMENT: usize = 1 << 20;
+
+/// Bytes of a segment of ledgers that were begun before that.
+pub const LEDGER_SEGMENT_OLD: usize = 1 << 19;
 
 /// Bytes a leaf may unpack to: a row holds at most [`FACTS_PER_ROW_MAX`] facts of some 700 bytes, decisions with their texts among them, so
 /// anything above is damage.
@@ -241,8 +248,8 @@ pub const LEDGER_LEAF_MAX: usize = 64_000_000;
 
 /// Leaves the embedded ledger touches before its store is opened anew. The store bounds what it remembers by 64 looks at each of 256 shelves and
 /// not by bytes, which comes to 100 MB; opening it anew takes some 20 ms and forgets everything. Leaves that lie apart have a page of some 30 KB
-/// each: 128 x 30 KB = 4 MB.
-pub const LEDGER_LEAVES_OPEN: usize = 128;
+/// each: 64 x 60 KB = 4 MB.
+pub const LEDGER_LEAVES_OPEN: usize = 64;
 
 /// Milliseconds a store that was closed may take to let go of its file before opening it anew is given up: its own threads finish a write or two.
 pub const LEDGER_CLOSE_WAITS: u32 = 10_000;
@@ -261,8 +268,8 @@ pub const MANIFEST_SORTED_AT_ONCE: usize = 50_000;
 pub const APPEND_QUEUE: usize = 256;
 
 /// Room on the ledger's disk that is never used: a store that meets a full disk in the middle of a write may not read back what it wrote. It
-/// writes segments of 512 KB, and a snapshot of its page table when it opens (about 1 MB per 100,000 rows); sixteen segments.
-pub const LEDGER_DISK_RESERVE: Bytes = Bytes::new(16 * 512 * 1024);
+/// writes segments of [`LEDGER_SEGMENT`], and a snapshot of its page table when it opens (less than 1 MB per 100,000 rows); eight segments.
+pub const LEDGER_DISK_RESERVE: Bytes = Bytes::new(8 << 20);
 
 /// Events waiting for the narrator; when it is full, events are dropped and counted.
 pub const EVENT_QUEUE: usize = 8_192;
