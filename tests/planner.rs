@@ -119,6 +119,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
         limits: wishes.limits.clone(),
         schedule: wishes.schedule.clone(),
         select: SelectPlan::default(),
+        screening: None,
         waves: draft.to_waves(),
     }
 }

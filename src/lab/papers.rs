@@ -7,11 +7,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::graph_http::LabApp;
+use super::infected::hash_list;
 use super::world::{Limits, World};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
-    AuthMethod, Credential, Pair, Plan, SelectPlan, Service, SourceAuth, SourceEnd, TargetEnd, Wave,
+    AuthMethod, Credential, Pair, Plan, ScreenPlan, SelectPlan, Service, SourceAuth, SourceEnd,
+    TargetEnd, Wave,
 };
 
 /// The account that may impersonate every source mailbox.
@@ -73,6 +75,9 @@ pub struct LabPair {
 /// The names under which the plan asks for its secrets. Not those of live plans: a live secret in the environment must not reach a lab.
 const PASSWORD_ENV: &str = "MAILFERRY_LAB_SOURCE_PASSWORD";
 const SECRET_ENV: &str = "MAILFERRY_LAB_CLIENT_SECRET";
+
+/// The list of the lab's own specimens, where some are hidden in its mail.
+const HASH_LIST: &str = "known-bad.sha256";
 
 /// How long beyond its lag the plan gives the world to show a new item.
 const SETTLE_MARGIN: Span = Span::new(200);
@@ -154,6 +159,10 @@ impl LabInfo {
             },
             schedule: None,
             select: SelectPlan::default(),
+            screening: (world.infected() > 0).then(|| ScreenPlan {
+                sha256_lists: vec![HASH_LIST.to_owned()],
+                ..ScreenPlan::default()
+            }),
             waves: vec![Wave {
                 name: "pilot".to_owned(),
                 not_before: None,
@@ -218,16 +227,18 @@ fn as_exchange_prints(size: Bytes) -> String {
 /// Writes everything, lab.json last and in one move.
 pub(super) async fn write(
     dir: &Path,
-    world: &str,
+    texts: &Texts,
     info: &LabInfo,
-    plan: &str,
     authority: Option<&str>,
 ) -> std::io::Result<()> {
     if let (Some(name), Some(authority)) = (&info.ca, authority) {
         owner_only(&dir.join(name), authority.as_bytes()).await?;
     }
-    owner_only(&dir.join(&info.inventory), world.as_bytes()).await?;
-    owner_only(&dir.join(&info.plan), plan.as_bytes()).await?;
+    if let Some(list) = &texts.hashes {
+        owner_only(&dir.join(HASH_LIST), list.as_bytes()).await?;
+    }
+    owner_only(&dir.join(&info.inventory), texts.inventory.as_bytes()).await?;
+    owner_only(&dir.join(&info.plan), texts.plan.as_bytes()).await?;
     owner_only(&dir.join("secrets.env"), info.secrets().as_bytes()).await?;
     let json = serde_json::to_vec_pretty(info).expect("plain strings always serialise");
     let half = dir.join("lab.json.part");
@@ -235,9 +246,20 @@ pub(super) async fn write(
     tokio::fs::rename(half, dir.join("lab.json")).await
 }
 
-/// The papers as texts, taken while the world is locked.
-pub(super) fn texts(world: &World, info: &LabInfo) -> (String, String) {
-    (inventory(world), info.to_plan(world).render())
+/// The papers as texts.
+pub(super) struct Texts {
+    inventory: String,
+    plan: String,
+    hashes: Option<String>,
+}
+
+/// The papers, taken while the world is locked.
+pub(super) fn texts(world: &World, info: &LabInfo) -> Texts {
+    Texts {
+        inventory: inventory(world),
+        plan: info.to_plan(world).render(),
+        hashes: (world.infected() > 0).then(hash_list),
+    }
 }
 
 async fn owner_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

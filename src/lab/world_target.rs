@@ -296,6 +296,7 @@ impl World {
             content,
             corrupt: false,
             import_refused: false,
+            infected: None,
         }
     }
 

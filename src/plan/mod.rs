@@ -23,6 +23,7 @@ pub mod outlook;
 pub mod problem;
 mod read;
 mod read_bounds;
+mod read_screening;
 mod read_waves;
 mod render;
 pub mod rules;

@@ -10,6 +10,7 @@ use crate::plan::document::{
 };
 use crate::plan::problem::{Problem, nearest};
 use crate::plan::read_bounds::{place_hours, read_limits, read_schedule, read_select};
+use crate::plan::read_screening::read_screening;
 use crate::plan::read_waves::read_waves;
 use crate::plan::strict::{At, Reader, Section};
 
@@ -17,7 +18,16 @@ use crate::plan::strict::{At, Reader, Section};
 const PLAN_MAX: usize = 32_000_000;
 
 const TOP_KEYS: &[&str] = &[
-    "schema", "name", "realm", "source", "target", "limits", "schedule", "select", "wave",
+    "schema",
+    "name",
+    "realm",
+    "source",
+    "target",
+    "limits",
+    "schedule",
+    "select",
+    "screening",
+    "wave",
 ];
 
 pub(super) fn plan(text: &str) -> Result<Plan, Vec<Problem>> {
@@ -67,6 +77,7 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
     let schedule = read_schedule(reader, &top);
     place_hours(reader, &top, schedule.as_ref(), &mut bounds);
     let select = read_select(reader, &top, &bounds);
+    let screening = read_screening(reader, &top);
     let waves = read_waves(reader, &top);
     Some(Plan {
         name: name?.value,
@@ -76,6 +87,7 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
         limits: bounds,
         schedule,
         select,
+        screening,
         waves,
     })
 }

@@ -203,6 +203,7 @@ fn make(
         limits: wishes.limits.clone(),
         schedule: wishes.schedule.clone(),
         select: SelectPlan::default(),
+        screening: None,
         waves: draft.to_waves(),
     };
     let mut findings = lint(inventory, wishes, draft);
