@@ -218,6 +218,7 @@ async fn build(
             ledger: Arc::clone(&ledger) as _,
             clock: Arc::clone(clock),
             events: Arc::new(Nobody),
+            screener: None,
         },
         spec: Arc::clone(&spec),
         run: RunId::new("bench"),

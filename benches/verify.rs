@@ -524,6 +524,7 @@ fn run_cx(sides: Sides, ledger: Arc<EmbeddedLedger>, job: &JobSpec) -> RunCx {
             ledger,
             clock,
             events: Arc::new(Deaf),
+            screener: None,
         },
         spec: Arc::new(RunSpec {
             jobs: vec![job.clone()],

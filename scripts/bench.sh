@@ -8,6 +8,7 @@
 #   scripts/bench.sh verify [N] verification of N items (1,000,000) at level identity against the bare listing of both sides
 #   scripts/bench.sh engine     100 mailboxes at once over TLS
 #   scripts/bench.sh ledger     resuming on a ledger of 1,000,000 items
+#   scripts/bench.sh screening  what static rules and hash lists cost
 # Needs python3 (for peak memory); builds in release mode.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ command -v python3 >/dev/null || { echo "skipped: bench.sh needs python3 to read
 [ "${1:-}" = plan ] && exec scripts/bench_plan.sh
 [ "${1:-}" = engine ] && exec scripts/bench_engine.sh "${@:2}"
 [ "${1:-}" = ledger ] && exec scripts/bench_ledger.sh "${@:2}"
+[ "${1:-}" = screening ] && exec scripts/bench_screening.sh "${@:2}"
 [ "${1:-}" = pace ] && exec cargo bench --bench pace --quiet -- "${@:2}"
 [ "${1:-}" = memory ] && exec scripts/bench_memory.sh
 [ "${1:-}" = verify ] && exec cargo bench --bench verify --quiet -- "${2:-1000000}"

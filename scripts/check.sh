@@ -31,6 +31,9 @@ scripts/conformance.sh
 begin "report in a browser"
 scripts/report_browser.sh
 
+begin "screening with clamd"
+scripts/clamd.sh
+
 begin "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items
 

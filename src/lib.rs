@@ -4,11 +4,11 @@
 //!
 //! ```text
 //!  6  cli                                    words, wiring, exit codes; the only layer that knows every other
-//!  5  exchange graph store lab report        one adapter family each; never import one another
+//!  5  exchange graph store screen lab report one adapter family each; never import one another
 //!  4  transport                              one HTTP client, TLS, redaction
 //!  3  engine                                 async drivers: ask the pure machines, call the ports, record, narrate
-//!  2  port                                   the seams: Source, Target, Ledger, Clock, EventSink
-//!  1  plan flow pace verify evidence posture wire   pure: no async, no I/O, no clock, no randomness; never import one another
+//!  2  port                                   the seams: Source, Target, Ledger, Screener, Clock, EventSink
+//!  1  plan flow pace verify evidence posture sift wire   pure: no async, no I/O, no clock, no randomness; never import one another
 //!  0  base                                   words and numbers everybody shares
 //! ```
 //!
@@ -98,6 +98,8 @@ pub mod plan;
 pub mod port;
 pub mod posture;
 pub mod report;
+pub mod screen;
+pub mod sift;
 pub mod store;
 pub mod transport;
 pub mod verify;

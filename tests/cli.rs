@@ -96,6 +96,7 @@ fn help_shows_every_command_with_examples() {
         "verify",
         "retry",
         "resolve",
+        "quarantine",
         "ledger",
         "report",
         "waive",

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["base"],
     &[
-        "plan", "flow", "pace", "verify", "evidence", "posture", "wire",
+        "plan", "flow", "pace", "verify", "evidence", "posture", "sift", "wire",
     ],
     &["port"],
     &["engine"],
     &["transport"],
-    &["exchange", "graph", "store", "lab", "report"],
+    &["exchange", "graph", "store", "screen", "lab", "report"],
     &["cli"],
 ];
 
@@ -22,6 +22,7 @@ const NARROWER: &[(&str, &[&str])] = &[
     ("exchange", &["base", "wire", "port", "transport"]),
     ("graph", &["base", "wire", "port", "transport"]),
     ("store", &["base", "flow", "port"]),
+    ("screen", &["base", "sift", "wire", "port"]),
     ("transport", &["base", "port"]),
     (
         "report",

@@ -124,6 +124,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
         schedule: wishes.schedule.clone(),
         actions: ActionGate::default(),
         select: SelectPlan::default(),
+        screening: None,
         waves: draft.to_waves(),
     }
 }

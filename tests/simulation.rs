@@ -58,6 +58,7 @@ fn draw(seed: u64) -> Knobs {
         // Every third world has all the variety of the lab.
         pass: PassKind::Follow,
         variety: seed.is_multiple_of(3).then(|| 60 + u64::from(upto(60))),
+        screener: None,
     }
 }
 

@@ -160,6 +160,7 @@ impl Scene {
                 ledger: Arc::clone(&self.ledger),
                 clock,
                 events: Arc::new(Deaf),
+                screener: None,
             },
             spec: Arc::clone(&spec),
             control,

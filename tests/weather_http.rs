@@ -141,6 +141,7 @@ impl Rig {
             ledger: Arc::clone(&self.ledger),
             clock: Arc::clone(&self.clock),
             events: Arc::new(Deaf),
+            screener: None,
         };
         let order = RunOrder {
             spec: Arc::new(spec(&self.knobs)),

@@ -8,6 +8,7 @@ use crate::base::fact::JobPhase;
 use crate::base::id::{FolderNo, JobId, RunId};
 use crate::base::outcome::{HaltCause, Refusal, Scope, Setback};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::base::screening::Unscanned;
 
 /// One thing that happened, with what every reader needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,17 @@ pub enum EventKind {
     CopyAdopted,
     /// An item will not be carried.
     CopyRefused(Refusal),
+    /// An item was withheld by screening.
+    CopyWithheld,
+    /// An item waits because it could not be looked into.
+    CopyWaits(Unscanned),
+    /// The engine that looks into items proved itself.
+    ScreenerProved {
+        /// Who looks.
+        by: String,
+        /// True when its signatures are old.
+        stale: bool,
+    },
     /// An item stays behind by rule.
     CopySkipped,
     /// An item waits for a person.

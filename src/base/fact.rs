@@ -9,6 +9,7 @@ use crate::base::item::{Digest, ItemKey, Placed, SourceHeader};
 use crate::base::mailbox::{FolderKind, FolderPath, FolderRole};
 use crate::base::outcome::{DoubtCause, HaltCause, Refusal};
 use crate::base::quantity::{Bytes, Count, Moment};
+use crate::base::screening::{Binding, Judgement, Screening};
 
 /// One thing that happened to one item copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,10 @@ pub enum CopyFact {
     Retried(Decision),
     /// A person decided about a parked, refused or outdated item.
     Resolved(Resolution, Decision),
+    /// It was looked into on its way.
+    Screened(Screening),
+    /// A person decided about an item that was withheld, or that waits because it could not be looked into.
+    Judged(Judgement, Binding, Decision),
 }
 
 /// How a copy stopped being ours to change.

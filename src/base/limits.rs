@@ -365,6 +365,92 @@ pub const STREAM_IDENTITY_MAX: usize = 4_096;
 /// is copied unread.
 pub const STREAM_ENTRIES_MAX: usize = 262_144;
 
+// ---- Screening -----------------------------------------------------------------------------------------------------------------
+
+/// Hits kept of one item in the ledger, 50 to 160 bytes each; the quarantine record holds up to [`SCREEN_RECORD_HITS`].
+pub const SCREEN_HITS_KEPT: usize = 4;
+
+/// Hits kept in a quarantine record.
+pub const SCREEN_RECORD_HITS: usize = 100;
+
+/// Depth to which messages, archives and encoded blocks inside each other are followed. ClamAV follows 17; nobody packs mail six times over
+/// except to be hidden.
+pub const SIFT_DEPTH_MAX: u8 = 8;
+
+/// Parts of one item that are looked into: bodies, attachments, members of archives, encoded blocks (ClamAV's MaxFiles is 10,000).
+pub const SIFT_PARTS_MAX: u32 = 10_000;
+
+/// Bytes of one item that are looked into, unpacked ones included (ClamAV's MaxScanSize is 400 MB). It bounds the time too: every byte is
+/// looked at a bounded number of times, so at 100 MB/s an item takes some seconds, whatever it holds.
+pub const SIFT_BYTES_MAX: u64 = 400_000_000;
+
+/// The largest part that is unpacked: an archive's member is held in memory while it is looked into.
+pub const SIFT_UNPACKED_MAX: u64 = 160_000_000;
+
+/// Unpacked bytes of one item above which it is looked into alone, one at a time: four items side by side then hold at most 4 x 16 MB more than
+/// their own bytes, and one alone what [`SIFT_BYTES_MAX`] allows.
+pub const SIFT_LIGHT_MAX: u64 = 16_000_000;
+
+/// How many times its packed size a member may unpack to, once it is larger than [`SIFT_RATIO_FROM`]. Deflate reaches 1,032; text about 10,
+/// drawings and logs up to 100.
+pub const SIFT_RATIO_MAX: u64 = 250;
+
+/// Members that unpack to less than this are no bombs, whatever the ratio.
+pub const SIFT_RATIO_FROM: u64 = 4_000_000;
+
+/// An encoded block is looked into from this many characters on: the shortest thing worth finding, the 68 bytes of the test file, takes 92.
+pub const SIFT_BASE64_MIN: usize = 64;
+
+/// Longest name of an attachment that is kept for rules and record, in characters; Windows allows 255.
+pub const SIFT_NAME_MAX: usize = 512;
+
+/// Items looked into at once. Four keep two cores busy while some of them wait for the engine.
+pub const SCREENS_AT_ONCE: usize = 4;
+
+/// Questions to clamd at once; it works on 10 (MaxThreads) and queues 100.
+pub const CLAMD_AT_ONCE: usize = 8;
+
+/// Bytes of parts that are looked into without a thread of their own: a millisecond or two.
+pub const SIFT_INLINE_MAX: u64 = 256 * 1024;
+
+/// Bytes of streams that are held for being looked into at once: the largest item, and three ordinary ones beside it.
+pub const SCREEN_MEMORY: u64 = 200_000_000;
+
+/// Entries of all hash lists together: 32 bytes each, 160 MB; the larger public lists have some millions.
+pub const HASH_LIST_MAX: usize = 5_000_000;
+
+/// Bytes of one hash list: 65 characters and a label a line.
+pub const HASH_LIST_BYTES: u64 = 1_000_000_000;
+
+/// Piece in which bytes travel to clamd.
+pub const CLAMD_CHUNK: usize = 64 * 1024;
+
+/// Bytes of one part that are sent to clamd. Its StreamMaxLength is 100 MB unless it was raised, and what is over it is answered by an error,
+/// which counts as not scanned.
+pub const CLAMD_STREAM_MAX: u64 = 4_000_000_000;
+
+/// clamd is given this long to take or give anything (its own ReadTimeout is 120 s).
+pub const CLAMD_TIMEOUT: Span = Span::from_secs(150);
+
+/// A reply of clamd is one line; a signature's name has at most some 200 characters.
+pub const CLAMD_REPLY_MAX: usize = 4_096;
+
+/// Times an engine that does not answer is asked about an item before the run ends in order: with back-offs of 1, 2, 4, 8 and 16 s half a
+/// minute, in which a daemon is restarted.
+pub const SCREEN_ATTEMPTS_MAX: u32 = 6;
+
+/// An engine proves after this long that it still finds the test file ...
+pub const SELF_TEST_EVERY: Span = Span::from_secs(600);
+
+/// ... and after so many items: both bound what a blind engine lets pass.
+pub const SELF_TEST_ITEMS: u64 = 1_000;
+
+/// Signatures older than this are worth a warning: freshclam asks for new ones several times a day.
+pub const SIGNATURES_STALE: Span = Span::from_secs(3 * 86_400);
+
+const _: () = assert!(SCREEN_MEMORY >= ITEM_MAX.get() + ITEM_MAX.get() / 4);
+const _: () = assert!(SIFT_UNPACKED_MAX <= SIFT_BYTES_MAX);
+
 // ---- Signatures ----------------------------------------------------------------------------------------------------------------
 
 /// An SSH agent is given this long to answer: somebody may have to find their token and touch it.

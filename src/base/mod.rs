@@ -13,6 +13,8 @@ pub mod mailbox;
 pub mod outcome;
 pub mod outline;
 pub mod quantity;
+pub mod screen_rules;
+pub mod screening;
 pub mod secret;
 pub mod sight;
 pub mod spec;

@@ -277,6 +277,10 @@ pub enum LocalCause {
     Spool,
     /// The item does not fit the configured spool.
     TooLargeForSpool,
+    /// The engine that looks into items does not answer.
+    NoScreening,
+    /// A withheld item could not be recorded.
+    Quarantine,
 }
 
 impl fmt::Display for Setback {

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::base::quantity::{Bytes, Span, parse_bytes};
 use crate::cli::assess_args::AssessArgs;
-use crate::cli::decision_args::{LedgerArgs, ResolveArgs, RetryArgs};
+use crate::cli::decision_args::{LedgerArgs, QuarantineArgs, ResolveArgs, RetryArgs};
 use crate::cli::evidence_args::{CutoverArgs, EvidenceArgs, ReportArgs, SignArgs, WaiveArgs};
 use crate::cli::lab_help::LAB_HELP;
 pub use crate::cli::plan_args::PlanArgs;
@@ -108,6 +108,8 @@ While a run works, this shows what the run wrote about itself at most two second
     Retry(RetryArgs),
     /// Lists items that wait for a person, shows one, records decisions
     Resolve(ResolveArgs),
+    /// Lists what screening withheld, shows one item, records decisions
+    Quarantine(QuarantineArgs),
     /// Checks, exports or compacts the ledger of a plan
     Ledger(LedgerArgs),
     /// Writes the sign-off report (HTML and JSON) and the evidence pack into the state directory
@@ -169,9 +171,17 @@ pub struct WorldArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub refused: u32,
 
+    /// Hide what screening must find in seven items of the first mailbox, each in another disguise (needs --items 80 or more)
+    #[arg(long, conflicts_with = "item_size")]
+    pub infected: bool,
+
     /// Plain items of SIZE ("10 KB") instead of all variety; the target keeps digests only
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub item_size: Option<Bytes>,
+
+    /// Items of --item-size have their bytes in an attachment
+    #[arg(long, requires = "item_size")]
+    pub attached: bool,
 
     /// Write every request and reply of both sides into DIR
     #[arg(long, value_name = "DIR")]

@@ -192,3 +192,65 @@ pub struct DecideArgs {
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
 }
+
+/// `mailferry quarantine`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry quarantine plan.toml list
+  mailferry quarantine plan.toml show 702347cedb740bb34a34425515854709
+  mailferry quarantine plan.toml release 702347cedb740bb34a34425515854709 --by 'A. Harris' --reason 'our own macro, checked by IT'
+  mailferry quarantine plan.toml confirm 7e5ef90cb934e38b98c3a019abdf41b5 --by 'A. Harris' --reason 'known malware'
+
+[screening] in the plan says what is looked for. Name and reason are kept in the ledger and shown in the report.")]
+pub struct QuarantineArgs {
+    /// The plan file
+    #[command(flatten)]
+    pub plan: PlanFile,
+
+    /// What to do
+    #[command(subcommand)]
+    pub verb: QuarantineVerb,
+}
+
+/// What is done about items that screening withheld.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineVerb {
+    /// Lists what is withheld, and what waits because it could not be looked into
+    #[command(after_help = "Examples:\n  mailferry quarantine plan.toml list --json")]
+    List,
+    /// Shows one item: what was found in which file, by whom, and what happened since
+    #[command(
+        after_help = "Examples:\n  mailferry quarantine plan.toml show 702347cedb740bb34a34425515854709"
+    )]
+    Show {
+        /// The item's key, as the report and `list` show it
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Have the next run carry exactly what was looked into; a version that changed since is looked into again
+    #[command(
+        after_help = "Examples:\n  mailferry quarantine plan.toml release KEY --by 'A. Harris' --reason 'our own macro, checked by IT'"
+    )]
+    Release(JudgeArgs),
+    /// Keep it withheld for good
+    #[command(
+        after_help = "Examples:\n  mailferry quarantine plan.toml confirm KEY --by 'A. Harris' --reason 'known malware'"
+    )]
+    Confirm(JudgeArgs),
+}
+
+/// A decision about withheld items.
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
+    /// The items' keys
+    #[arg(value_name = "KEY", required = true)]
+    pub keys: Vec<String>,
+
+    /// Who decides
+    #[arg(long, alias = "name", value_name = "NAME")]
+    pub by: String,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}

@@ -85,6 +85,7 @@ mod tests {
                 carried: Bytes::ZERO,
                 left: Bytes::new(left * 1_000),
                 unlisted: Count::new(unlisted),
+                confirmed_withheld: Count::ZERO,
             }],
             exceptions: Vec::new(),
             leftovers: Vec::new(),

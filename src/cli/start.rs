@@ -72,6 +72,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
         Command::Verify(args) => commands::verify::run(args, &cli.common, ui),
         Command::Retry(args) => commands::retry::run(args, &cli.common, ui),
         Command::Resolve(args) => commands::resolve::run(args, &cli.common, ui),
+        Command::Quarantine(args) => commands::quarantine::run(args, &cli.common, ui),
         Command::Ledger(args) => commands::ledger::run(args, &cli.common, ui),
         Command::Report(args) => commands::report::run(args, &cli.common, ui),
         Command::Waive(args) => commands::waive::run(args, &cli.common, ui),

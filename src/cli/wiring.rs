@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::base::dice::Dice;
 use crate::base::id::RunId;
+use crate::base::limits::HASH_LIST_BYTES;
 use crate::base::quantity::Moment;
 use crate::base::secret::SafeUrl;
 use crate::base::spec::RunLimits;
+use crate::cli::decisions::read_text;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::OpenPlan;
@@ -17,6 +19,10 @@ use crate::exchange::{ExchangeSource, KerberosFrom, SignIn, has_kerberos};
 use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget};
 use crate::plan::document::{AuthMethod, Credential, Plan, Proof, SourceAuth};
 use crate::port::clock::Clock;
+use crate::port::screen::Screener;
+use crate::screen::quarantine::QuarantineDir;
+use crate::screen::{Clamd, ItemScreener, ScreenOptions};
+use crate::sift::HashLists;
 use crate::store::embedded::{EmbeddedLedger, Opening};
 use crate::transport::{HttpOptions, IdentityFault, TransportError};
 
@@ -29,6 +35,16 @@ pub struct Sides {
     pub target: Arc<GraphTarget>,
     /// The clock of the process.
     pub clock: Arc<dyn Clock>,
+    /// What looks into items on their way.
+    pub screener: Option<Arc<dyn Screener>>,
+}
+
+impl Sides {
+    /// The same, with what looks into items on their way, where the plan wants it.
+    pub fn screened(mut self, open: &OpenPlan) -> Result<Self, CommandError> {
+        self.screener = screener(open, Arc::clone(&self.clock))?;
+        Ok(self)
+    }
 }
 
 /// Builds both sides of a plan. Reaches nobody.
@@ -38,6 +54,7 @@ pub fn sides(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
         source: Arc::new(source_at(plan, secrets, &clock)?),
         target: Arc::new(target(plan, secrets, Arc::clone(&clock))?),
         clock,
+        screener: None,
     })
 }
 
@@ -159,6 +176,45 @@ fn target_connections(limits: &RunLimits) -> u32 {
 fn transport(error: &TransportError) -> CommandError {
     CommandError::new(Exit::Unreached, error.to_string())
         .hint("check the system's certificate store and the files that `tls` names in the plan")
+}
+
+/// Builds what looks into items on their way, where the plan wants it. Reads the lists of hashes; reaches nobody.
+fn screener(
+    open: &OpenPlan,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Screener>>, CommandError> {
+    let Some(plan) = &open.plan.screening else {
+        return Ok(None);
+    };
+    let mut lists = HashLists::default();
+    for name in &plan.sha256_lists {
+        let path = open.path.with_file_name(name);
+        let text = read_text(&path, HASH_LIST_BYTES)?.ok_or_else(|| {
+            CommandError::new(
+                Exit::Refused,
+                format!("{}: there is no such file", path.display()),
+            )
+            .hint("correct `sha256_lists` in [screening]: paths are relative to the plan")
+        })?;
+        lists.add(&text).map_err(|fault| {
+            let place = format!("{}:{}: {}", path.display(), fault.line, fault.why);
+            CommandError::new(Exit::Refused, place)
+                .hint("one SHA-256 a line, as sha256sum writes it; # begins a comment")
+        })?;
+    }
+    let recipient = plan.quarantine_recipient.as_deref();
+    let quarantine = QuarantineDir::new(&open.state, recipient).map_err(|error| {
+        let place = format!("{}: `quarantine_recipient`: {error}", open.path.display());
+        CommandError::new(Exit::Refused, place).hint("age-keygen prints one")
+    })?;
+    let engine = plan.clamd.clone();
+    let options = ScreenOptions {
+        book: plan.rules.clone(),
+        lists,
+        engine: engine.map(|address| Clamd::new(address, Arc::clone(&clock))),
+        quarantine,
+    };
+    Ok(Some(Arc::new(ItemScreener::new(options, clock))))
 }
 
 /// Opens the plan's ledger, alone.

@@ -2,12 +2,15 @@
 
 use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{Bucket, CopyFact, CopyRow, Decision, FolderRow, JobRow, SkipRule};
+use crate::base::id::{FolderNo, JobId};
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::quantity::{Bytes, Count};
+use crate::base::screening::Answer;
 use crate::evidence::balance::{
-    Balance, Exception, FolderBalance, Leftover, MailboxBalance, skip_words,
+    Balance, Exception, FolderBalance, KEPT_WITHHELD_BY, Leftover, MailboxBalance, skip_words,
 };
 use crate::flow::copy::{CopyState, replay};
+use crate::flow::screened::last_screening;
 use crate::port::ledger::{Ledger, LedgerError};
 
 /// Reads every row of the ledger once and adds up. Changes nothing; memory: a page of rows, the folders, and the exceptions.
@@ -26,18 +29,18 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
     for job in ledger.jobs().await? {
         let sums = ledger.sums(job.job).await?;
         let rows = ledger.folders(job.job).await?;
-        let mut folders: Vec<FolderBalance> = rows
-            .iter()
-            .filter(|row| !is_tombstone(row, sums.get(&row.no).copied().unwrap_or_default()))
-            .map(|row| {
-                let mut folder = FolderBalance::begin(row);
-                if let Some(sums) = sums.get(&row.no) {
-                    folder.take_in(sums);
-                }
-                folder.finish(row);
-                folder
-            })
-            .collect();
+        let mut folders = Vec::new();
+        for row in &rows {
+            let own = sums.get(&row.no).copied().unwrap_or_default();
+            if is_tombstone(row, own) {
+                continue;
+            }
+            let mut folder = FolderBalance::begin(row);
+            folder.take_in(&own);
+            folder.confirmed_withheld = confirmed(ledger, job.job, row.no, own).await?;
+            folder.finish(row);
+            folders.push(folder);
+        }
         folders.sort_by(|a, b| a.path.cmp(&b.path));
         balance.mailboxes.push(MailboxBalance {
             job: job.job,
@@ -50,6 +53,33 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
         });
     }
     Ok(balance)
+}
+
+/// Of the withheld items of a folder, those that a person confirmed: all but those that wait for one. Costs nothing where nothing is withheld.
+async fn confirmed(
+    ledger: &dyn Ledger,
+    job: JobId,
+    folder: FolderNo,
+    sums: FolderSums,
+) -> Result<Count, LedgerError> {
+    let withheld = sums.of(Bucket::Quarantined);
+    if withheld == Count::ZERO {
+        return Ok(Count::ZERO);
+    }
+    let (mut undecided, mut after) = (0, None);
+    loop {
+        let rows = ledger
+            .due(job, folder, Due::Attention, after, LEDGER_PAGE)
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(withheld.saturating_sub(Count::new(undecided)));
+        };
+        after = Some(last.key);
+        for row in &rows {
+            let state = replay(row).map_err(|error| LedgerError::Unusable(error.to_string()))?;
+            undecided += u64::from(state.is_undecided());
+        }
+    }
 }
 
 /// What has a reason a person may want to read, by what is to be done about it. What stays by rule is in the sums, and in the report.
@@ -154,6 +184,9 @@ fn count(
         _ => Bytes::ZERO,
     };
     folder.count(bucket, copy.header.size, carried);
+    if bucket == Bucket::Quarantined && !state.is_undecided() {
+        folder.confirmed_withheld += Count::new(1);
+    }
     if let Some(why) = why(copy, &state, bucket) {
         out.exceptions.push(Exception {
             folder: row.path.clone(),
@@ -214,6 +247,12 @@ pub fn why(row: &CopyRow, state: &CopyState, bucket: Bucket) -> Option<String> {
             "changed at the source after it was carried; the newer version is refused ({:?}: {})",
             refusal.why, refusal.said
         )),
+        CopyState::ChangedSince {
+            waits: Some(why), ..
+        } => Some(format!(
+            "changed at the source after it was carried; the newer version is waiting for screening: {}",
+            why.name()
+        )),
         CopyState::ChangedSince { sent: None, .. } => Some(
             "changed at the source; the copy was found there and is not provably ours to change"
                 .to_owned(),
@@ -226,10 +265,38 @@ pub fn why(row: &CopyRow, state: &CopyState, bucket: Bucket) -> Option<String> {
             Some("update begun, answer not recorded; the next run looks".to_owned())
         }
         CopyState::Decided { rule, .. } => Some(decided(row, *rule)),
+        CopyState::Withheld { confirmed, .. } => Some(withheld(row, *confirmed)),
+        CopyState::Wanted {
+            waits: Some(why), ..
+        } => Some(format!("waiting for screening: {}", why.name())),
         CopyState::Wanted { .. }
         | CopyState::Confirmed { .. }
         | CopyState::Departed { .. }
         | CopyState::Gone => None,
+    }
+}
+
+/// What was found, and who confirmed it. Names of attachments stand in the quarantine record alone.
+fn withheld(row: &CopyRow, confirmed: bool) -> String {
+    let screening = last_screening(row);
+    let what = match screening.map(|own| &own.answer) {
+        Some(Answer::Found(hits)) => {
+            let marks: Vec<&str> = hits.iter().map(|hit| hit.mark.as_str()).collect();
+            format!("found {}", marks.join(", "))
+        }
+        Some(Answer::NotScanned(why)) => format!("not scanned: {}", why.name()),
+        Some(Answer::NothingFound) | None => "withheld".to_owned(),
+    };
+    let by = screening.map_or_else(String::new, |own| format!(" by {}", own.by));
+    let decision = row.facts.iter().rev().find_map(|fact| match fact {
+        CopyFact::Judged(_, _, decision) => Some(decision),
+        _ => None,
+    });
+    match decision.filter(|_| confirmed) {
+        Some(Decision { by: who, why, at }) => {
+            format!("{what}{by}{KEPT_WITHHELD_BY}{who} at {at}: {why}")
+        }
+        None => format!("{what}{by}; nobody has decided yet"),
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::base::books::Due;
-use crate::base::fact::{CopyFact, CopyRow, Decision, Fact, FolderRow, JobRow, Resolution};
-use crate::base::id::{FolderNo, JobId, WorkerId};
+use crate::base::fact::{Bucket, CopyFact, CopyRow, Decision, Fact, FolderRow, JobRow, Resolution};
+use crate::base::id::{JobId, WorkerId};
 use crate::base::item::ItemKey;
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::mailbox::FolderPath;
 use crate::base::quantity::Count;
+use crate::base::screening::{Binding, Judgement};
 use crate::flow::copy::{CopyState, replay};
+use crate::flow::screened::last_screening;
 use crate::port::ledger::{Ledger, LedgerError};
 
 /// One item that a person may decide about.
@@ -46,6 +48,37 @@ impl Waiting {
             self.state.clone().apply(&fact).is_ok()
         };
         RESOLUTIONS.into_iter().filter(admits).collect()
+    }
+
+    /// True for an item that is withheld, or that waits to be looked into.
+    pub fn is_screened_out(&self) -> bool {
+        let withheld = matches!(self.state, CopyState::Withheld { .. });
+        withheld || self.state.waits_for_screening().is_some()
+    }
+
+    /// What a decision about it would be bound to; nothing where its content is not known well enough.
+    pub fn bound(&self) -> Option<Binding> {
+        let bound = match &self.state {
+            CopyState::Withheld { bound, .. } => Some(*bound),
+            _ => last_screening(&self.row).map(|own| own.bound),
+        };
+        bound.filter(|bound| bound.holds(bound))
+    }
+
+    /// The decisions about screening that its state admits.
+    pub fn judgements(&self) -> Vec<Judgement> {
+        let Some(bound) = self.bound() else {
+            return Vec::new();
+        };
+        let admits = |judgement: &Judgement| {
+            let fact = CopyFact::Judged(*judgement, bound, nobody());
+            let next = self.state.clone().apply(&fact);
+            next.is_ok_and(|next| next != self.state)
+        };
+        [Judgement::Release, Judgement::Confirm]
+            .into_iter()
+            .filter(admits)
+            .collect()
     }
 
     /// True when trying it again makes sense: it was refused, or its newer version was, or updates were tried as often as allowed.
@@ -98,6 +131,41 @@ pub async fn find(ledger: &dyn Ledger, key: ItemKey) -> Result<Vec<Waiting>, Led
     Ok(out)
 }
 
+/// Every item that is withheld, decided about or not, and every one that waits to be looked into. Costs a read of the folders that hold one.
+pub async fn withheld(ledger: &dyn Ledger) -> Result<Vec<Waiting>, LedgerError> {
+    let mut out = Vec::new();
+    for job in ledger.jobs().await? {
+        let sums = ledger.sums(job.job).await?;
+        for folder in ledger.folders(job.job).await? {
+            let own = sums.get(&folder.no).copied().unwrap_or_default();
+            let kept = own.of(Bucket::Quarantined) > Count::ZERO;
+            if !kept && own.due(Due::Attention) == Count::ZERO {
+                continue;
+            }
+            let mut after = None;
+            loop {
+                let rows = if kept {
+                    ledger
+                        .copies(job.job, folder.no, after, LEDGER_PAGE)
+                        .await?
+                } else {
+                    let due = Due::Attention;
+                    ledger
+                        .due(job.job, folder.no, due, after, LEDGER_PAGE)
+                        .await?
+                };
+                let Some(last) = rows.last() else { break };
+                after = Some(last.key);
+                for row in rows {
+                    let item = Waiting::of(&job, &folder, row)?;
+                    out.extend(item.is_screened_out().then_some(item));
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
 /// Records one fact about each of these items. All items of a mailbox in a page of them get it, or none.
 pub async fn record(
     ledger: &dyn Ledger,
@@ -105,25 +173,30 @@ pub async fn record(
     items: &[Waiting],
     fact: &CopyFact,
 ) -> Result<Count, LedgerError> {
-    let mut by_job: BTreeMap<JobId, Vec<(FolderNo, ItemKey)>> = BTreeMap::new();
-    for item in items {
-        let rows = by_job.entry(item.job.job).or_default();
-        rows.push((item.row.folder, item.row.key));
+    let each: Vec<(&Waiting, CopyFact)> = items.iter().map(|item| (item, fact.clone())).collect();
+    record_each(ledger, who, &each).await
+}
+
+/// Records its own fact about each of these items. All items of a mailbox in a page of them get theirs, or none.
+pub async fn record_each(
+    ledger: &dyn Ledger,
+    who: &WorkerId,
+    items: &[(&Waiting, CopyFact)],
+) -> Result<Count, LedgerError> {
+    let mut by_job: BTreeMap<JobId, Vec<Fact>> = BTreeMap::new();
+    for (item, fact) in items {
+        by_job.entry(item.job.job).or_default().push(Fact::Copy {
+            folder: item.row.folder,
+            key: item.row.key,
+            fact: fact.clone(),
+        });
     }
     let mut done = Count::ZERO;
-    for (job, rows) in by_job {
+    for (job, facts) in by_job {
         let lease = ledger.claim(job, who).await?;
-        for page in rows.chunks(usize::try_from(LEDGER_PAGE.get()).unwrap_or(1)) {
-            let facts: Vec<Fact> = page
-                .iter()
-                .map(|(folder, key)| Fact::Copy {
-                    folder: *folder,
-                    key: *key,
-                    fact: fact.clone(),
-                })
-                .collect();
-            ledger.append(&lease, &facts).await?;
-            done += Count::new(facts.len() as u64);
+        for page in facts.chunks(usize::try_from(LEDGER_PAGE.get()).unwrap_or(1)) {
+            ledger.append(&lease, page).await?;
+            done += Count::new(page.len() as u64);
         }
     }
     Ok(done)

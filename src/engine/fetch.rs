@@ -20,8 +20,10 @@ use crate::base::limits::{
 };
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
+use crate::base::screening::Effect;
 use crate::engine::cx::{Break, JobCx};
 use crate::engine::room::{Booking, Room};
+use crate::engine::screen::{self, Admission, Before};
 use crate::engine::spool::{Spill, Spooling};
 use crate::flow::copy::CopyState;
 use crate::flow::judge::{Repeat, judge};
@@ -46,6 +48,7 @@ struct Wanted {
     key: ItemKey,
     id: ItemId,
     size: Bytes,
+    before: Before,
     /// The copy that is older than the source, and what it was made from.
     outdated: Option<(Placed, Option<Digest>)>,
 }
@@ -57,12 +60,17 @@ const ALONE_MAX: u32 = 3;
 const TOGETHER_MAX: u32 = 4;
 
 /// Fetches everything of `folder` that is to be created, then what is to be updated, in key order, and hands it on. Returns at the end of the
-/// folder.
+/// folder. `waiting`: also what waits to be looked into once more.
 pub async fn fetch(
     cx: &JobCx,
     folder: FolderNo,
+    waiting: bool,
     ready: mpsc::Sender<Vec<Ready>>,
 ) -> Result<(), Break> {
+    // First: what is found to wait in this pass waits for the next one.
+    if waiting {
+        fetch_due(cx, folder, Due::Attention, &ready).await?;
+    }
     fetch_due(cx, folder, Due::Create, &ready).await?;
     fetch_due(cx, folder, Due::Update, &ready).await
 }
@@ -80,7 +88,11 @@ async fn fetch_due(
             return Ok(());
         };
         after = Some(last.key);
-        let wanted = rows.iter().filter_map(wanted).collect();
+        let wanted: VecDeque<Wanted> = rows
+            .iter()
+            .filter(|(_, state)| due != Due::Attention || state.waits_for_screening().is_some())
+            .filter_map(wanted)
+            .collect();
         fetch_page(cx, folder, wanted, ready).await?;
     }
 }
@@ -146,6 +158,7 @@ fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
         CopyState::ChangedSince {
             placed,
             sent: Some(sent),
+            refused: None,
             ..
         } => Some((placed.clone(), sent.digest)),
         _ => return None,
@@ -154,6 +167,7 @@ fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
         key: row.key,
         id: row.header.id.clone(),
         size: row.header.size,
+        before: Before::of(row, state.waits_for_screening()),
         outdated,
     })
 }
@@ -180,7 +194,9 @@ fn estimate(item: &Wanted) -> Bytes {
 
 /// What a group gave so far.
 #[derive(Default)]
-struct Haul {
+struct Haul<'g> {
+    /// Exported whole, and not yet looked into.
+    whole: Vec<(&'g Wanted, Spooled)>,
     facts: Vec<Fact>,
     events: Vec<EventKind>,
     ready: Vec<Ready>,
@@ -192,12 +208,48 @@ async fn fetch_group(cx: &JobCx, folder: FolderNo, group: &[Wanted]) -> Result<V
     let room = cx.run.spool.reserve(group.iter().map(estimate).sum()).await;
     let alone = fetch_together(cx, folder, group, &room, &mut haul).await?;
     fetch_alone(cx, folder, alone, &room, &mut haul).await?;
+    let broken = admit(cx, folder, &mut haul).await;
     // Law 1: durable before the first byte of any of these creates or updates leaves.
     cx.append(&haul.facts).await?;
     for event in haul.events {
         cx.tell(event);
     }
-    Ok(haul.ready)
+    broken.map_or(Ok(haul.ready), Err)
+}
+
+/// Has everything that was exported looked into, where the plan wants it, and gives intents to what passes. When that breaks, nothing gets an
+/// intent: nobody would answer for it.
+async fn admit(cx: &JobCx, folder: FolderNo, haul: &mut Haul<'_>) -> Option<Break> {
+    let whole = std::mem::take(&mut haul.whole);
+    let asked: Vec<_> = whole
+        .iter()
+        .map(|(item, spooled)| (item.before.clone(), spooled.body.clone(), spooled.digest))
+        .collect();
+    let (admissions, broken) = screen::admit(cx, folder, asked).await;
+    for ((item, spooled), admission) in whole.into_iter().zip(admissions) {
+        let (screening, carried) = match admission {
+            Admission::Carried(screening) => (screening, broken.is_none()),
+            Admission::Stays(screening) => {
+                haul.events.extend(screening.as_ref().map(screen::told));
+                (screening, false)
+            }
+            Admission::Unasked => continue,
+        };
+        let stays = screening
+            .as_ref()
+            .is_some_and(|own| own.effect != Effect::Passes);
+        if carried || stays {
+            haul.facts.extend(screening.map(|screening| Fact::Copy {
+                folder,
+                key: item.key,
+                fact: CopyFact::Screened(screening),
+            }));
+        }
+        if carried {
+            haul.intend(folder, item, spooled);
+        }
+    }
+    broken
 }
 
 /// Asks for the group in one call, and for those whose turn did not come in another. Returns those that must be asked for alone.
@@ -206,7 +258,7 @@ async fn fetch_together<'g>(
     folder: FolderNo,
     group: &'g [Wanted],
     room: &Booking,
-    haul: &mut Haul,
+    haul: &mut Haul<'g>,
 ) -> Result<VecDeque<(&'g Wanted, u32)>, Break> {
     let mut together: Vec<&Wanted> = group.iter().collect();
     let mut alone = VecDeque::new();
@@ -226,7 +278,7 @@ async fn fetch_together<'g>(
         let mut held = false;
         for (item, result) in together.iter().zip(results) {
             match result {
-                Ok(spooled) => keep(folder, item, spooled, haul),
+                Ok(spooled) => haul.keep(folder, item, spooled),
                 Err(Setback::Throttled { scope, wait, .. }) => {
                     cx.hold(scope, wait, rounds);
                     held = true;
@@ -247,12 +299,12 @@ async fn fetch_together<'g>(
     Ok(alone)
 }
 
-async fn fetch_alone(
+async fn fetch_alone<'g>(
     cx: &JobCx,
     folder: FolderNo,
-    mut alone: VecDeque<(&Wanted, u32)>,
+    mut alone: VecDeque<(&'g Wanted, u32)>,
     room: &Booking,
-    haul: &mut Haul,
+    haul: &mut Haul<'g>,
 ) -> Result<(), Break> {
     while let Some((item, attempt)) = alone.pop_front() {
         let outcome = match export(cx, room, &[item]).await {
@@ -269,7 +321,7 @@ async fn fetch_alone(
             Err(broken) => return Err(broken),
         };
         match outcome {
-            Ok(spooled) => keep(folder, item, spooled, haul),
+            Ok(spooled) => haul.keep(folder, item, spooled),
             Err(setback) => {
                 if attempt >= ALONE_MAX && judge(Repeat::Freely, &setback) == Verdict::Again {
                     blame(cx).await?;
@@ -324,28 +376,40 @@ fn as_refusal(setback: &Setback) -> Setback {
     })
 }
 
-/// An item that exported: its intent, and itself. One that has the content its copy was made from needs nothing.
-fn keep(folder: FolderNo, item: &Wanted, spooled: Spooled, haul: &mut Haul) {
-    let (digest, stream) = (spooled.digest, spooled.body.len());
-    let fact = match &item.outdated {
-        None => CopyFact::Intended { digest, stream },
-        Some((_, old)) if old.is_some() && *old == digest => CopyFact::SameContent,
-        Some(_) => CopyFact::UpdateIntended { digest, stream },
-    };
-    if fact == CopyFact::SameContent {
-        haul.events.push(EventKind::CopySame);
-    } else {
-        haul.ready.push(Ready {
+impl<'g> Haul<'g> {
+    /// An item that exported. One that has the content its copy was made from needs nothing.
+    fn keep(&mut self, folder: FolderNo, item: &'g Wanted, spooled: Spooled) {
+        let old = item.outdated.as_ref().and_then(|(_, old)| *old);
+        if old.is_none() || old != spooled.digest {
+            self.whole.push((item, spooled));
+            return;
+        }
+        self.events.push(EventKind::CopySame);
+        self.facts.push(Fact::Copy {
+            folder,
+            key: item.key,
+            fact: CopyFact::SameContent,
+        });
+    }
+
+    /// The intent of an item, and itself.
+    fn intend(&mut self, folder: FolderNo, item: &Wanted, spooled: Spooled) {
+        let (digest, stream) = (spooled.digest, spooled.body.len());
+        let fact = match &item.outdated {
+            None => CopyFact::Intended { digest, stream },
+            Some(_) => CopyFact::UpdateIntended { digest, stream },
+        };
+        self.ready.push(Ready {
             key: item.key,
             body: spooled.body,
             replaces: item.outdated.as_ref().map(|(placed, _)| placed.clone()),
         });
+        self.facts.push(Fact::Copy {
+            folder,
+            key: item.key,
+            fact,
+        });
     }
-    haul.facts.push(Fact::Copy {
-        folder,
-        key: item.key,
-        fact,
-    });
 }
 
 /// Decides about one item that did not export. True: ask for it again, alone.
@@ -486,11 +550,31 @@ impl Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::item::{ItemClass, SourceHeader, Stamp};
+
+    fn row(id: &ItemId) -> CopyRow {
+        let class = ItemClass::new("IPM.Note");
+        CopyRow {
+            folder: FolderNo(1),
+            key: ItemKey::of(id),
+            header: SourceHeader {
+                stamp: Stamp::fallback(None, &class, None),
+                id: id.clone(),
+                class,
+                size: Bytes::ZERO,
+                read: None,
+                received: None,
+                version: None,
+            },
+            facts: Vec::new(),
+        }
+    }
 
     fn item(n: u32, size: u64) -> Wanted {
         let id = ItemId::new(format!("s{n}"));
         Wanted {
             key: ItemKey::of(&id),
+            before: Before::of(&row(&id), None),
             id,
             size: Bytes::new(size),
             outdated: None,

@@ -22,6 +22,7 @@ pub mod reconcile;
 pub mod record;
 pub mod room;
 pub mod run;
+pub mod screen;
 pub mod send;
 pub mod spool;
 pub mod survey;

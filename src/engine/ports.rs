@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::port::clock::Clock;
 use crate::port::ledger::Ledger;
+use crate::port::screen::Screener;
 use crate::port::sink::EventSink;
 use crate::port::source::Source;
 use crate::port::target::Target;
 
-/// The five seams.
+/// The seams.
 #[derive(Clone, Debug)]
 pub struct Ports {
     /// Where items come from.
@@ -21,4 +22,6 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Who listens.
     pub events: Arc<dyn EventSink>,
+    /// Who looks into items on their way, where the plan wants it.
+    pub screener: Option<Arc<dyn Screener>>,
 }

@@ -95,7 +95,7 @@ async fn batch(
 fn as_open(row: &CopyRow, state: &CopyState, look: Look) -> Option<Open> {
     let (attempts, in_doubt) = match state {
         CopyState::InDoubt { attempts, .. } => (*attempts, true),
-        CopyState::Wanted { attempts } if look == Look::Adopt => (*attempts, false),
+        CopyState::Wanted { attempts, .. } if look == Look::Adopt => (*attempts, false),
         _ => return None,
     };
     Some(Open {

@@ -17,6 +17,7 @@ use crate::engine::cx::{Break, JobCx, RunCx};
 use crate::engine::lineup::line_up;
 use crate::engine::pacer::Pacer;
 use crate::engine::ports::Ports;
+use crate::engine::screen;
 use crate::engine::spool::Spool;
 use crate::engine::tasks::{Ended, Tasks};
 use crate::engine::worker::{JobEnd, work};
@@ -76,6 +77,9 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
         jobs: Count::new(spec.jobs.len() as u64),
     });
     let mut stopped = None;
+    if let Err(cause) = screen::prove(&cx, &order.dice).await {
+        stopped = Some(RunStop::Local(cause));
+    }
     let lined_up = match register(&cx).await {
         Ok(()) => line_up(&cx).await,
         Err(error) => Err(error),

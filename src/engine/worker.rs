@@ -19,6 +19,7 @@ use crate::engine::send::Lane;
 use crate::engine::survey::{Scope, Survey, remove_folders, survey};
 use crate::engine::sweep::{compare, folder_left, sweep};
 use crate::engine::witness::{Patience, settle_time};
+use crate::flow::copy::CopyState;
 
 /// How a job ended.
 #[derive(Debug)]
@@ -225,7 +226,8 @@ async fn one_folder(
         compare(cx, folder).await?;
     }
     let before = cx.sums(folder.no).await?;
-    if unfinished(&before) == Count::ZERO || folder.target.is_none() {
+    let waiting = waits(cx, folder, &before).await?;
+    if (unfinished(&before) == Count::ZERO && !waiting) || folder.target.is_none() {
         return Ok(Count::ZERO);
     }
     let ferry = Ferry {
@@ -238,7 +240,7 @@ async fn one_folder(
         look(ferry, folder, Look::Adopt).await?;
     }
     check(ferry, folder).await?;
-    carry_folder(ferry, folder).await?;
+    carry_folder(ferry, folder, waiting).await?;
     if cx.sums(folder.no).await?.due(Due::Doubt) > Count::ZERO {
         look(ferry, folder, Look::Early).await?;
     }
@@ -250,16 +252,31 @@ fn unfinished(sums: &FolderSums) -> Count {
     sums.open().saturating_sub(sums.due(Due::Retract))
 }
 
-async fn carry_folder(ferry: Ferry<'_>, folder: &FolderRow) -> Result<(), Break> {
+/// Whether an item of a folder waits to be looked into. Asked once a pass: an item that waits is looked into once in it, not in every round.
+async fn waits(cx: &JobCx, folder: &FolderRow, sums: &FolderSums) -> Result<bool, Break> {
+    if sums.due(Due::Attention) == Count::ZERO {
+        return Ok(false);
+    }
+    let mut after = None;
+    loop {
+        let rows = cx.due(folder.no, Due::Attention, after).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(false);
+        };
+        after = Some(last.key);
+        let waits = |(_, state): &(_, CopyState)| state.waits_for_screening().is_some();
+        if rows.iter().any(waits) {
+            return Ok(true);
+        }
+    }
+}
+
+async fn carry_folder(ferry: Ferry<'_>, folder: &FolderRow, waiting: bool) -> Result<(), Break> {
     let sums = ferry.cx.sums(folder.no).await?;
-    let due = sums.due(Due::Create) + sums.due(Due::Update);
-    if let (true, Some(to)) = (due > Count::ZERO, &folder.target) {
-        carry(Lane {
-            ferry,
-            folder: folder.no,
-            to,
-        })
-        .await?;
+    let due = waiting || sums.due(Due::Create) + sums.due(Due::Update) > Count::ZERO;
+    if let (true, Some(to)) = (due, &folder.target) {
+        let folder = folder.no;
+        carry(Lane { ferry, folder, to }, waiting).await?;
     }
     Ok(())
 }
@@ -291,7 +308,7 @@ async fn settle_all(cx: &JobCx, rows: &[&FolderRow]) -> Result<(), Break> {
         }
         for row in rows {
             check(ferry, row).await?;
-            carry_folder(ferry, row).await?;
+            carry_folder(ferry, row, false).await?;
             if cx.sums(row.no).await?.due(Due::Doubt) > Count::ZERO {
                 look(ferry, row, Look::Early).await?;
             }

@@ -61,6 +61,14 @@ pub struct FolderBalance {
     /// Items the hierarchy promises that no listing has shown yet; their bytes are in no number here.
     #[serde(default)]
     pub unlisted: Count,
+    /// Of the withheld items, those that a person confirmed: nothing waits for a decision about them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub confirmed_withheld: Count,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(count: &Count) -> bool {
+    *count == Count::ZERO
 }
 
 /// One item a person may have to look at. Names no content.
@@ -111,12 +119,20 @@ pub struct Totals {
     pub left: Bytes,
     /// Items that no listing has shown yet.
     pub unlisted: Count,
+    /// Withheld items that a person confirmed.
+    pub confirmed_withheld: Count,
 }
 
 impl Totals {
     /// Items in a bucket.
     pub fn of(&self, bucket: Bucket) -> Count {
         self.buckets.get(&bucket).copied().unwrap_or_default()
+    }
+
+    /// Withheld items that nobody has decided about.
+    pub fn undecided(&self) -> Count {
+        self.of(Bucket::Quarantined)
+            .saturating_sub(self.confirmed_withheld)
     }
 
     /// Source items that are in no bucket. Must be zero.
@@ -135,6 +151,7 @@ impl Totals {
         self.carried += folder.carried;
         self.left += folder.left;
         self.unlisted += folder.unlisted;
+        self.confirmed_withheld += folder.confirmed_withheld;
         for (bucket, n) in &folder.buckets {
             *self.buckets.entry(*bucket).or_default() += *n;
         }
@@ -161,6 +178,7 @@ impl FolderBalance {
             carried: Bytes::ZERO,
             left: Bytes::ZERO,
             unlisted: Count::ZERO,
+            confirmed_withheld: Count::ZERO,
         }
     }
 
@@ -226,15 +244,18 @@ impl Balance {
         let open = [
             Bucket::Refused,
             Bucket::Parked,
-            Bucket::Quarantined,
             Bucket::InDoubt,
             Bucket::Remaining,
             Bucket::ChangedSince,
         ];
-        open.iter().all(|bucket| totals.of(*bucket) == Count::ZERO)
+        totals.undecided() == Count::ZERO
+            && open.iter().all(|bucket| totals.of(*bucket) == Count::ZERO)
             && self.mailboxes.iter().all(|m| m.phase.is_settled())
     }
 }
+
+/// Stands between what was found in an item and who confirmed that it stays withheld.
+pub const KEPT_WITHHELD_BY: &str = "; kept withheld by ";
 
 /// The reason of a skip, for lists.
 pub fn skip_words(rule: SkipRule) -> String {

@@ -490,6 +490,7 @@ mod tests {
                     carried: Bytes::ZERO,
                     left: Bytes::ZERO,
                     unlisted: Count::ZERO,
+                    confirmed_withheld: Count::ZERO,
                 }],
                 exceptions: (0..refused)
                     .map(|n| exception(u8::try_from(n).unwrap()))

@@ -12,6 +12,9 @@
 //!        (after the lag)    │ SeenTwice, or attempts spent
 //!                           ▼                                   Gone (left the source): Departed ── Retracted ──▶ Gone
 //!                         Parked ── a person decides                                      └─ Estranged: kept, and listed
+//!
+//!  Wanted, ChangedSince ── Screened: passes (the same) | waits (the same, until the next run looks again) | withheld ──▶ Withheld
+//!                Withheld, or waiting ── Judged: release ──▶ Wanted, ChangedSince | confirm ──▶ Withheld for good
 //! ```
 //!
 //! What this promises: at most one visible item per source item, *as long as the target's visibility lag is shorter than our settle
@@ -30,6 +33,8 @@ use crate::base::item::{Digest, Placed};
 use crate::base::limits::{ATTEMPTS_MAX, EMPTY_LOOKS_MIN, TRIED_MAX};
 use crate::base::outcome::{DoubtCause, Refusal};
 use crate::base::quantity::Bytes;
+use crate::base::screening::{Binding, Unscanned};
+use crate::flow::screened::Older;
 
 /// Where one item copy stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub enum CopyState {
     Wanted {
         /// Creates attempted so far.
         attempts: u32,
+        /// Why it waits to be looked into once more, where it does.
+        waits: Option<Unscanned>,
     },
     /// The intent is durable; the create may be on its way.
     Intended {
@@ -78,6 +85,8 @@ pub enum CopyState {
         attempts: u32,
         /// Why the newer version will not be carried.
         refused: Option<Refusal>,
+        /// Why the newer version waits to be looked into once more, where it does.
+        waits: Option<Unscanned>,
     },
     /// The intent to update is durable; the update may have taken effect.
     Updating {
@@ -124,6 +133,15 @@ pub enum CopyState {
         rule: SkipRule,
         /// The copy, where it is known.
         placed: Option<Placed>,
+    },
+    /// Withheld by screening, or confirmed as withheld by a person.
+    Withheld {
+        /// What was looked into, so that a release counts for nothing else.
+        bound: Binding,
+        /// True once a person confirmed it.
+        confirmed: bool,
+        /// The older version that was carried before, where there is one.
+        copy: Option<Older>,
     },
     /// Left the source before it was carried, or its copy was taken away after it left.
     Gone,
@@ -190,7 +208,7 @@ pub struct IllegalFact {
 
 impl CopyState {
     /// A freshly listed item.
-    pub const NEW: Self = Self::Wanted { attempts: 0 };
+    pub const NEW: Self = wanted(0);
 
     /// Applies one fact. Total: every pair is a new state or an [`IllegalFact`] naming both.
     pub fn apply(self, fact: &CopyFact) -> Result<Self, IllegalFact> {
@@ -200,6 +218,8 @@ impl CopyState {
             F::ChangedSince => self.changed(fact),
             F::Retried(_) => self.retried(fact),
             F::Resolved(wish, _) => self.resolved(*wish, fact),
+            F::Screened(screening) => self.screened(screening, fact),
+            F::Judged(judgement, bound, _) => self.judged(*judgement, *bound, fact),
             F::UpdateIntended { .. }
             | F::Updated(_)
             | F::NotUpdated
@@ -225,7 +245,13 @@ impl CopyState {
         use CopyFact as F;
         use CopyState as S;
         Ok(match (self, fact) {
-            (S::Wanted { attempts }, F::Intended { digest, stream }) => S::Intended {
+            (
+                S::Wanted {
+                    attempts,
+                    waits: None,
+                },
+                F::Intended { digest, stream },
+            ) => S::Intended {
                 attempts: attempts + 1,
                 sent: Sent {
                     digest: *digest,
@@ -236,9 +262,7 @@ impl CopyState {
                 placed: placed.clone(),
                 sent: Some(sent),
             },
-            (S::Intended { attempts, .. }, F::NothingSent) => S::Wanted {
-                attempts: attempts.saturating_sub(1),
-            },
+            (S::Intended { attempts, .. }, F::NothingSent) => wanted(attempts.saturating_sub(1)),
             (S::Wanted { .. } | S::Intended { .. }, F::Refused(why)) => S::Refused(why.clone()),
             (S::Intended { attempts, sent }, F::Lost(cause)) => S::InDoubt {
                 attempts,
@@ -285,7 +309,7 @@ impl CopyState {
         } else if since == Since::Left {
             Self::Gone
         } else if attempts < ATTEMPTS_MAX {
-            Self::Wanted { attempts }
+            wanted(attempts)
         } else {
             parked(ParkCause::NeverArrives, Some(sent))
         }
@@ -333,6 +357,7 @@ impl CopyState {
                 kept: None,
             },
             S::Decided { placed: None, .. } => S::Gone,
+            S::Withheld { copy, .. } => Older::left(copy),
             // A doubt stays a doubt: the copy may be there, and somebody must look.
             state @ (S::InDoubt { .. } | S::Updating { .. }) => state.meanwhile(Since::Left),
             state @ (S::Intended { .. } | S::Parked { .. }) => return Err(illegal(state, fact)),
@@ -358,6 +383,8 @@ impl CopyState {
                 ..
             } => outdated(placed, sent, tried, 0),
             state @ (S::InDoubt { .. } | S::Updating { .. }) => state.meanwhile(Since::Changed),
+            // A newer version is looked into anew.
+            S::Withheld { copy, .. } => Older::free(copy),
             state @ (S::Parked { .. } | S::Decided { .. }) => state,
             state @ S::Intended { .. } => return Err(illegal(state, fact)),
         })
@@ -424,13 +451,14 @@ impl CopyState {
     /// What is to be done now, as the index of the ledger has it; `None` when the row is at rest.
     pub const fn due(&self) -> Option<Due> {
         Some(match self {
-            Self::Wanted { .. } => Due::Create,
+            Self::Wanted { waits: None, .. } => Due::Create,
             Self::Intended { .. } => Due::InFlight,
             Self::InDoubt { .. } => Due::Doubt,
             Self::Updating { .. } => Due::Check,
             Self::ChangedSince {
                 sent: Some(_),
                 refused: None,
+                waits: None,
                 attempts: 0..ATTEMPTS_MAX,
                 ..
             } => Due::Update,
@@ -439,11 +467,19 @@ impl CopyState {
                 kept: None,
                 ..
             } => Due::Retract,
-            Self::ChangedSince { .. }
+            Self::Wanted { .. }
+            | Self::ChangedSince { .. }
             | Self::Departed { .. }
             | Self::Refused(_)
+            | Self::Withheld {
+                confirmed: false, ..
+            }
             | Self::Parked { .. } => Due::Attention,
-            Self::Confirmed { .. } | Self::Skipped(_) | Self::Decided { .. } | Self::Gone => {
+            Self::Confirmed { .. }
+            | Self::Skipped(_)
+            | Self::Withheld { .. }
+            | Self::Decided { .. }
+            | Self::Gone => {
                 return None;
             }
         })
@@ -467,6 +503,7 @@ impl CopyState {
             Self::Refused(_) => Bucket::Refused,
             Self::Skipped(_) | Self::Decided { .. } => Bucket::Skipped,
             Self::Parked { .. } => Bucket::Parked,
+            Self::Withheld { .. } => Bucket::Quarantined,
             Self::InDoubt { .. } | Self::Updating { .. } | Self::Gone | Self::Departed { .. } => {
                 return None;
             }
@@ -481,7 +518,11 @@ impl CopyState {
             | Self::Updating { placed, .. }
             | Self::Departed { placed, .. } => Some(placed),
             Self::Parked { placed, .. } | Self::Decided { placed, .. } => placed.as_ref(),
-            Self::Wanted { .. }
+            Self::Withheld {
+                copy: Some(older), ..
+            } => Some(&older.placed),
+            Self::Withheld { copy: None, .. }
+            | Self::Wanted { .. }
             | Self::Intended { .. }
             | Self::InDoubt { .. }
             | Self::Refused(_)
@@ -544,6 +585,15 @@ pub(super) const fn outdated(
         tried,
         attempts,
         refused: None,
+        waits: None,
+    }
+}
+
+/// Listed, to be carried.
+pub(super) const fn wanted(attempts: u32) -> CopyState {
+    CopyState::Wanted {
+        attempts,
+        waits: None,
     }
 }
 

@@ -1,14 +1,18 @@
 //! Tests of the item-copy machine.
 
 use crate::base::books::Due;
-use crate::base::fact::{Bucket, CopyFact, Decision, Estrangement, Resolution, SkipRule};
-use crate::base::id::{ChangeKey, TargetItemId};
-use crate::base::item::{Digest, Placed};
+use crate::base::fact::{Bucket, CopyFact, CopyRow, Decision, Estrangement, Resolution, SkipRule};
+use crate::base::id::{ChangeKey, FolderNo, ItemId, TargetItemId};
+use crate::base::item::{Digest, ItemClass, ItemKey, Placed, SourceHeader, Stamp};
 use crate::base::limits::{ATTEMPTS_MAX, EMPTY_LOOKS_MIN};
 use crate::base::outcome::DoubtCause;
 use crate::base::outcome::{Refusal, RefusalWhy, Said};
 use crate::base::quantity::{Bytes, Moment};
+use crate::base::screening::{
+    Answer, Binding, Effect, Judgement, ScreenedBy, Screening, Unscanned,
+};
 use crate::flow::copy::{CopyState, IllegalFact, ParkCause};
+use crate::flow::screened::{released, short};
 use proptest::prelude::*;
 
 fn placed(n: u32) -> Placed {
@@ -51,7 +55,27 @@ fn every_fact() -> Vec<CopyFact> {
         CopyFact::Resolved(Resolution::Again, decision()),
         CopyFact::Resolved(Resolution::Accept, decision()),
         CopyFact::Resolved(Resolution::Leave, decision()),
+        screened(Answer::NothingFound, Effect::Passes),
+        screened(Answer::Found(Vec::new()), Effect::Withheld),
+        screened(Answer::NotScanned(Unscanned::TooDeep), Effect::Waits),
+        CopyFact::Judged(Judgement::Release, BOUND, decision()),
+        CopyFact::Judged(Judgement::Confirm, BOUND, decision()),
     ]
+}
+
+const BOUND: Binding = Binding {
+    content: Some(Digest([9; 32])),
+    version: None,
+};
+
+fn screened(answer: Answer, effect: Effect) -> CopyFact {
+    CopyFact::Screened(Screening {
+        by: ScreenedBy::default(),
+        answer,
+        effect,
+        parts: 1,
+        bound: BOUND,
+    })
 }
 
 fn decision() -> Decision {
@@ -134,7 +158,10 @@ fn absence_counts_only_after_more_than_one_look() {
     }
     assert_eq!(
         state.apply(&CopyFact::NotSeen).unwrap(),
-        CopyState::Wanted { attempts: 1 }
+        CopyState::Wanted {
+            attempts: 1,
+            waits: None,
+        }
     );
 }
 
@@ -183,13 +210,30 @@ proptest! {
     /// Over any sequence of facts: the machine never panics, never counts more attempts than allowed, and a copy once known
     /// stays known until it is gone.
     #[test]
-    fn any_sequence_of_facts_keeps_the_books(picks in proptest::collection::vec(0usize..24, 0..60)) {
+    fn any_sequence_of_facts_keeps_the_books(picks in proptest::collection::vec(0usize..29, 0..60)) {
         let facts = every_fact();
         let mut state = CopyState::NEW;
+        let mut row = row();
         for pick in picks {
             let before = state.clone();
             match state.clone().apply(&facts[pick]) {
                 Ok(next) => {
+                    row.facts.push(facts[pick].clone());
+                    if let Some(facts) = short(&row, &next) {
+                        let again = run(&facts).unwrap();
+                        prop_assert_eq!(again.bucket(), next.bucket());
+                        prop_assert_eq!(again.placed(), next.placed());
+                        prop_assert_eq!(again.due(), next.due());
+                        let short = CopyRow { facts, ..row.clone() };
+                        prop_assert!(short.facts.len() <= 6, "{:?}", short.facts);
+                        if matches!(next, CopyState::Wanted { attempts: 0, waits: None }) {
+                            prop_assert_eq!(released(&short), released(&row), "{:?}", row.facts);
+                        }
+                        if before == next {
+                            // From time to time the row is given its short history, as the ledger does.
+                            row = short;
+                        }
+                    }
                     if before.placed().is_some() && next != CopyState::Gone {
                         prop_assert!(next.placed().is_some(), "{before:?} lost its copy to {next:?}");
                     }
@@ -208,6 +252,109 @@ proptest! {
             }
         }
     }
+}
+
+fn row() -> CopyRow {
+    let (id, class) = (ItemId::new("s1"), ItemClass::new("IPM.Note"));
+    CopyRow {
+        folder: FolderNo(1),
+        key: ItemKey::of(&id),
+        header: SourceHeader {
+            stamp: Stamp::fallback(None, &class, None),
+            id,
+            class,
+            size: Bytes::ZERO,
+            read: None,
+            received: None,
+            version: None,
+        },
+        facts: Vec::new(),
+    }
+}
+
+#[test]
+fn what_is_withheld_is_never_sent_until_a_person_releases_it() {
+    let found = screened(Answer::Found(Vec::new()), Effect::Withheld);
+    let withheld = run(std::slice::from_ref(&found)).unwrap();
+    assert_eq!(withheld.bucket(), Some(Bucket::Quarantined));
+    assert_eq!(withheld.due(), Some(Due::Attention));
+    assert!(withheld.is_undecided());
+    for fact in [INTENT, CopyFact::Retried(decision()), found.clone()] {
+        assert!(withheld.clone().apply(&fact).is_err(), "{fact:?}");
+    }
+    let confirm = CopyFact::Judged(Judgement::Confirm, BOUND, decision());
+    let confirmed = withheld.clone().apply(&confirm).unwrap();
+    assert_eq!(confirmed.bucket(), Some(Bucket::Quarantined));
+    assert_eq!(confirmed.due(), None, "nobody has to look at it again");
+    assert!(confirmed.clone().apply(&INTENT).is_err());
+    let release = CopyFact::Judged(Judgement::Release, BOUND, decision());
+    for state in [withheld, confirmed] {
+        let free = state.apply(&release).unwrap();
+        assert_eq!(free, CopyState::NEW);
+        assert_eq!(free.due(), Some(Due::Create));
+    }
+    let changed = run(&[found, CopyFact::ChangedSince]).unwrap();
+    assert_eq!(
+        changed,
+        CopyState::NEW,
+        "a newer version is looked into anew"
+    );
+}
+
+#[test]
+fn what_could_not_be_looked_into_waits_and_is_never_sent() {
+    let unscanned = screened(Answer::NotScanned(Unscanned::NoEngine), Effect::Waits);
+    let waits = run(std::slice::from_ref(&unscanned)).unwrap();
+    assert_eq!(waits.bucket(), Some(Bucket::Remaining));
+    assert_eq!(
+        waits.due(),
+        Some(Due::Attention),
+        "once a pass, not in every round"
+    );
+    assert!(waits.clone().apply(&INTENT).is_err());
+    let passes = screened(Answer::NothingFound, Effect::Passes);
+    let free = waits.apply(&passes).unwrap();
+    assert_eq!(free, CopyState::NEW);
+    let mut outdated = outdated();
+    outdated = outdated.apply(&unscanned).unwrap();
+    assert_eq!(outdated.bucket(), Some(Bucket::ChangedSince));
+    assert!(outdated.clone().apply(&UPDATE).is_err());
+    assert!(outdated.apply(&passes).unwrap().apply(&UPDATE).is_ok());
+}
+
+#[test]
+fn a_withheld_newer_version_keeps_the_older_copy_in_the_books() {
+    let found = screened(Answer::Found(Vec::new()), Effect::Withheld);
+    let withheld = outdated().apply(&found).unwrap();
+    assert_eq!(withheld.bucket(), Some(Bucket::Quarantined));
+    assert_eq!(withheld.placed(), Some(&placed(1)));
+    let gone = withheld.clone().apply(&CopyFact::Gone).unwrap();
+    assert_eq!(
+        gone.due(),
+        Some(Due::Retract),
+        "the older copy follows its item"
+    );
+    let release = CopyFact::Judged(Judgement::Release, BOUND, decision());
+    let free = withheld.apply(&release).unwrap();
+    assert_eq!(free.due(), Some(Due::Update));
+}
+
+#[test]
+fn a_release_and_the_last_look_survive_a_short_history() {
+    let found = screened(Answer::Found(Vec::new()), Effect::Withheld);
+    let release = CopyFact::Judged(Judgement::Release, BOUND, decision());
+    let passes = screened(Answer::Found(Vec::new()), Effect::Passes);
+    let mut row = row();
+    row.facts = vec![found, release, passes.clone()];
+    for _ in 0..20 {
+        row.facts.extend([INTENT, CopyFact::NothingSent]);
+    }
+    let state = run(&row.facts).unwrap();
+    let facts = short(&row, &state).unwrap();
+    let again = CopyRow { facts, ..row };
+    assert_eq!(run(&again.facts).unwrap(), state);
+    assert_eq!(released(&again), Some(BOUND));
+    assert!(again.facts.contains(&passes));
 }
 
 const SENT: CopyFact = CopyFact::Intended {

@@ -25,13 +25,15 @@ impl CopyState {
             tried,
             attempts,
             refused,
+            waits,
         } = self
         else {
             return Err(illegal(self, fact));
         };
+        let free = waits.is_none();
         Ok(match (fact, sent, refused) {
             // Only what we sent ourselves is ours to change.
-            (F::UpdateIntended { digest, stream }, Some(sent), None) => Self::Updating {
+            (F::UpdateIntended { digest, stream }, Some(sent), None) if free => Self::Updating {
                 placed,
                 sent,
                 tried,
@@ -52,6 +54,7 @@ impl CopyState {
                 tried,
                 attempts,
                 refused: Some(why.clone()),
+                waits: None,
             },
             (F::Relearned(now), sent, refused) => Self::ChangedSince {
                 placed: now.clone(),
@@ -59,6 +62,7 @@ impl CopyState {
                 tried,
                 attempts,
                 refused,
+                waits,
             },
             (F::Estranged(why), sent, _) => conflict(placed, sent, *why),
             (fact, sent, refused) => {
@@ -68,6 +72,7 @@ impl CopyState {
                     tried,
                     attempts,
                     refused,
+                    waits,
                 };
                 return Err(illegal(state, fact));
             }
@@ -112,6 +117,7 @@ impl CopyState {
                 tried,
                 attempts,
                 refused: Some(why.clone()),
+                waits: None,
             },
             F::Refused(_) => still_old(placed, sent, tried, attempts, since),
             F::Estranged(why) if since == Since::Left => Self::Departed {
@@ -219,13 +225,17 @@ impl CopyState {
                 sent,
                 attempts: 0,
                 refused: None,
+                waits: None,
                 ..
             } => {
                 let mut facts = made(placed, sent);
                 facts.push(CopyFact::ChangedSince);
                 Some(facts)
             }
-            Self::Wanted { attempts: 0 } => Some(Vec::new()),
+            Self::Wanted {
+                attempts: 0,
+                waits: None,
+            } => Some(Vec::new()),
             Self::Gone => Some(vec![CopyFact::Gone]),
             _ => None,
         }

@@ -8,4 +8,5 @@ pub mod follow;
 pub mod judge;
 pub mod pass;
 pub mod peaks;
+pub mod screened;
 pub mod tally;

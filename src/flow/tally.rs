@@ -22,6 +22,10 @@ pub struct JobTally {
     pub adopted: Count,
     /// Items left by rule.
     pub skipped: Count,
+    /// Items withheld by screening.
+    pub withheld: Count,
+    /// Items that wait because they could not be looked into.
+    pub waiting: Count,
     /// Items refused.
     pub refused: Count,
     /// Items parked.
@@ -112,6 +116,9 @@ impl Tally {
             | EventKind::CopyAdopted
             | EventKind::CopyRefused(_)
             | EventKind::CopySkipped
+            | EventKind::CopyWithheld
+            | EventKind::CopyWaits(_)
+            | EventKind::ScreenerProved { .. }
             | EventKind::CopyParked
             | EventKind::CopyGone
             | EventKind::CopyUpdated { .. }
@@ -156,6 +163,8 @@ impl JobTally {
             EventKind::CopyAdopted => self.adopted += ONE,
             EventKind::CopyRefused(_) => self.refused += ONE,
             EventKind::CopySkipped => self.skipped += ONE,
+            EventKind::CopyWithheld => self.withheld += ONE,
+            EventKind::CopyWaits(_) => self.waiting += ONE,
             EventKind::CopyParked => self.parked += ONE,
             EventKind::CopyGone => self.gone += ONE,
             EventKind::CopyUpdated { bytes } => {
@@ -175,6 +184,7 @@ impl JobTally {
             EventKind::JobHalted(why) => self.halted = Some(*why),
             EventKind::RunStarted { .. }
             | EventKind::JobStarted
+            | EventKind::ScreenerProved { .. }
             | EventKind::Called { .. }
             | EventKind::CopySame
             | EventKind::FolderFollowed

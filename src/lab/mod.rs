@@ -23,6 +23,7 @@ mod graph_import;
 mod graph_mailbox;
 mod graph_pages;
 mod graph_token;
+pub mod infected;
 pub mod leads;
 pub mod mishap;
 pub mod papers;

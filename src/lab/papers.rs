@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::ews_sign_in::SignInRules;
 use super::graph_http::LabApp;
+use super::infected::hash_list;
 use super::world::{Limits, World};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
-    ActionGate, AuthMethod, Credential, Pair, Plan, Proof, SelectPlan, Service, SourceAuth,
-    SourceEnd, TargetEnd, Wave,
+    ActionGate, AuthMethod, Credential, Pair, Plan, Proof, ScreenPlan, SelectPlan, Service,
+    SourceAuth, SourceEnd, TargetEnd, Wave,
 };
 use crate::plan::reach::ReachPlan;
 
@@ -76,6 +77,9 @@ pub struct LabPair {
 /// The names under which the plan asks for its secrets. Not those of live plans: a live secret in the environment must not reach a lab.
 const PASSWORD_ENV: &str = "MAILFERRY_LAB_SOURCE_PASSWORD";
 const SECRET_ENV: &str = "MAILFERRY_LAB_CLIENT_SECRET";
+
+/// The list of the lab's own specimens, where some are hidden in its mail.
+const HASH_LIST: &str = "known-bad.sha256";
 
 /// How long beyond its lag the plan gives the world to show a new item.
 const SETTLE_MARGIN: Span = Span::new(200);
@@ -160,6 +164,10 @@ impl LabInfo {
             schedule: None,
             actions: ActionGate::default(),
             select: SelectPlan::default(),
+            screening: (world.infected() > 0).then(|| ScreenPlan {
+                sha256_lists: vec![HASH_LIST.to_owned()],
+                ..ScreenPlan::default()
+            }),
             waves: vec![Wave {
                 name: "pilot".to_owned(),
                 not_before: None,
@@ -224,16 +232,18 @@ fn as_exchange_prints(size: Bytes) -> String {
 /// Writes everything, lab.json last and in one move.
 pub(super) async fn write(
     dir: &Path,
-    world: &str,
+    texts: &Texts,
     info: &LabInfo,
-    plan: &str,
     authority: Option<&str>,
 ) -> std::io::Result<()> {
     if let (Some(name), Some(authority)) = (&info.ca, authority) {
         owner_only(&dir.join(name), authority.as_bytes()).await?;
     }
-    owner_only(&dir.join(&info.inventory), world.as_bytes()).await?;
-    owner_only(&dir.join(&info.plan), plan.as_bytes()).await?;
+    if let Some(list) = &texts.hashes {
+        owner_only(&dir.join(HASH_LIST), list.as_bytes()).await?;
+    }
+    owner_only(&dir.join(&info.inventory), texts.inventory.as_bytes()).await?;
+    owner_only(&dir.join(&info.plan), texts.plan.as_bytes()).await?;
     owner_only(&dir.join("secrets.env"), info.secrets().as_bytes()).await?;
     let json = serde_json::to_vec_pretty(info).expect("plain strings always serialise");
     let half = dir.join("lab.json.part");
@@ -241,13 +251,24 @@ pub(super) async fn write(
     tokio::fs::rename(half, dir.join("lab.json")).await
 }
 
-/// The papers as texts, taken while the world is locked.
-pub(super) fn texts(world: &World, info: &LabInfo, rules: &SignInRules) -> (String, String) {
+/// The papers as texts.
+pub(super) struct Texts {
+    inventory: String,
+    plan: String,
+    hashes: Option<String>,
+}
+
+/// The papers, taken while the world is locked.
+pub(super) fn texts(world: &World, info: &LabInfo, rules: &SignInRules) -> Texts {
     let mut plan = info.to_plan(world);
     if !rules.basic {
         plan.source.auth.method = AuthMethod::Ntlm;
     }
-    (inventory(world), plan.render())
+    Texts {
+        inventory: inventory(world),
+        plan: plan.render(),
+        hashes: (world.infected() > 0).then(hash_list),
+    }
 }
 
 async fn owner_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::infected::{Disguise, infect};
 use super::populate_items::{Maker, ODD_CLASSES, Shape};
 use super::populate_names::{DOMAIN, Language, PEOPLE, folder_name};
 use super::world::{Content, NewFolder, Refused, World};
@@ -33,8 +34,12 @@ pub struct Population {
     pub corrupt: u32,
     /// Per mailbox, items among `items` that the target refuses.
     pub import_refused: u32,
+    /// Among the items of the first mailbox's Inbox, one with each disguise of [`Disguise`]. Takes 80 items and more.
+    pub infected: bool,
     /// Plain items of this body length, made when asked for, instead of all variety.
     pub bench: Option<u64>,
+    /// These have their bytes in an attachment.
+    pub attached: bool,
 }
 
 impl Default for Population {
@@ -49,10 +54,15 @@ impl Default for Population {
             mail: Vec::new(),
             corrupt: 0,
             import_refused: 0,
+            infected: false,
             bench: None,
+            attached: false,
         }
     }
 }
+
+/// Where in the Inbox the infected items begin: behind the copies.
+const FIRST_INFECTED: u64 = 9;
 
 /// The address of the `n`th mailbox, from 0.
 pub fn address(n: u32) -> MailboxId {
@@ -264,6 +274,10 @@ impl Filler<'_> {
                 n += 1;
                 // Three copies of one item in one folder, and a fourth in another: copies keep their search key.
                 let copy = at == 0 && (6..=7).contains(&i) || at == 1 && i == 1;
+                if let Some(disguise) = self.disguise(at, i) {
+                    self.infected(&share.folder, n, disguise)?;
+                    continue;
+                }
                 let stream = match &copied {
                     Some(stream) if copy => stream.clone(),
                     _ => encode(&self.message(share.shape, n)),
@@ -280,6 +294,20 @@ impl Filler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How the `i`th item of the folder at this place is to be infected, where it is.
+    fn disguise(&self, at: usize, i: u64) -> Option<Disguise> {
+        let chosen = self.population.infected && self.number == 0 && at == 0;
+        let nth = usize::try_from(i.checked_sub(FIRST_INFECTED)?).ok()?;
+        Disguise::ALL.get(nth).copied().filter(|_| chosen)
+    }
+
+    fn infected(&mut self, folder: &str, n: u64, disguise: Disguise) -> Result<(), Refused> {
+        let mut message = self.maker.item(Shape::Mail, n);
+        infect(&mut message, disguise);
+        let id = self.put(folder, encode(&message))?;
+        self.world.mark_infected(&self.address, &id, disguise)
     }
 
     fn message(&mut self, shape: Shape, n: u64) -> Message {
@@ -308,9 +336,11 @@ impl Filler<'_> {
     fn bench(&mut self, folder: &str, body: u64) -> Result<(), Refused> {
         let first = Dice::new(self.population.seed ^ (u64::from(self.number) << 32)).next();
         for i in 0..self.items {
-            let content = Content::Plain {
-                seed: first.wrapping_add(i),
-                body,
+            let seed = first.wrapping_add(i);
+            let content = if self.population.attached {
+                Content::Attached { seed, data: body }
+            } else {
+                Content::Plain { seed, body }
             };
             let at = self.population.newest;
             let id = self

@@ -174,7 +174,7 @@ pub async fn start_with(
     let authority = identity
         .as_ref()
         .map(|identity| identity.authority.as_str());
-    papers::write(&config.dir, &texts.0, &lab.info, &texts.1, authority)
+    papers::write(&config.dir, &texts, &lab.info, authority)
         .await
         .map_err(LabError::Directory)?;
     Ok(lab)

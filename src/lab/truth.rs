@@ -82,6 +82,9 @@ fn item_json(item: &Item) -> Value {
     if item.corrupt {
         out["corrupt"] = Value::Bool(true);
     }
+    if let Some(disguise) = item.infected {
+        out["infected"] = json!(disguise);
+    }
     if item.import_refused {
         out["import_refused"] = Value::Bool(true);
     }

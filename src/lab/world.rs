@@ -199,6 +199,8 @@ pub struct World {
     pub(super) last_item: Option<(String, String)>,
     /// Settings of source mailboxes that are not the usual ones, by lower-case address.
     pub(super) settings: BTreeMap<String, super::leads::Settings>,
+    /// Source items in which something bad is hidden.
+    pub(super) infected: u32,
 }
 
 impl World {
@@ -213,6 +215,7 @@ impl World {
             options,
             source: BTreeMap::new(),
             settings: BTreeMap::new(),
+            infected: 0,
             target: BTreeMap::new(),
             pairs: Vec::new(),
             seq: 0,

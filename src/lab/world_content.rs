@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::populate_items::file;
 use crate::base::dice::Dice;
 use crate::base::item::{Digest, ItemClass, SearchKey};
 use crate::base::quantity::{Bytes, Count, Moment};
-use crate::wire::item_stream::{ItemReport, Message, Prop, digest_of, encode, tags};
+use crate::wire::item_stream::{ItemReport, Message, Prop, Value, digest_of, encode, tags};
 
 /// FILETIME of the Unix epoch, in 100 ns.
 const EPOCH: u64 = 116_444_736_000_000_000;
@@ -34,6 +35,13 @@ pub enum Content {
         /// Length of its body.
         body: u64,
     },
+    /// The same with its bytes in an attachment.
+    Attached {
+        /// Decides everything about it.
+        seed: u64,
+        /// Length of its attachment.
+        data: u64,
+    },
     /// The stream was counted and thrown away.
     Discarded {
         /// Its length.
@@ -49,6 +57,7 @@ impl Content {
         match self {
             Self::Stream(bytes) => Some(Arc::clone(bytes)),
             Self::Plain { seed, body } => Some(encode(&plain(*seed, *body)).into()),
+            Self::Attached { seed, data } => Some(encode(&attached(*seed, *data)).into()),
             Self::Discarded { .. } => None,
         }
     }
@@ -149,6 +158,18 @@ fn plain(seed: u64, body: u64) -> Message {
         ],
         ..Message::default()
     }
+}
+
+/// The plain message of `seed` with its bytes in an attachment.
+fn attached(seed: u64, data: u64) -> Message {
+    let mut message = plain(seed, data);
+    let bytes = message.props.pop().and_then(|body| match body.value {
+        Value::One(bytes) => Some(bytes),
+        Value::Many(_) => None,
+    });
+    let file = file("measurement.dat", bytes.unwrap_or_default());
+    message.attachments.push(file);
+    message
 }
 
 /// How many items a folder holds, and how many bytes.

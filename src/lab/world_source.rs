@@ -118,7 +118,9 @@ impl World {
         if !store.folders.contains_key(folder) {
             return Err(Refused::NoFolder);
         }
-        let (ident, received, size) = if let Content::Plain { seed, body } = &content {
+        let (ident, received, size) = if let Content::Plain { seed, body }
+        | Content::Attached { seed, data: body } = &content
+        {
             let ident = super::world_content::plain_ident(*seed);
             let at = ident.submitted.map(moment_of);
             (ident, at, *body)
@@ -143,6 +145,7 @@ impl World {
             content,
             corrupt: false,
             import_refused: false,
+            infected: None,
         };
         self.source_store_mut(mailbox)?.put(id.clone(), item);
         Ok(id)

@@ -302,6 +302,7 @@ impl World {
             content,
             corrupt: false,
             import_refused: false,
+            infected: None,
         }
     }
 

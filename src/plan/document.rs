@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::base::screen_rules::RuleBook;
+use crate::base::screening::ClamdAddress;
 use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use crate::plan::problem::Problem;
 use crate::plan::reach::{CertificateFile, ReachPlan};
@@ -37,6 +39,8 @@ pub struct Plan {
     pub actions: ActionGate,
     /// What is carried.
     pub select: SelectPlan,
+    /// How items are looked into on their way; `None` carries them as they are.
+    pub screening: Option<ScreenPlan>,
     /// The mailboxes, in waves.
     pub waves: Vec<Wave>,
 }
@@ -51,6 +55,19 @@ pub enum ActionGate {
     NotOverdue,
     /// That every action was verified by another person, or does not apply.
     Settled,
+}
+
+/// How items are looked into on their way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScreenPlan {
+    /// What follows from a hit of each static rule.
+    pub rules: RuleBook,
+    /// Files with SHA-256 values of files that are known to be bad, relative to the plan.
+    pub sha256_lists: Vec<String>,
+    /// The engine, where there is one.
+    pub clamd: Option<ClamdAddress>,
+    /// The public key for which withheld items are kept encrypted (`age1...`); `None` keeps none.
+    pub quarantine_recipient: Option<String>,
 }
 
 /// The on-premises side.
@@ -394,6 +411,7 @@ pub fn parse_span(text: &str) -> Option<Span> {
 mod tests {
     use super::*;
     use crate::base::limits;
+    use crate::base::screen_rules::{Mode, Rule};
 
     /// The sample of the documentation, with comments, in no particular order.
     const SAMPLE: &str = include_str!("../../plans/clinic.toml");
@@ -565,7 +583,7 @@ mailboxes = [
 "#;
         insta::assert_snapshot!(problems(text), @r#"
         p.toml:4:9: `realm` must be one of live, rehearsal; did you mean "live"?
-        p.toml:5:1: unknown key `colour`; known are schema, name, realm, source, target, limits, schedule, cutover, select, wave
+        p.toml:5:1: unknown key `colour`; known are schema, name, realm, source, target, limits, schedule, cutover, select, screening, wave
         p.toml:7:1: `ews_url` is missing in [source]
         p.toml:8:1: unknown key `ews_ulr` in [source]; did you mean `ews_url`?
         p.toml:9:8: `password_env` is missing in [source.auth]
@@ -796,6 +814,41 @@ mailboxes = [{ source = "a@x.example", target = "a@x.example" }]
             if let Err(problems) = Plan::parse(&text) {
                 assert!(!problems.is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn screening_is_read_strictly_and_counts_for_the_hash_only_where_it_is_there() {
+        let without = Plan::parse(SAMPLE).expect("the sample is right");
+        assert_eq!(without.screening, None);
+        assert!(!without.render().contains("screening"));
+        let head = "[[wave]]";
+        let full = with(
+            head,
+            "[screening]\nrules = { office-macro = \"quarantine\", script = \"off\" }\nsha256_lists = [\"bad.sha256\"]\n\
+             clamd = \"unix:/run/clamav/clamd.ctl\"\nquarantine_recipient = \"age1abc\"\n\n[[wave]]",
+        );
+        let plan = Plan::parse(&full).expect("right");
+        assert_ne!(plan.hash(), without.hash());
+        assert_eq!(Plan::parse(&plan.render()).expect("right"), plan);
+        let rules = &plan.screening.as_ref().expect("there").rules;
+        assert_eq!(rules.mode(Rule::OfficeMacro), Mode::Quarantine);
+        assert_eq!(rules.mode(Rule::Script), Mode::Off);
+        assert_eq!(rules.mode(Rule::Executable), Mode::Quarantine, "as usual");
+        for (section, problem) in [
+            ("rules = \"of\"", "did you mean \"off\"?"),
+            ("rules = { scripts = \"off\" }", "did you mean `script`?"),
+            ("clamd = \"tcp:10.0.0.5:3310\"", "must be on this machine"),
+            (
+                "quarantine_recipient = \"AGE-SECRET-KEY-1\"",
+                "public key of an age recipient",
+            ),
+            ("rules = \"off\"", "looks into nothing"),
+        ] {
+            let text = with(head, &format!("[screening]\n{section}\n\n[[wave]]"));
+            let found = problems(&text);
+            assert!(found.contains(problem), "{section}: {found}");
+            assert!(!found.contains("SECRET"), "{found}");
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod reach;
 mod read;
 mod read_bounds;
+mod read_screening;
 mod read_waves;
 mod render;
 pub mod rules;

@@ -12,6 +12,7 @@ use crate::plan::document::{
 use crate::plan::problem::{Problem, nearest};
 use crate::plan::reach::{self, CertificateFile, read_reach};
 use crate::plan::read_bounds::{place_hours, read_limits, read_schedule, read_select};
+use crate::plan::read_screening::read_screening;
 use crate::plan::read_waves::read_waves;
 use crate::plan::strict::{At, Reader, Section};
 
@@ -19,7 +20,16 @@ use crate::plan::strict::{At, Reader, Section};
 const PLAN_MAX: usize = 32_000_000;
 
 const TOP_KEYS: &[&str] = &[
-    "schema", "name", "realm", "source", "target", "limits", "schedule", "cutover", "select",
+    "schema",
+    "name",
+    "realm",
+    "source",
+    "target",
+    "limits",
+    "schedule",
+    "cutover",
+    "select",
+    "screening",
     "wave",
 ];
 
@@ -71,6 +81,7 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
     place_hours(reader, &top, schedule.as_ref(), &mut bounds);
     let actions = read_cutover(reader, &top);
     let select = read_select(reader, &top, &bounds);
+    let screening = read_screening(reader, &top);
     let waves = read_waves(reader, &top);
     Some(Plan {
         name: name?.value,
@@ -81,6 +92,7 @@ fn top(reader: &Reader<'_>, table: &dyn TableLike) -> Option<Plan> {
         schedule,
         actions,
         select,
+        screening,
         waves,
     })
 }

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use toml_edit::Value;
 
 use crate::base::quantity::{Bytes, Span};
+use crate::base::screen_rules::Rule;
 use crate::base::spec::{Realm, RunLimits, Selection};
 use crate::plan::document::{
-    ActionGate, Credential, Pair, Plan, Proof, SCHEMA, SelectPlan, Service, SourceEnd, TargetEnd,
+    ActionGate, Credential, Pair, Plan, Proof, SCHEMA, ScreenPlan, SelectPlan, Service, SourceEnd,
+    TargetEnd,
 };
 use crate::plan::reach::render_reach;
 use crate::plan::schedule::{DAYS, Schedule, render_time};
@@ -107,6 +109,9 @@ pub(super) fn explained(plan: &Plan, comments: &Comments) -> String {
         out.put("actions", text(actions));
     }
     select(&mut out, &plan.select);
+    if let Some(plan) = &plan.screening {
+        screening(&mut out, plan);
+    }
     for (at, wave) in plan.waves.iter().enumerate() {
         match comments.waves.get(at).filter(|lines| !lines.is_empty()) {
             Some(lines) => {
@@ -251,4 +256,24 @@ fn select(out: &mut Lines, select: &SelectPlan) {
         .max_item_size
         .unwrap_or(Selection::default().max_item_size);
     out.put("max_item_size", size(largest));
+}
+
+/// Every rule is written out: what follows from a hit must not change with this program's defaults.
+fn screening(out: &mut Lines, plan: &ScreenPlan) {
+    out.head("[screening]");
+    let rules: Vec<String> = Rule::ALL
+        .iter()
+        .map(|rule| format!("{} = {}", rule.name(), text(plan.rules.mode(*rule).word())))
+        .collect();
+    out.put("rules", format!("{{ {} }}", rules.join(", ")));
+    out.put(
+        "sha256_lists",
+        texts(plan.sha256_lists.iter().map(String::as_str)),
+    );
+    if let Some(address) = &plan.clamd {
+        out.put("clamd", text(&address.to_string()));
+    }
+    if let Some(recipient) = &plan.quarantine_recipient {
+        out.put("quarantine_recipient", text(recipient));
+    }
 }

@@ -1,6 +1,7 @@
 //! What happened to an item, in words. No content; who decided and why is said, for those who look into a ledger.
 
 use crate::base::fact::{CopyFact, Decision, Resolution};
+use crate::base::screening::{Answer, Effect, Judgement, Screening};
 
 /// One fact in one line.
 pub fn words(fact: &CopyFact) -> String {
@@ -30,6 +31,40 @@ pub fn words(fact: &CopyFact) -> String {
         CopyFact::Retracted => "its copy was taken off Microsoft 365".to_owned(),
         CopyFact::Retried(decision) => said("to be tried again", decision),
         CopyFact::Resolved(wish, decision) => said(resolution(*wish), decision),
+        CopyFact::Screened(screening) => screened(screening),
+        CopyFact::Judged(judgement, _, decision) => said(judgement_words(*judgement), decision),
+    }
+}
+
+/// A look in words.
+fn screened(screening: &Screening) -> String {
+    let what = match (&screening.answer, screening.effect) {
+        (Answer::NothingFound, _) => "nothing found".to_owned(),
+        (Answer::Found(hits), effect) => {
+            let marks: Vec<&str> = hits.iter().map(|hit| hit.mark.as_str()).collect();
+            let then = match effect {
+                Effect::Passes => "carried all the same",
+                Effect::Withheld | Effect::Waits => "withheld",
+            };
+            format!("found {}; {then}", marks.join(", "))
+        }
+        (Answer::NotScanned(why), Effect::Passes) => {
+            format!(
+                "not scanned ({}); carried, since a person released it",
+                why.name()
+            )
+        }
+        (Answer::NotScanned(why), _) => format!("not scanned ({}); it waits", why.name()),
+    };
+    let (parts, by) = (screening.parts, &screening.by);
+    format!("looked into: {what}. {parts} parts, by {by}")
+}
+
+/// A decision about a withheld item in words.
+pub const fn judgement_words(judgement: Judgement) -> &'static str {
+    match judgement {
+        Judgement::Release => "release it: carry exactly what was looked into",
+        Judgement::Confirm => "keep it withheld",
     }
 }
 

@@ -50,8 +50,10 @@ mod tests {
     use crate::base::id::{FolderNo, JobId, RunId};
     use crate::base::outcome::{DoubtCause, HaltCause, Refusal, RefusalWhy, Said, Scope, Setback};
     use crate::base::quantity::{Bytes, Count, Moment, Span};
+    use crate::base::screening::Unscanned;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one line for each event")]
     fn every_event_is_one_line_with_its_name() {
         let n = Count::new(3);
         let refusal = Refusal {
@@ -77,6 +79,12 @@ mod tests {
             EventKind::CopyAdopted,
             EventKind::CopyRefused(refusal),
             EventKind::CopySkipped,
+            EventKind::CopyWithheld,
+            EventKind::CopyWaits(Unscanned::TooDeep),
+            EventKind::ScreenerProved {
+                by: "rules 1".to_owned(),
+                stale: false,
+            },
             EventKind::CopyParked,
             EventKind::CopyGone,
             EventKind::Doubted,
@@ -134,6 +142,9 @@ mod tests {
         {"at":"1970-01-01T00:00:00Z","event":"copy_adopted","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_refused","job":"m0007","run":"r1","said":{"code":"ErrorCorruptData","status":400},"why":"TargetRefused"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_skipped","job":"m0007","run":"r1"}
+        {"at":"1970-01-01T00:00:00Z","event":"copy_withheld","job":"m0007","run":"r1"}
+        {"at":"1970-01-01T00:00:00Z","event":"copy_waits","job":"m0007","run":"r1","value":"TooDeep"}
+        {"at":"1970-01-01T00:00:00Z","by":"rules 1","event":"screener_proved","job":"m0007","run":"r1","stale":false}
         {"at":"1970-01-01T00:00:00Z","event":"copy_parked","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_gone","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"doubted","job":"m0007","run":"r1"}

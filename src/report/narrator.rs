@@ -136,6 +136,13 @@ impl Work {
         {
             log(&format!("mailbox {job} is halted: {}", words::halt(*cause)));
         }
+        if let (EventKind::ScreenerProved { stale: true, by }, Some(log)) =
+            (&event.kind, &mut self.outputs.log)
+        {
+            log(&format!(
+                "warning: what looks into items has old signatures ({by}); is freshclam running?"
+            ));
+        }
     }
 
     fn beat(&mut self) {

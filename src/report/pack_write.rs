@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::base::fact::{FolderFate, FolderRow, JobRow};
+use crate::base::fact::{Bucket, FolderFate, FolderRow, JobRow};
 use crate::base::quantity::Count;
 use crate::base::spec::Realm;
 use crate::evidence::balance::{Balance, MailboxBalance};
@@ -217,7 +217,7 @@ fn agree(balance: &Balance, mailbox: &MailboxSums) -> Result<(), PackError> {
                     .copied()
                     .unwrap_or_default();
                 let unlisted = match bucket {
-                    crate::base::fact::Bucket::Remaining => mailbox.sums.unlisted,
+                    Bucket::Remaining => mailbox.sums.unlisted,
                     _ => 0,
                 };
                 own + unlisted == n.get()
@@ -299,6 +299,8 @@ fn exceptions(sources: &Sources<'_>) -> Vec<ExceptionNote> {
         let mut own: Vec<ExceptionNote> = mailbox
             .exceptions
             .iter()
+            // What waits to be looked into is not carried yet, as others are not; a pack lists what will not be.
+            .filter(|exception| exception.bucket != Bucket::Remaining)
             .map(|exception| ExceptionNote {
                 job: mailbox.job.to_string(),
                 folder: names.folder(&mailbox.source, exception.folder.as_str()),

@@ -182,6 +182,7 @@ impl Standing {
         let mut put = |bucket, n: Count| *self.buckets.entry(bucket).or_default() += n;
         put(Bucket::Confirmed, tally.confirmed + tally.adopted);
         put(Bucket::Skipped, tally.skipped);
+        put(Bucket::Quarantined, tally.withheld);
         put(Bucket::Refused, tally.refused);
         put(Bucket::Parked, tally.parked);
         let doubts = self.of(Bucket::InDoubt) + tally.doubted;

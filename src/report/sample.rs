@@ -23,6 +23,7 @@ fn folder(path: &[&str], left_out: Option<LeaveRule>, buckets: &[(Bucket, u64)])
         carried: Bytes::new(source * 9_000),
         left: Bytes::ZERO,
         unlisted: Count::ZERO,
+        confirmed_withheld: Count::ZERO,
     }
 }
 

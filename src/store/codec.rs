@@ -181,6 +181,10 @@ mod tests {
     use crate::base::mailbox::{FolderKind, FolderPath, FolderRole};
     use crate::base::outcome::{DoubtCause, MisreadCause, Refusal, RefusalWhy, Said};
     use crate::base::quantity::{Bytes, Count, Moment};
+    use crate::base::screening::{
+        Answer, Binding, ContentHash, Effect, Hit, Judgement, Mark, ScreenedBy, Screening,
+        Unscanned,
+    };
     use proptest::prelude::*;
 
     fn copy_row() -> CopyRow {
@@ -194,6 +198,11 @@ mod tests {
             by: "a".into(),
             why: "b".into(),
             at: Moment::from_unix_ms(7),
+        };
+        let judged = decision.clone();
+        let bound = Binding {
+            content: Some(Digest([5; 32])),
+            version: Some(Version([4; 8])),
         };
         CopyRow {
             folder: FolderNo(3),
@@ -248,6 +257,29 @@ mod tests {
                 CopyFact::Resolved(Resolution::Leave, decision),
                 CopyFact::Skipped(SkipRule::LeftBehind),
                 CopyFact::Lost(DoubtCause::Asked),
+                CopyFact::Screened(Screening {
+                    by: ScreenedBy {
+                        rules: Some(1),
+                        lists: Some([8; 8]),
+                        engine: Some(Mark::new("E")),
+                        signatures: Some(Moment::from_unix_ms(9)),
+                    },
+                    answer: Answer::Found(vec![Hit {
+                        mark: Mark::new("M"),
+                        content: ContentHash([6; 32]),
+                    }]),
+                    effect: Effect::Withheld,
+                    parts: 300,
+                    bound,
+                }),
+                CopyFact::Screened(Screening {
+                    by: ScreenedBy::default(),
+                    answer: Answer::NotScanned(Unscanned::NoEngine),
+                    effect: Effect::Waits,
+                    parts: 0,
+                    bound: Binding::default(),
+                }),
+                CopyFact::Judged(Judgement::Confirm, bound, judged),
             ],
         }
     }
@@ -296,7 +328,7 @@ mod tests {
     /// these bytes, and would make ledgers in the field read as something else.
     #[test]
     fn ledgers_written_by_version_2_keep_their_bytes() {
-        insta::assert_snapshot!(hex(&encode(&copy_row())), @"0203c25edb1f5b227227eb64a039607a6ce50441414d6b00030102030849504d2e4e6f7465f0a204010101090109090909090909091c00010707070707070707070707070707070707070707070707070707070707070707ac020000010102543102435102030301900301104572726f724974656d436f7272757074040004010402040301f603000404000502543102435106070802543102435109020a0b0c00020d0254310243510e0f1002543102435111011213016101620e1402016101620e09040405");
+        insta::assert_snapshot!(hex(&encode(&copy_row())), @"0203c25edb1f5b227227eb64a039607a6ce50441414d6b00030102030849504d2e4e6f7465f0a204010101090109090909090909091f00010707070707070707070707070707070707070707070707070707070707070707ac020000010102543102435102030301900301104572726f724974656d436f7272757074040004010402040301f603000404000502543102435106070802543102435109020a0b0c00020d0254310243510e0f1002543102435111011213016101620e1402016101620e0904040515010101080808080808080801014501120101014d060606060606060606060606060606060606060606060606060606060606060601ac0201050505050505050505050505050505050505050505050505050505050505050501040404040404040415000000000209020000001601010505050505050505050505050505050505050505050505050505050505050505010404040404040404016101620e");
         insta::assert_snapshot!(hex(&encode(&folder_row())), @"0203014601000b4c61622f726573756c747312496e626f782f4c61625c2f726573756c7473084950462e4e6f7465011d010c0109010147010153010101014e0401");
         insta::assert_snapshot!(hex(&encode(&job_row())), @"02010b6140782e6578616d706c650b6240792e6578616d706c6506ac0202010148");
         let header = Header {

@@ -7,6 +7,7 @@ use crate::base::fact::{CopyFact, CopyRow, Decision, FolderFate, FolderRow, JobR
 use crate::base::id::{ItemId, JobId};
 use crate::base::item::{Digest, ItemKey, Placed};
 use crate::base::quantity::{Bytes, Count};
+use crate::base::screening::{Answer, Screening};
 use crate::flow::copy::replay;
 use crate::port::ledger::LedgerError;
 use crate::store::codec::{self, FORMAT};
@@ -155,6 +156,10 @@ impl Shown {
             CopyFact::Estranged(how) => json!({"fact": "estranged", "how": how.name()}),
             CopyFact::Retried(decision) => self.decision("retried", &Value::Null, decision),
             CopyFact::Resolved(wish, decision) => self.decision("resolved", &json!(wish), decision),
+            CopyFact::Screened(screening) => screened(screening),
+            CopyFact::Judged(judgement, _, decision) => {
+                self.decision("judged", &json!(judgement), decision)
+            }
         }
     }
 
@@ -167,6 +172,28 @@ impl Shown {
             "at": decision.at.to_string(),
         })
     }
+}
+
+fn screened(screening: &Screening) -> Value {
+    let (answer, hits, why) = match &screening.answer {
+        Answer::NothingFound => ("nothing_found", &[][..], None),
+        Answer::Found(hits) => ("found", hits.as_slice(), None),
+        Answer::NotScanned(why) => ("not_scanned", &[][..], Some(why)),
+    };
+    let hits: Vec<Value> = hits
+        .iter()
+        .map(|hit| json!({"mark": hit.mark, "sha256": hit.content.to_string()}))
+        .collect();
+    json!({
+        "fact": "screened",
+        "answer": answer,
+        "hits": hits,
+        "why": why,
+        "effect": screening.effect,
+        "parts": screening.parts,
+        "by": screening.by.to_string(),
+        "sha256": screening.bound.content.map(|digest| digest.to_string()),
+    })
 }
 
 /// An id of the target as a key: it tells two things apart and opens nothing.

@@ -8,6 +8,7 @@ use crate::base::id::{FolderNo, JobId};
 use crate::base::item::ItemKey;
 use crate::base::limits;
 use crate::flow::copy::{CopyState, replay};
+use crate::flow::screened;
 use crate::port::ledger::{Lease, LedgerError};
 
 /// The address of a copy row.
@@ -193,7 +194,7 @@ impl Desk {
             .map_err(|_| LedgerError::Contradiction(job))?;
         row.facts.push(fact.clone());
         if row.facts.len() >= limits::FACTS_PER_ROW_LONG
-            && let Some(short) = state.shortest()
+            && let Some(short) = screened::short(row, state)
         {
             row.facts = short;
         }

@@ -528,6 +528,7 @@ pub async fn ferry(stage: &Arc<Stage>, jobs: Vec<JobSpec>, until: Span) -> bool 
         ledger: Arc::new(MemoryLedger::new()),
         clock: Arc::clone(&stage.clock),
         events: Arc::new(Deaf),
+        screener: None,
     };
     let order = RunOrder {
         spec: Arc::new(RunSpec {

@@ -10,6 +10,7 @@
     reason = "each test file uses its own part of the stage"
 )]
 
+pub mod screener;
 pub mod users;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ use mailferry::lab::world::{World, WorldOptions};
 use mailferry::port::body::{Body, BodyStream};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
+use mailferry::port::screen::{Looked, Proof, Record, ScreenFault, Screener};
 use mailferry::port::sink::EventSink;
 use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use mailferry::port::target::{Cursor, Target, TargetPage};
@@ -80,6 +82,8 @@ pub struct Knobs {
     pub variety: Option<u64>,
     /// How far each run goes.
     pub pass: PassKind,
+    /// Who looks into items on their way, where somebody does.
+    pub screener: Option<Arc<dyn Screener>>,
 }
 
 impl Default for Knobs {
@@ -99,6 +103,7 @@ impl Default for Knobs {
             settle: Span::from_secs(30),
             variety: None,
             pass: PassKind::Follow,
+            screener: None,
         }
     }
 }
@@ -462,6 +467,19 @@ impl Ledger for Stepped<Arc<dyn Ledger>> {
     }
 }
 
+#[async_trait]
+impl Screener for Stepped<Arc<dyn Screener>> {
+    async fn prove(&self) -> Result<Proof, ScreenFault> {
+        stepped!(self.prove())
+    }
+    async fn look(&self, body: &Body) -> Result<Looked, ScreenFault> {
+        stepped!(self.look(body))
+    }
+    async fn keep(&self, record: &Record, body: &Body) -> Result<(), Setback> {
+        stepped!(self.keep(record, body))
+    }
+}
+
 /// Runs the engine once. `None`: the process stopped at its last step.
 pub async fn act(
     knobs: &Knobs,
@@ -502,6 +520,12 @@ pub async fn act_with(
         }),
         clock: Arc::clone(clock),
         events,
+        screener: knobs.screener.as_ref().map(|inner| {
+            Arc::new(Stepped {
+                inner: Arc::clone(inner),
+                steps: Arc::clone(steps),
+            }) as Arc<dyn Screener>
+        }),
     };
     let order = RunOrder {
         spec: Arc::new(spec),
@@ -525,7 +549,7 @@ pub fn clock() -> Arc<dyn Clock> {
 pub type Holdings = BTreeMap<(String, String), u32>;
 
 /// What should be carried, and what is on the target, seen or not yet seen: straight from the world.
-fn truths(world: &SharedWorld, mailbox: &MailboxId) -> (Holdings, Holdings) {
+pub fn truths(world: &SharedWorld, mailbox: &MailboxId) -> (Holdings, Holdings) {
     let truth = mailferry::lab::truth::truth(&lock(world));
     let side = |side: &str| {
         let mut out = Holdings::new();

@@ -26,6 +26,9 @@ use crate::wire::ntlm::Protection;
 /// Mailboxes where nobody says how many.
 const MAILBOXES: u32 = 12;
 
+/// Items a mailbox must have for all disguises to find room in its Inbox.
+const INFECTED_ITEMS_MIN: u64 = 80;
+
 /// The file that says a lab is ready.
 pub const READY_FILE: &str = "lab.json";
 
@@ -124,7 +127,12 @@ pub fn build(args: &WorldArgs, models: &[Model], ui: Ui) -> Result<SharedWorld, 
         discard_content: args.item_size.is_some(),
         ..WorldOptions::default()
     });
+    if args.infected && args.items < INFECTED_ITEMS_MIN {
+        let message = format!("--infected needs --items {INFECTED_ITEMS_MIN} or more");
+        return Err(CommandError::new(Exit::Usage, message));
+    }
     let population = Population {
+        infected: args.infected,
         mailboxes: args.mailboxes.unwrap_or(MAILBOXES),
         counts: populate_inventory::counts(models, args.one_in, args.items),
         pairs: models
@@ -137,6 +145,7 @@ pub fn build(args: &WorldArgs, models: &[Model], ui: Ui) -> Result<SharedWorld, 
         corrupt: args.corrupt,
         import_refused: args.refused,
         bench: args.item_size.map(Bytes::get),
+        attached: args.attached,
         ..Population::default()
     };
     ui.detail(&format!(

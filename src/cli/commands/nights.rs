@@ -66,7 +66,7 @@ async fn night(
     secrets: &Secrets,
     ui: Ui,
 ) -> Result<Ended, CommandError> {
-    let sides = wiring::sides(&open.plan, secrets)?;
+    let sides = wiring::sides(&open.plan, secrets)?.screened(open)?;
     first_contact(open, &sides, ui).await?;
     let ledger = Arc::new(wiring::ledger(open, LedgerOpening::Create)?);
     let now = sides.clock.moment();
@@ -197,9 +197,10 @@ async fn nights(
     secrets: &Secrets,
     ui: Ui,
 ) -> Result<Ended, CommandError> {
+    // What is wrong with lists, addresses and passwords is said at once, not when the first window opens.
+    let sides = wiring::sides(&open.plan, secrets)?.screened(open)?;
     let ledger = Arc::new(wiring::ledger(open, LedgerOpening::Create)?);
-    // Wrong addresses and passwords are said at once, not when the first window opens.
-    first_contact(open, &wiring::sides(&open.plan, secrets)?, ui).await?;
+    first_contact(open, &sides, ui).await?;
     operated(open, args.name.as_deref(), wiring::clock().moment())?;
     let mut signals = Signals::listen();
     let mut so_far: Option<Ended> = None;
@@ -251,7 +252,7 @@ async fn one_of_many(
     signals: &mut Signals,
     ui: Ui,
 ) -> Result<Option<Ended>, CommandError> {
-    let sides = wiring::sides(&open.plan, secrets)?;
+    let sides = wiring::sides(&open.plan, secrets)?.screened(open)?;
     match first_contact(open, &sides, ui).await {
         Ok(()) => {}
         Err(no) if no.may_pass => {

@@ -210,6 +210,7 @@ fn make(
         schedule: wishes.schedule.clone(),
         actions: ActionGate::default(),
         select: SelectPlan::default(),
+        screening: None,
         waves: draft.to_waves(),
     };
     let mut findings = lint(inventory, wishes, draft);

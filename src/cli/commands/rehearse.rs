@@ -142,7 +142,7 @@ async fn journey(
 ) -> Result<Journey, CommandError> {
     let open = plans::open(plan, common)?;
     let secrets = Secrets::open(None, plan, open.plan.realm)?;
-    let sides = wiring::sides(&open.plan, &secrets)?;
+    let sides = wiring::sides(&open.plan, &secrets)?.screened(&open)?;
     first_contact(&open, &sides, ui).await?;
     ui.say("preflight: both sides are reached and signed in to");
     let ledger = Arc::new(wiring::ledger(&open, Opening::Create)?);

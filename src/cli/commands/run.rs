@@ -116,6 +116,7 @@ pub async fn carry(
         ledger: ledger.clone(),
         clock: Arc::clone(&clock),
         events: fanout.clone(),
+        screener: sides.screener.clone(),
     };
     let run = wiring::run_id(clock.as_ref());
     let order = RunOrder {
@@ -244,14 +245,8 @@ fn conclude(
         .then(|| left_of(&balance, &open.plan))
         .filter(|left| left.mailboxes > Count::ZERO);
     let outlook = left.and_then(|left| forecast(left, carried, &open.plan, close.now));
-    let plan = open.path.display();
-    let next = match exit {
-        Exit::Done => format!("mailferry verify {plan}"),
-        Exit::Decision => {
-            format!("mailferry resolve {plan} list    (every open item with its reason)")
-        }
-        _ => format!("mailferry run {plan}"),
-    };
+    let waiting = tally.sum(|job| job.waiting);
+    let next = next(&open.path, exit, &balance, waiting);
     Ok(Ended {
         closing: Closing {
             source_calls: tally.source_calls,
@@ -273,6 +268,24 @@ fn conclude(
         asked,
         unreached,
     })
+}
+
+/// The command that goes on from here.
+fn next(plan: &Path, exit: Exit, balance: &Balance, waiting: Count) -> String {
+    let plan = plan.display();
+    match exit {
+        Exit::Done => format!("mailferry verify {plan}"),
+        Exit::Decision if balance.totals().undecided() > Count::ZERO => {
+            format!("mailferry quarantine {plan} list    (what was withheld, and why)")
+        }
+        Exit::Decision => {
+            format!("mailferry resolve {plan} list    (every open item with its reason)")
+        }
+        Exit::Stopped if waiting > Count::ZERO => {
+            format!("mailferry quarantine {plan} list    (what waits for screening, and why)")
+        }
+        _ => format!("mailferry run {plan}"),
+    }
 }
 
 fn followed(tally: &Tally) -> Followed {
@@ -309,6 +322,16 @@ pub fn judge(
                 "the spool in the state directory cannot be written or read",
             )
             .hint("check the disk of the state directory, then run again"),
+            LocalCause::NoScreening => CommandError::new(
+                Exit::Stopped,
+                "the engine of [screening] does not answer, or does not find the test file; its items wait, none of them passed",
+            )
+            .hint("start clamd and check `clamd` in [screening], then run again: it goes on where it was"),
+            LocalCause::Quarantine => CommandError::new(
+                Exit::Stopped,
+                "a withheld item could not be recorded in state/quarantine",
+            )
+            .hint("check the disk and the rights of the state directory, then run again"),
             LocalCause::TooLargeForSpool => {
                 CommandError::new(Exit::Stopped, "an item does not fit the spool")
                     .hint("raise `memory` in [limits] of a new plan")
@@ -350,12 +373,9 @@ fn judge_balance(balance: &Balance) -> Exit {
     if unfinished || any(&[Bucket::Remaining, Bucket::InDoubt]) {
         return Exit::Stopped;
     }
-    if any(&[
-        Bucket::Refused,
-        Bucket::Parked,
-        Bucket::Quarantined,
-        Bucket::ChangedSince,
-    ]) {
+    if any(&[Bucket::Refused, Bucket::Parked, Bucket::ChangedSince])
+        || totals.undecided() > Count::ZERO
+    {
         return Exit::Decision;
     }
     Exit::Done
@@ -384,6 +404,7 @@ mod tests {
             carried: Bytes::ZERO,
             left: Bytes::ZERO,
             unlisted: Count::ZERO,
+            confirmed_withheld: Count::ZERO,
         };
         Balance {
             mailboxes: vec![MailboxBalance {

@@ -198,6 +198,7 @@ fn context(open: &OpenPlan, sides: &Sides, ledger: Arc<EmbeddedLedger>, control:
             ledger,
             clock,
             events: Arc::new(Silent),
+            screener: None,
         },
         spec: Arc::new(open.plan.to_spec()),
         control,

@@ -99,7 +99,11 @@ impl Told {
         source: &SourceList,
         asked: &Asked,
     ) {
-        let bucket = state.bucket();
+        // A withheld newer version leaves the older copy on the target: compared, it is an item that changed since.
+        let bucket = match state {
+            CopyState::Withheld { copy: Some(_), .. } => Some(Bucket::ChangedSince),
+            _ => state.bucket(),
+        };
         if let Some(bucket) = bucket {
             *self.sums.entry(bucket).or_default() += Count::new(1);
             if asked.keys.contains(&key) {

@@ -11,7 +11,7 @@ use crate::base::fact::Bucket;
 use crate::base::id::{MailboxId, PlanHash};
 use crate::base::quantity::Count;
 use crate::base::spec::{Realm, RunLimits};
-use crate::evidence::balance::{Balance, Exception, MailboxBalance, skip_words};
+use crate::evidence::balance::{Balance, Exception, KEPT_WITHHELD_BY, MailboxBalance, skip_words};
 use crate::evidence::chain::{Entry, Kind};
 use crate::evidence::grade::GRADE_RULES_TEXT;
 use crate::evidence::manifest::Names;
@@ -220,7 +220,13 @@ impl Calls<'_> {
 
     /// The reason of an exception. Whoever decided about an item wrote name and reason into it.
     fn why(&self, one: &Exception) -> String {
-        if self.edition == Edition::Internal || !is_decided(one) {
+        if self.edition == Edition::Internal {
+            return one.why.clone();
+        }
+        if let Some((what, _)) = one.why.split_once(KEPT_WITHHELD_BY) {
+            return format!("{what}; kept withheld; who and why: {WITHHELD}");
+        }
+        if !is_decided(one) {
             return one.why.clone();
         }
         let rule = one

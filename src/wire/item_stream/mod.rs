@@ -5,11 +5,13 @@
 
 mod digest;
 mod parse;
+mod parts;
 mod reader;
 pub mod tags;
 mod tree;
 mod writer;
 
+pub use parts::{Part, PartReader, Place};
 pub use reader::{ItemReader, ItemReport, Readout, digest_of};
 pub use tree::{Attachment, Message, Name, Prop, Value, decode};
 pub use writer::encode;
