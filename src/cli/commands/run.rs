@@ -151,10 +151,7 @@ pub async fn carry(
         now: clock.moment(),
         asked: asked.get(),
     };
-    let known = match &end.stopped {
-        Some(RunStop::Side(cause)) => troubles::closed(*cause, &open.plan, sides),
-        _ => None,
-    };
+    let known = why_closed(&end, open, sides);
     let ended = conclude(open, &fanout, end, after, close)?.because(known);
     let kept = Decisions::open(open)
         .and_then(|mut log| log.ran(&run, &figures(&fanout, &ended.closing), close.now));
@@ -166,6 +163,14 @@ pub async fn carry(
         ));
     }
     Ok(ended)
+}
+
+/// Why a side closed, where its adapter knows.
+fn why_closed(end: &RunEnd, open: &OpenPlan, sides: &Sides) -> Option<CommandError> {
+    match &end.stopped {
+        Some(RunStop::Side(cause)) => troubles::closed(*cause, &open.plan, sides),
+        _ => None,
+    }
 }
 
 /// What the report later says about this run.
