@@ -10,12 +10,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use mailferry::base::id::MailboxId;
-use mailferry::base::outcome::{DoubtCause, MisreadCause, Setback, StopCause};
+use mailferry::base::outcome::{DoubtCause, MisreadCause, Setback, StopCause, UnreachedCause};
 use mailferry::base::quantity::Span;
 use mailferry::base::secret::{SafeUrl, Secret};
 use mailferry::exchange::{ExchangeSource, SignIn, SourceTrouble};
+use mailferry::lab::face::Door;
+use mailferry::lab::tls::Identity;
 use mailferry::port::clock::Clock;
-use mailferry::transport::HttpOptions;
+use mailferry::transport::{ConnectTrouble, HttpOptions, Reach, Trust, fingerprint};
 use mailferry::wire::ews::elsewhere::Elsewhere;
 use mailferry::wire::ntlm::{Acceptor, FileTime, Names, Protection};
 use mailferry::wire::sign_in::Cause;
@@ -404,4 +406,60 @@ async fn endless_headers_odd_types_and_silence_end_with_a_name() {
     };
     let ((), refused) = tokio::join!(server, probe(&slow));
     assert_eq!(refused, Setback::Lost(DoubtCause::TimedOut));
+}
+
+/// A server behind a certificate of its own, on this port.
+async fn tls_server(port: u16, identity: Identity) -> (u16, tokio::task::JoinHandle<()>) {
+    let door = Door::open(port).await.unwrap().with(Some(identity));
+    let port = door.port().unwrap();
+    let answer = || async { axum::http::StatusCode::UNAUTHORIZED };
+    let router = axum::Router::new().fallback(answer);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test's server dies with its runtime"
+    )]
+    let task = tokio::spawn(async move {
+        let _ = axum::serve(door, router).await;
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a_certificate_that_changes_in_mid_run_is_noticed_and_nothing_is_sent_to_it() {
+    let (first, second) = (Identity::make().unwrap(), Identity::make().unwrap());
+    let reach = Reach {
+        trust: Trust {
+            pin: Some(fingerprint(&first.certificate)),
+            ..Trust::default()
+        },
+        ..Reach::default()
+    };
+    let (port, task) = tls_server(0, first.clone()).await;
+    let url = SafeUrl::new(format!("https://127.0.0.1:{port}/EWS/Exchange.asmx"));
+    let clock: Arc<dyn Clock> = Arc::new(HandClock::default());
+    let sign_in = SignIn::Basic {
+        user: "LAB\\svc".to_owned(),
+        pass: Secret::new(PASSWORD),
+    };
+    let options = HttpOptions::with_connections(1).by(reach);
+    let source = ExchangeSource::connect(options, url, sign_in, &clock).unwrap();
+    assert!(matches!(probe(&source).await, Setback::SideClosed(..)));
+    let facts = source.tls().unwrap();
+    assert_eq!(facts.certificate, first.certificate);
+    assert!(facts.version.is_some() && facts.suite.is_some());
+    task.abort();
+    let _ = task.await;
+    // The old connection died with its server; the next one meets the new certificate.
+    let (_, _task) = tls_server(port, second.clone()).await;
+    let mut last = probe(&source).await;
+    for _ in 0..3 {
+        if last == Setback::Unreached(UnreachedCause::Tls) {
+            break;
+        }
+        last = probe(&source).await;
+    }
+    assert_eq!(last, Setback::Unreached(UnreachedCause::Tls));
+    let shown = fingerprint(&second.certificate);
+    let want = ConnectTrouble::NotPinned { shown };
+    assert_eq!(source.trouble(), Some(SourceTrouble::Connect(want)));
 }

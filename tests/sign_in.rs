@@ -362,3 +362,81 @@ async fn no_secret_of_a_whole_journey_is_left_in_any_output_or_file() {
     }
     lab.stop().await;
 }
+
+/// A proxy that opens tunnels for whoever logs in as `u` with `p-p-p-p-p`, and remembers where to.
+fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    fn pump(mut from: TcpStream, mut to: TcpStream) {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    }
+    fn serve(mut client: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+        let (mut head, mut byte) = (Vec::new(), [0; 1]);
+        while !head.ends_with(b"\r\n\r\n") {
+            client.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let place = head.split(' ').nth(1).unwrap().to_owned();
+        let login = base64::engine::general_purpose::STANDARD.encode("u:p-p-p-p-p");
+        if !head.contains(&format!("Proxy-Authorization: Basic {login}\r\n")) {
+            return client.write_all(
+                b"HTTP/1.1 407 Log in\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n",
+            );
+        }
+        let far = TcpStream::connect(&place)?;
+        seen.lock().unwrap().push(place);
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        let (there, back) = (client.try_clone()?, far.try_clone()?);
+        std::thread::spawn(move || pump(there, far));
+        pump(back, client);
+        Ok(())
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let own = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let seen = Arc::clone(&own);
+            std::thread::spawn(move || serve(client, &seen));
+        }
+    });
+    (port, seen)
+}
+
+#[test]
+fn a_proxy_opens_the_way_for_whoever_logs_in_and_its_refusal_is_named() {
+    let lab = Lab::start(&["--tls", "--mailboxes", "1", "--items", "5"]);
+    let (port, seen) = proxy();
+    let bare = format!("{CA}\nproxy = {{ url = \"http://127.0.0.1:{port}\" }}");
+    let plan = plan_with(&lab, "bare", &bare, CA, &[]);
+    let out = on(&lab, "run", &plan, &[]);
+    let said = words(&out);
+    assert_eq!(out.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("the proxy asks for a login (it offers Basic)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("username and password_env into `proxy`"),
+        "{said}"
+    );
+    assert!(seen.lock().unwrap().is_empty());
+    let env = lab.dir.path().join("secrets.env");
+    let known = std::fs::read_to_string(&env).unwrap();
+    std::fs::write(&env, known + "PROXY_PASSWORD=p-p-p-p-p\n").unwrap();
+    let login = format!(
+        "{CA}\nproxy = {{ url = \"http://127.0.0.1:{port}\", username = \"u\", password_env = \"PROXY_PASSWORD\" }}"
+    );
+    let plan = plan_with(&lab, "login", &login, CA, &[]);
+    let out = on(&lab, "run", &plan, &[]);
+    assert_eq!(out.status.code(), Some(0), "{}", words(&out));
+    let ews = lab.facts["ews_url"].as_str().unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(
+        !seen.is_empty() && seen.iter().all(|place| ews.contains(place.as_str())),
+        "{seen:?}"
+    );
+}

@@ -1,15 +1,44 @@
 //! What a refusal means and what to type next, where an adapter knows more than its setback says.
 
+use crate::base::outcome::StopCause;
 use crate::base::secret::SafeUrl;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::reach::LEGACY_HINT;
+use crate::cli::wiring::Sides;
 use crate::exchange::SourceTrouble;
+use crate::plan::document::Plan;
 use crate::transport::{ConnectTrouble, colons, has_legacy_tls};
+
+/// Why a side closed in the middle of a run, where its adapter knows.
+pub fn closed(cause: StopCause, plan: &Plan, sides: &Sides) -> Option<CommandError> {
+    let url = SafeUrl::new(plan.source.ews_url.clone());
+    match (cause, sides.source.trouble()) {
+        (
+            StopCause::SourceCredentials,
+            Some(known @ (SourceTrouble::SignIn(_) | SourceTrouble::NoTicket)),
+        )
+        | (StopCause::WrongSourceAddress, Some(known @ SourceTrouble::Elsewhere(_)))
+        | (StopCause::SourceUnreachable, Some(known @ SourceTrouble::Connect(_))) => {
+            Some(source(&known, &url))
+        }
+        (StopCause::TargetUnreachable, _) => {
+            let url = SafeUrl::new(plan.target.service.graph_url());
+            let trouble = sides.target.trouble()?;
+            Some(connect("target", "graph_url", &trouble, &url))
+        }
+        _ => None,
+    }
+}
 
 /// The source's trouble as the end of a command.
 pub fn source(trouble: &SourceTrouble, url: &SafeUrl) -> CommandError {
     match trouble {
+        SourceTrouble::NoTicket => CommandError::new(
+            Exit::Unreached,
+            "Kerberos: this machine has no ticket for the source",
+        )
+        .hint("see `klist`; get one with `kinit`, check the key table and the name in `auth`, and that the KDC knows HTTP/<host of ews_url>"),
         SourceTrouble::Connect(trouble) => connect("source", "ews_url", trouble, url),
         SourceTrouble::SignIn(trouble) => {
             let causes = trouble.causes.iter();

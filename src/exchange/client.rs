@@ -20,7 +20,7 @@ use crate::wire::ews::elsewhere::{self, Elsewhere};
 use crate::wire::ews::reply::{self, Operation, Reply};
 use crate::wire::ews::request::Call;
 use crate::wire::graph::retry_after::http_date;
-use crate::wire::sign_in::{Attempt, Offered, SignInTrouble, diagnose};
+use crate::wire::sign_in::{Attempt, Flaw, Offered, SignInTrouble, diagnose};
 use crate::wire::soap::RequestHeader;
 
 /// Sign-ins refused in a row. Once the account was accepted, a 401 may be the passing trouble of a loaded server or of one connection:
@@ -117,8 +117,11 @@ impl Client {
             tried: self.sign_in.scheme(),
             legs: proof.legs,
             tls: answer.tls().is_some(),
-            broken_off: proof.fault == Some(ProofFault::NotKept),
-            unreadable: proof.fault == Some(ProofFault::Unreadable),
+            flaw: match proof.fault {
+                Some(ProofFault::NotKept) => Some(Flaw::BrokenOff),
+                Some(ProofFault::Unreadable) => Some(Flaw::Unreadable),
+                _ => None,
+            },
             skew,
             accepted_before: self.refusals.accepted_before(),
         };
@@ -143,6 +146,10 @@ impl Client {
         let sent = self.http.send(request).await;
         if let (Err(Setback::Unreached(_)), Some(why)) = (&sent, self.http.trouble()) {
             self.note(SourceTrouble::Connect(why));
+        }
+        if let Err(Setback::SideClosed(..)) = &sent {
+            // The transport knows only one reason to give up by itself.
+            self.note(SourceTrouble::NoTicket);
         }
         let answer = sent?;
         self.note_answer(&answer);

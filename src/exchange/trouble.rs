@@ -13,6 +13,8 @@ pub enum SourceTrouble {
     Connect(ConnectTrouble),
     /// The sign-in was refused.
     SignIn(SignInTrouble),
+    /// This machine had no Kerberos ticket to show.
+    NoTicket,
     /// Something else than EWS answered.
     Elsewhere(Elsewhere),
 }
@@ -20,6 +22,7 @@ pub enum SourceTrouble {
 impl fmt::Display for SourceTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoTicket => f.write_str("no Kerberos ticket for the source"),
             Self::Connect(trouble) => trouble.fmt(f),
             Self::SignIn(trouble) => trouble.fmt(f),
             Self::Elsewhere(trouble) => trouble.fmt(f),

@@ -68,7 +68,7 @@ pub(super) fn read_reach(reader: &Reader<'_>, side: &Section<'_, '_>) -> ReachPl
     let known = ["ca", "pin", "certificate", "password_env", "backend"];
     if let Some(tls) = side.section("tls", &known) {
         reach.ca = filled(&tls, "ca");
-        reach.pin = tls.text("pin").and_then(|text| pin(reader, text));
+        reach.pin = tls.text("pin").and_then(|text| pin(reader, &text));
         let password =
             (tls.text("password_env")).and_then(|name| variable(reader, "password_env", name));
         reach.certificate = filled(&tls, "certificate").map(|path| CertificateFile {
@@ -83,7 +83,7 @@ pub(super) fn read_reach(reader: &Reader<'_>, side: &Section<'_, '_>) -> ReachPl
         reach.proxy = read_proxy(reader, &proxy);
     }
     for row in side.texts("resolve").unwrap_or_default() {
-        reach.resolve.extend(host_and_address(reader, row));
+        reach.resolve.extend(host_and_address(reader, &row));
     }
     reach
 }
@@ -95,7 +95,7 @@ fn filled(section: &Section<'_, '_>, key: &str) -> Option<String> {
         .map(|text| text.value)
 }
 
-fn pin(reader: &Reader<'_>, text: At<String>) -> Option<String> {
+fn pin(reader: &Reader<'_>, text: &At<String>) -> Option<String> {
     let digits: String = text.value.chars().filter(|c| *c != ':').collect();
     let ok = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     if !ok {
@@ -139,21 +139,19 @@ fn read_proxy(reader: &Reader<'_>, section: &Section<'_, '_>) -> Option<ProxyPla
     })
 }
 
-fn host_and_address(reader: &Reader<'_>, row: At<String>) -> Option<(String, String)> {
+fn host_and_address(reader: &Reader<'_>, row: &At<String>) -> Option<(String, String)> {
     let split = row.value.split_once('=');
     let split = split.map(|(host, to)| (host.trim(), to.trim()));
     let split = split.map(|(host, to)| (host, to.trim_start_matches('[').trim_end_matches(']')));
     let fits = |to: &str| to.parse::<core::net::IpAddr>().is_ok();
-    match split.filter(|(host, to)| !host.is_empty() && fits(to)) {
-        Some((host, to)) => Some((host.to_ascii_lowercase(), to.to_owned())),
-        None => {
-            reader.refuse(
-                row.span.as_ref(),
-                "`resolve` holds \"host=address\", such as \"mail.clinic.example=10.0.0.5\"",
-            );
-            None
-        }
+    let whole = split.filter(|(host, to)| !host.is_empty() && fits(to));
+    if whole.is_none() {
+        reader.refuse(
+            row.span.as_ref(),
+            "`resolve` holds \"host=address\", such as \"mail.clinic.example=10.0.0.5\"",
+        );
     }
+    whole.map(|(host, to)| (host.to_ascii_lowercase(), to.to_owned()))
 }
 
 /// The lines of a side; none for what is as usual.

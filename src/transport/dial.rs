@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -18,7 +20,7 @@ use crate::transport::client::TransportError;
 use crate::transport::deadline::Deadline;
 #[cfg(feature = "legacy-tls")]
 use crate::transport::legacy::Legacy;
-use crate::transport::reach::{Backend, Proxy, Reach};
+use crate::transport::reach::{Backend, Proxy, Reach, has_legacy_tls};
 use crate::transport::tls::{Modern, TlsFacts};
 use crate::transport::trouble::ConnectTrouble;
 
@@ -35,7 +37,7 @@ pub(super) struct Dialer {
     legacy: Legacy,
     timeout: Span,
     /// True once the modern backend shared no suite with this destination and the legacy one took over.
-    fell_back: std::sync::atomic::AtomicBool,
+    fell_back: AtomicBool,
 }
 
 /// The server's half of an open line.
@@ -52,7 +54,7 @@ impl Dialer {
             legacy: Legacy::new(&reach.trust).map_err(|_| TransportError::Setup)?,
             reach,
             timeout,
-            fell_back: std::sync::atomic::AtomicBool::new(false),
+            fell_back: AtomicBool::new(false),
         })
     }
 
@@ -66,7 +68,6 @@ impl Dialer {
                 facts: None,
             });
         }
-        use std::sync::atomic::Ordering::Relaxed;
         match self.reach.trust.backend {
             Backend::Legacy => return self.legacy_tls(url, &mut deadline).await,
             Backend::Auto if self.fell_back.load(Relaxed) => {
@@ -83,7 +84,7 @@ impl Dialer {
                 facts: Some(Arc::new(facts)),
             }),
             Err(ConnectTrouble::NoSharedSuite | ConnectTrouble::ClosedInHandshake)
-                if cfg!(feature = "legacy-tls") && self.reach.trust.backend == Backend::Auto =>
+                if has_legacy_tls() && self.reach.trust.backend == Backend::Auto =>
             {
                 let open = self.legacy_tls(url, &mut deadline).await?;
                 self.fell_back.store(true, Relaxed);
@@ -111,6 +112,7 @@ impl Dialer {
         reason = "the same call as where the backend is built in"
     )]
     async fn legacy_tls(&self, _: &Url, _: &mut Deadline) -> Result<Open, ConnectTrouble> {
+        debug_assert!(!has_legacy_tls() && self.reach.trust.backend != Backend::Modern);
         Err(ConnectTrouble::NoLegacyTls)
     }
 

@@ -110,14 +110,21 @@ pub struct Attempt {
     pub legs: u8,
     /// Over TLS. Only then is a sign-in bound to its channel.
     pub tls: bool,
-    /// The server, or something before it, closed the connection between two messages.
-    pub broken_off: bool,
-    /// The server's message could not be read.
-    pub unreadable: bool,
+    /// What went wrong with the exchange itself.
+    pub flaw: Option<Flaw>,
     /// By how much our clock and the server's `Date` differ.
     pub skew: Option<Span>,
     /// The same account was accepted before in this process.
     pub accepted_before: bool,
+}
+
+/// What can go wrong with the messages of a sign-in, apart from their being refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// The server, or something before it, closed the connection between two messages.
+    BrokenOff,
+    /// The server's message could not be read.
+    Unreadable,
 }
 
 /// A likely cause.
@@ -178,7 +185,7 @@ pub fn diagnose(offered: Offered, attempt: &Attempt) -> SignInTrouble {
 
 fn causes(offered: &Offered, attempt: &Attempt) -> Vec<Cause> {
     let (tried, skew) = (attempt.tried, attempt.skew.unwrap_or(Span::ZERO));
-    if attempt.broken_off {
+    if attempt.flaw == Some(Flaw::BrokenOff) {
         return vec![Cause::NotKept];
     }
     if offered.schemes().is_empty() && !attempt.accepted_before {
@@ -189,7 +196,7 @@ fn causes(offered: &Offered, attempt: &Attempt) -> Vec<Cause> {
     if !offered.has(tried) && !last && !attempt.accepted_before {
         return vec![Cause::NotOffered(tried)];
     }
-    if attempt.unreadable || (tried == Scheme::Ntlm && attempt.legs == 1) {
+    if attempt.flaw == Some(Flaw::Unreadable) || (tried == Scheme::Ntlm && attempt.legs == 1) {
         return vec![Cause::NotAnswered, Cause::NtlmRestricted];
     }
     let mut out = Vec::new();
@@ -345,8 +352,7 @@ mod tests {
             tried: Scheme::Basic,
             legs: 1,
             tls: true,
-            broken_off: false,
-            unreadable: false,
+            flaw: None,
             skew: None,
             accepted_before: false,
         };
@@ -399,7 +405,7 @@ mod tests {
                 "ntlm, connection closed",
                 windows,
                 Attempt {
-                    broken_off: true,
+                    flaw: Some(Flaw::BrokenOff),
                     legs: 1,
                     ..ntlm
                 },
@@ -408,7 +414,7 @@ mod tests {
                 "ntlm, unreadable",
                 windows,
                 Attempt {
-                    unreadable: true,
+                    flaw: Some(Flaw::Unreadable),
                     ..ntlm
                 },
             ),

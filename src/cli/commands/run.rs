@@ -15,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::left::{forecast, left_of};
 use crate::cli::plans::OpenPlan;
 use crate::cli::signals::{Asked, Signals, StopAt, watch};
+use crate::cli::troubles;
 use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::engine::balance;
@@ -56,6 +57,14 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The same end, with what an adapter knows about its failure in place of the general words.
+    fn because(mut self, known: Option<CommandError>) -> Self {
+        if let (Some(failure), Some(known)) = (&mut self.failure, known) {
+            *failure = known;
+        }
+        self
+    }
+
     /// The same end, with what an earlier run did added to its counts.
     #[must_use]
     pub fn after(mut self, earlier: &Ended) -> Self {
@@ -143,7 +152,8 @@ pub async fn carry(
         now: clock.moment(),
         asked: asked.get(),
     };
-    let ended = conclude(open, &fanout, end, after, close)?;
+    let known = why_closed(&end, open, sides);
+    let ended = conclude(open, &fanout, end, after, close)?.because(known);
     let kept = Decisions::open(open)
         .and_then(|mut log| log.ran(&run, &figures(&fanout, &ended.closing), close.now));
     if let Err(error) = kept {
@@ -154,6 +164,14 @@ pub async fn carry(
         ));
     }
     Ok(ended)
+}
+
+/// Why a side closed, where its adapter knows.
+fn why_closed(end: &RunEnd, open: &OpenPlan, sides: &Sides) -> Option<CommandError> {
+    match &end.stopped {
+        Some(RunStop::Side(cause)) => troubles::closed(*cause, &open.plan, sides),
+        _ => None,
+    }
 }
 
 /// What the report later says about this run.
