@@ -35,7 +35,7 @@ struct Seen {
 
 async fn read_request(socket: &mut TcpStream) -> Option<Seen> {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 16_384];
+    let mut buffer = vec![0; 16_384];
     loop {
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
             let text = String::from_utf8(bytes[..end].to_vec()).unwrap();

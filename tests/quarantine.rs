@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -255,8 +256,13 @@ impl Daemon {
         std::fs::create_dir(&database).unwrap();
         let hash = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f:68:Eicar-Test-Signature\n";
         std::fs::write(database.join("local.hsb"), hash).unwrap();
-        let hex = |text: &str| text.bytes().map(|b| format!("{b:02x}")).collect::<String>();
-        let lines: String = ["ONE", "TWO"]
+        let hex = |text: &str| {
+            text.bytes().fold(String::new(), |mut out, byte| {
+                let _ = write!(out, "{byte:02x}");
+                out
+            })
+        };
+        let lines: Vec<String> = ["ONE", "TWO"]
             .iter()
             .map(|no| {
                 format!(

@@ -247,7 +247,7 @@ impl Desktop {
                 scissors.cut();
                 Some(status(StatusCode::OK))
             }
-            Fault::Unauthorized => Some(*self.rules.refuse(None)),
+            Fault::Unauthorized => Some(self.rules.refuse(None)),
             Fault::Slow(span) => {
                 self.face.pass(span).await;
                 None

@@ -65,7 +65,7 @@ impl SignInRules {
             return if known {
                 Ok(())
             } else {
-                Err(self.refuse(None))
+                Err(Box::new(self.refuse(None)))
             };
         };
         let (word, token) = given.split_once(' ').unwrap_or((given, ""));
@@ -76,14 +76,14 @@ impl SignInRules {
                 if token == wanted.as_bytes() {
                     Ok(())
                 } else {
-                    Err(self.refuse(None))
+                    Err(Box::new(self.refuse(None)))
                 }
             }
             // Negotiate takes bare NTLM messages too, as IIS does.
             "ntlm" | "negotiate" if self.ntlm => {
                 line.with_guest(|guest| self.windows(guest, word, &token, account, now))
             }
-            _ => Err(self.refuse(None)),
+            _ => Err(Box::new(self.refuse(None))),
         }
     }
 
@@ -107,14 +107,14 @@ impl SignInRules {
                 .to_le_bytes();
             let time = FileTime::from_unix_ms(now.unix_ms());
             let Ok(begun) = Acceptor::begin(token, &names, server, time) else {
-                return Err(self.refuse(None));
+                return Err(Box::new(self.refuse(None)));
             };
             let challenge = format!("{word} {}", base64::encode(begun.challenge()));
             guest.begun = Some(begun);
-            return Err(self.refuse(Some(&challenge)));
+            return Err(Box::new(self.refuse(Some(&challenge))));
         }
         let Some(begun) = guest.begun.take() else {
-            return Err(self.refuse(None));
+            return Err(Box::new(self.refuse(None)));
         };
         let own = self.end_point.as_deref();
         let judged = begun.judge(token, &account.user, &account.pass, own, self.protection);
@@ -123,12 +123,12 @@ impl SignInRules {
                 guest.signed_in = true;
                 Ok(())
             }
-            Err(_) => Err(self.refuse(None)),
+            Err(_) => Err(Box::new(self.refuse(None))),
         }
     }
 
     /// The 401, with what is offered, or with the next message of a sign-in under way.
-    pub(super) fn refuse(&self, challenge: Option<&str>) -> Box<Response> {
+    pub(super) fn refuse(&self, challenge: Option<&str>) -> Response {
         let mut response = StatusCode::UNAUTHORIZED.into_response();
         let mut offer = |text: &str| {
             if let Ok(value) = HeaderValue::from_str(text) {
@@ -151,6 +151,6 @@ impl SignInRules {
                 }
             }
         }
-        Box::new(response)
+        response
     }
 }

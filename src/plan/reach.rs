@@ -123,13 +123,12 @@ fn read_proxy(reader: &Reader<'_>, section: &Section<'_, '_>) -> Option<ProxyPla
         );
         return None;
     };
-    let login = match (section.has("username"), section.has("password_env")) {
-        (false, false) => None,
-        _ => {
-            let user = section.required("username")?.value;
-            let name = section.required("password_env")?;
-            Some((user, variable(reader, "password_env", name)?))
-        }
+    let login = if let (false, false) = (section.has("username"), section.has("password_env")) {
+        None
+    } else {
+        let user = section.required("username")?.value;
+        let name = section.required("password_env")?;
+        Some((user, variable(reader, "password_env", name)?))
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Some(ProxyPlan {
@@ -185,16 +184,15 @@ pub(super) fn render_reach(reach: &ReachPlan, put: &mut dyn FnMut(&str, String))
         } else {
             proxy.host.clone()
         };
-        let mut value = format!(
-            "{{ url = {}",
-            text(&format!("http://{host}:{}", proxy.port))
-        );
-        if let Some((user, name)) = &proxy.login {
-            let (user, name) = (text(user), text(name));
-            value.push_str(&format!(", username = {user}, password_env = {name}"));
-        }
-        value.push_str(" }");
-        put("proxy", value);
+        let url = text(&format!("http://{host}:{}", proxy.port));
+        let login = proxy
+            .login
+            .as_ref()
+            .map_or_else(String::new, |(user, name)| {
+                let (user, name) = (text(user), text(name));
+                format!(", username = {user}, password_env = {name}")
+            });
+        put("proxy", format!("{{ url = {url}{login} }}"));
     }
     if !reach.resolve.is_empty() {
         let rows = reach.resolve.iter();

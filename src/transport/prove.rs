@@ -93,9 +93,8 @@ impl Legs<'_> {
         let mut said = Proven::default();
         let mut next = proof.next(&[]).await;
         loop {
-            let leg = match next {
-                Ok(leg) => leg,
-                Err(_) => return Walked::Failed(no_means()),
+            let Ok(leg) = next else {
+                return Walked::Failed(no_means());
             };
             let request = match self.request(leg.header.expose(), leg.last) {
                 Ok(request) => request,

@@ -58,18 +58,17 @@ pub(super) struct Modern(TlsConnector);
 impl Modern {
     pub(super) fn new(trust: &Trust) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = match trust.pin {
-            Some(pin) => Arc::new(Pinned {
+        let verifier: Arc<dyn ServerCertVerifier> = if let Some(pin) = trust.pin {
+            Arc::new(Pinned {
                 pin,
                 provider: Arc::clone(&provider),
-            }),
-            None => {
-                let roots = trust.roots.iter().cloned().map(CertificateDer::from);
-                Arc::new(Verifier::new_with_extra_roots(
-                    roots,
-                    Arc::clone(&provider),
-                )?)
-            }
+            })
+        } else {
+            let roots = trust.roots.iter().cloned().map(CertificateDer::from);
+            Arc::new(Verifier::new_with_extra_roots(
+                roots,
+                Arc::clone(&provider),
+            )?)
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?

@@ -96,7 +96,7 @@ pub fn thumbprint(certificate: &[u8]) -> String {
 fn guid(mut id: [u8; 16]) -> String {
     id[6] = (id[6] & 0x0f) | 0x40;
     id[8] = (id[8] & 0x3f) | 0x80;
-    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(id));
     let cut = |from, to| &hex[from..to];
     format!(
         "{}-{}-{}-{}-{}",
