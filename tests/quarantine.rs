@@ -271,7 +271,7 @@ impl Daemon {
                 )
             })
             .collect();
-        std::fs::write(database.join("local.ndb"), lines).unwrap();
+        std::fs::write(database.join("local.ndb"), lines.concat()).unwrap();
         let conf = format!(
             "LocalSocket {0}/clamd.ctl\nDatabaseDirectory {0}/db\nForeground yes\nLogFile {0}/clamd.log\n",
             dir.path().display()
