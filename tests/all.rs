@@ -26,6 +26,7 @@ mod paced;
 mod pacing;
 mod planner;
 mod posture;
+mod preflight;
 mod process;
 mod refusals;
 mod rehearsal;

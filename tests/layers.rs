@@ -7,7 +7,14 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["base"],
     &[
-        "plan", "flow", "pace", "verify", "evidence", "posture", "wire",
+        "plan",
+        "flow",
+        "pace",
+        "verify",
+        "evidence",
+        "posture",
+        "preflight",
+        "wire",
     ],
     &["port"],
     &["engine"],
@@ -30,7 +37,15 @@ const NARROWER: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "base", "plan", "flow", "pace", "verify", "evidence", "wire", "port",
+            "base",
+            "plan",
+            "flow",
+            "pace",
+            "verify",
+            "evidence",
+            "preflight",
+            "wire",
+            "port",
         ],
     ),
 ];

@@ -35,7 +35,7 @@ pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(),
     };
     let source = once_more(|| sides.source.probe(&first.source)).await;
     if let Err(setback) = &source {
-        judge("source", "ews_url", &open.plan.source.ews_url, setback)?;
+        judge("source", "ews_url", open.plan.source.url(), setback)?;
     }
     let service = &open.plan.target.service;
     if let Err(setback) = once_more(|| sides.target.sign_in()).await {

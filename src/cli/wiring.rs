@@ -32,9 +32,27 @@ pub struct Sides {
 
 /// Builds both sides of a plan. Reaches nobody.
 pub fn sides(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
+    known_url(plan)?;
+    sides_as_far(plan, secrets)
+}
+
+/// Refuses a plan whose EWS URL nobody has found yet.
+fn known_url(plan: &Plan) -> Result<(), CommandError> {
+    if plan.source.url().is_empty() {
+        return Err(CommandError::new(
+            Exit::Refused,
+            "the plan leaves the EWS URL to Autodiscover, and it was not searched for yet",
+        )
+        .hint("`mailferry preflight PLAN` searches for it and keeps what it finds in the state directory"));
+    }
+    Ok(())
+}
+
+/// The same, where the search may have found no URL: the source is then not to be asked.
+pub fn sides_as_far(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
     let clock = clock();
     Ok(Sides {
-        source: Arc::new(source(plan, secrets)?),
+        source: Arc::new(source_as_far(plan, secrets)?),
         target: Arc::new(target(plan, secrets, Arc::clone(&clock))?),
         clock,
     })
@@ -48,6 +66,25 @@ pub fn clock() -> Arc<dyn Clock> {
 
 /// Builds the source alone. Reaches nobody.
 pub fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandError> {
+    known_url(plan)?;
+    source_as_far(plan, secrets)
+}
+
+fn source_as_far(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandError> {
+    let sign_in = source_sign_in(plan, secrets)?;
+    let http = source_http(plan)?;
+    let url = SafeUrl::new(plan.source.url());
+    Ok(ExchangeSource::new(http, url, sign_in))
+}
+
+/// The way to the source.
+pub fn source_http(plan: &Plan) -> Result<Http, CommandError> {
+    let options = HttpOptions::with_connections(plan.limits.source_connections);
+    Http::new(options).map_err(|e| transport(&e))
+}
+
+/// How the source is signed in to.
+pub fn source_sign_in(plan: &Plan, secrets: &Secrets) -> Result<SignIn, CommandError> {
     let auth = &plan.source.auth;
     if auth.method != AuthMethod::Basic {
         return Err(CommandError::new(
@@ -66,14 +103,10 @@ pub fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandE
         )
         .hint("give the account the role ApplicationImpersonation and write impersonate = true"));
     }
-    let sign_in = SignIn::Basic {
+    Ok(SignIn::Basic {
         user: auth.username.clone(),
         pass: secrets.get(&auth.password_env, "the password of the source")?,
-    };
-    let options = HttpOptions::with_connections(plan.limits.source_connections);
-    let http = Http::new(options).map_err(|e| transport(&e))?;
-    let url = SafeUrl::new(plan.source.ews_url.clone());
-    Ok(ExchangeSource::new(http, url, sign_in))
+    })
 }
 
 fn target(

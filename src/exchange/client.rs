@@ -75,6 +75,11 @@ impl Client {
         }
     }
 
+    /// The way there, for whoever asks without signing in.
+    pub(super) const fn door(&self) -> (&Http, &SafeUrl) {
+        (&self.http, &self.url)
+    }
+
     /// Sends a call and returns the head of its answer: one that may hold an envelope.
     pub(super) async fn send(
         &self,
@@ -82,12 +87,7 @@ impl Client {
         call: &Call,
         kind: CallKind,
     ) -> Result<Answer, Setback> {
-        let auth = match &self.sign_in {
-            SignIn::Basic { user, pass } => Auth::Basic {
-                user: user.clone(),
-                pass: pass.clone(),
-            },
-        };
+        let auth = auth_of(&self.sign_in);
         let envelope = call.write(&RequestHeader::acting_for(mailbox));
         let request = HttpCall::new(Method::Post, self.url.clone())
             .header("Content-Type", "text/xml; charset=utf-8")
@@ -122,6 +122,16 @@ impl Client {
             Ok(_) => Err(classify::http(status, hints)),
             Err(why) => Err(classify::no_reply(status, hints, &why, place)),
         }
+    }
+}
+
+/// What goes with each request.
+pub(super) fn auth_of(sign_in: &SignIn) -> Auth {
+    match sign_in {
+        SignIn::Basic { user, pass } => Auth::Basic {
+            user: user.clone(),
+            pass: pass.clone(),
+        },
     }
 }
 

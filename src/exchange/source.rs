@@ -245,6 +245,7 @@ impl Source for ExchangeSource {
             at_most: Some(at_most.get().clamp(1, limits::SOURCE_FIND_PAGE.get())),
             offset: offset.get(),
             restriction: None,
+            largest_first: false,
             parents: vec![FolderRef::Id(folder.clone())],
         });
         let reply = (self.client)

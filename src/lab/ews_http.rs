@@ -21,10 +21,13 @@ use super::ews_weather;
 use super::face::{Face, Flight, Scissors};
 use super::fault::{CallKind, Fault};
 use super::world::{Limit, World};
+use super::wrong::{self, Wrong};
 use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::Bytes;
 use crate::base::secret::Secret;
+use crate::wire::autodiscover::reply::Reply;
+use crate::wire::autodiscover::{pox, soap};
 use crate::wire::base64;
 use crate::wire::ews::request::{self, Call, Incoming, Rejected};
 use crate::wire::soap::{Fault as SoapFault, Impersonation};
@@ -56,13 +59,76 @@ pub fn router(face: Face, options: EwsOptions) -> Router {
     Router::new()
         .route("/EWS/Exchange.asmx", any(serve))
         .route("/ews/exchange.asmx", any(serve))
+        .route("/autodiscover/autodiscover.svc", any(discover))
+        .route("/autodiscover/autodiscover.xml", any(discover))
         .with_state(desktop)
 }
 
+/// Serves a call, and says when by the lab's own clock.
 async fn serve(State(desktop): State<Desktop>, request: Request) -> Response {
+    let face = desktop.face.clone();
+    let mut response = answer(desktop, request).await;
+    if let Some(date) = super::graph_answer::date_of(face.now().moment) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+/// Autodiscover, in the form its path says.
+async fn discover(State(desktop): State<Desktop>, request: Request) -> Response {
+    let soap = request.uri().path().ends_with(".svc");
     let (parts, body) = request.into_parts();
+    if let Some(elsewhere) = desktop.elsewhere() {
+        return elsewhere;
+    }
     if !signed_in(&parts.headers, &desktop.options) {
-        return unauthorized();
+        return unauthorized(true);
+    }
+    if parts.method != Method::POST || !is_xml(&parts.headers) {
+        desktop.note("Autodiscover is asked by POST of text/xml");
+        return status(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let bytes = to_bytes(body, limits::EWS_REQUEST_MAX)
+        .await
+        .unwrap_or_default();
+    let asked = if soap {
+        soap::asked(&bytes)
+    } else {
+        pox::asked(&bytes)
+    };
+    let Some(mailbox) = asked else {
+        desktop.note("an Autodiscover request that names no mailbox");
+        return status(StatusCode::BAD_REQUEST);
+    };
+    let reply = {
+        let world = lock(&desktop.face.world);
+        match world.source_root(&mailbox) {
+            Ok(_) => Reply::Ews(world.ews_url.clone()),
+            Err(_) => Reply::Refused(None),
+        }
+    };
+    let text = if soap {
+        soap::write(&reply)
+    } else {
+        pox::write(&reply)
+    };
+    ews_weather::xml(StatusCode::OK, Body::from(text))
+}
+
+async fn answer(desktop: Desktop, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if desktop.is_wrong(Wrong::WrongEwsUrl) {
+        return status(StatusCode::NOT_FOUND);
+    }
+    let refused = [
+        Wrong::WrongPassword,
+        Wrong::AccountLocked,
+        Wrong::EwsOtherAuth,
+    ];
+    let refused = refused.iter().any(|wrong| desktop.is_wrong(*wrong));
+    if refused || !signed_in(&parts.headers, &desktop.options) {
+        let basic = !desktop.is_wrong(Wrong::EwsOtherAuth);
+        return unauthorized(basic);
     }
     if parts.method != Method::POST {
         return status(StatusCode::METHOD_NOT_ALLOWED);
@@ -99,9 +165,10 @@ fn status(code: StatusCode) -> Response {
     code.into_response()
 }
 
-fn unauthorized() -> Response {
+fn unauthorized(basic: bool) -> Response {
     let mut response = status(StatusCode::UNAUTHORIZED);
-    for method in ["Negotiate", "NTLM", "Basic realm=\"lab\""] {
+    let methods = ["Negotiate", "NTLM", "Basic realm=\"lab\""];
+    for method in &methods[..if basic { 3 } else { 2 }] {
         let value = HeaderValue::from_static(method);
         response
             .headers_mut()
@@ -124,6 +191,50 @@ const fn kind_of(call: &Call) -> CallKind {
 }
 
 impl Desktop {
+    fn is_wrong(&self, wrong: Wrong) -> bool {
+        lock(&self.face.world).is_wrong(wrong)
+    }
+
+    /// A redirect to a host that is none of the site's, where that was set up.
+    fn elsewhere(&self) -> Option<Response> {
+        if !self.is_wrong(Wrong::AutodiscoverElsewhere) {
+            return None;
+        }
+        let mut response = status(StatusCode::FOUND);
+        let to = "https://autodiscover.elsewhere.example/autodiscover/autodiscover.xml";
+        let to = HeaderValue::from_static(to);
+        response.headers_mut().insert(header::LOCATION, to);
+        Some(response)
+    }
+
+    /// What is set up wrongly for this mailbox or for all.
+    fn misconfigured(&self, mailbox: &str) -> Result<(), Response> {
+        let world = lock(&self.face.world);
+        let fault = |code| Err(ews_weather::of_code(code));
+        if world.is_wrong(Wrong::PasswordExpired) {
+            return fault("ErrorPasswordExpired");
+        }
+        if world.is_wrong_for(Wrong::SourceMissing, mailbox) {
+            return fault("ErrorNonExistentMailbox");
+        }
+        // Without any role the server speaks as it does outside a scope.
+        let denied = world.is_wrong(Wrong::NoImpersonation)
+            || world.is_wrong_for(Wrong::ImpersonationScope, mailbox);
+        if denied {
+            return fault("ErrorImpersonateUserDenied");
+        }
+        if world.is_wrong(Wrong::EwsBlocked) {
+            return fault("ErrorAccessDenied");
+        }
+        if world.is_wrong_for(Wrong::EwsDisabled, mailbox) {
+            return Err(status(StatusCode::FORBIDDEN));
+        }
+        if world.is_wrong(Wrong::SourceThrottled) {
+            return Err(ews_weather::busy(Some(wrong::BUSY)));
+        }
+        Ok(())
+    }
+
     fn note(&self, why: &str) {
         self.face.invalid(Side::Source, why);
     }
@@ -138,6 +249,9 @@ impl Desktop {
             Ok(mailbox) => mailbox,
             Err(code) => return ews_weather::of_code(code),
         };
+        if let Err(response) = self.misconfigured(&mailbox) {
+            return response;
+        }
         let asked = Bytes::new(asked.len() as u64);
         let kind = kind_of(&incoming.call);
         let begun = (self.face).begin(Side::Source, &mailbox, asked, false, kind);
@@ -256,7 +370,7 @@ impl Desktop {
                 scissors.cut();
                 Some(status(StatusCode::OK))
             }
-            Fault::Unauthorized => Some(unauthorized()),
+            Fault::Unauthorized => Some(unauthorized(true)),
             Fault::Slow(span) => {
                 self.face.pass(span).await;
                 None

@@ -21,6 +21,7 @@ mod graph_import;
 mod graph_mailbox;
 mod graph_pages;
 mod graph_token;
+mod graph_users;
 pub mod leads;
 pub mod mishap;
 pub mod papers;
@@ -42,6 +43,7 @@ mod world_store;
 mod world_sync;
 mod world_target;
 mod world_users;
+pub mod wrong;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::graph_http::LabApp;
 use super::world::{Limits, World};
+use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
@@ -56,6 +57,8 @@ pub struct LabInfo {
     pub inventory: String,
     /// Name of the plan file.
     pub plan: String,
+    /// Name of the file with what Exchange Online says of the target mailboxes.
+    pub target_inventory: String,
     /// Name of the file with the certificate of the lab's authority, where the lab speaks TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
@@ -110,6 +113,7 @@ impl LabInfo {
                 .collect(),
             inventory: "inventory.csv".to_owned(),
             plan: "plan.toml".to_owned(),
+            target_inventory: "target.csv".to_owned(),
             ca: tls.then(|| "ca.pem".to_owned()),
         }
     }
@@ -128,6 +132,8 @@ impl LabInfo {
             realm: Realm::Rehearsal,
             source: SourceEnd {
                 ews_url: self.ews_url.clone(),
+                autodiscover: None,
+                found_url: String::new(),
                 auth: SourceAuth {
                     method: AuthMethod::Basic,
                     username: self.ews_username.clone(),
@@ -218,16 +224,16 @@ fn as_exchange_prints(size: Bytes) -> String {
 /// Writes everything, lab.json last and in one move.
 pub(super) async fn write(
     dir: &Path,
-    world: &str,
+    texts: &Texts,
     info: &LabInfo,
-    plan: &str,
     authority: Option<&str>,
 ) -> std::io::Result<()> {
     if let (Some(name), Some(authority)) = (&info.ca, authority) {
         owner_only(&dir.join(name), authority.as_bytes()).await?;
     }
-    owner_only(&dir.join(&info.inventory), world.as_bytes()).await?;
-    owner_only(&dir.join(&info.plan), plan.as_bytes()).await?;
+    owner_only(&dir.join(&info.inventory), texts.inventory.as_bytes()).await?;
+    owner_only(&dir.join(&info.target_inventory), texts.target.as_bytes()).await?;
+    owner_only(&dir.join(&info.plan), texts.plan.as_bytes()).await?;
     owner_only(&dir.join("secrets.env"), info.secrets().as_bytes()).await?;
     let json = serde_json::to_vec_pretty(info).expect("plain strings always serialise");
     let half = dir.join("lab.json.part");
@@ -235,9 +241,52 @@ pub(super) async fn write(
     tokio::fs::rename(half, dir.join("lab.json")).await
 }
 
+/// The target's mailboxes as `Get-Mailbox | Export-Csv` shows them in Exchange Online.
+fn target_inventory(world: &World) -> String {
+    let size = |bytes: u64| as_exchange_prints(Bytes::new(bytes));
+    let mut out = String::from(
+        "PrimarySmtpAddress,RecipientTypeDetails,ProhibitSendReceiveQuota,MaxReceiveSize\n",
+    );
+    let receive = if world.is_wrong(Wrong::MessageSize) {
+        MESSAGE_MAX
+    } else {
+        RECEIVE_DEFAULT
+    };
+    for (_, target) in world.pairs() {
+        let quota = world
+            .quota_of(target.reveal())
+            .map_or(QUOTA_DEFAULT, Bytes::get);
+        let _ = writeln!(
+            out,
+            "{},UserMailbox,\"{}\",\"{}\"",
+            target.reveal(),
+            size(quota),
+            size(receive)
+        );
+    }
+    out
+}
+
+/// What a mailbox of Exchange Online holds where nobody says otherwise: 100 GB.
+const QUOTA_DEFAULT: u64 = 100 << 30;
+
+/// The message size of Exchange Online where nobody says otherwise.
+const RECEIVE_DEFAULT: u64 = 150 << 20;
+
 /// The papers as texts, taken while the world is locked.
-pub(super) fn texts(world: &World, info: &LabInfo) -> (String, String) {
-    (inventory(world), info.to_plan(world).render())
+pub(super) struct Texts {
+    inventory: String,
+    plan: String,
+    target: String,
+}
+
+/// The papers of this world.
+pub(super) fn texts(world: &World, info: &LabInfo) -> Texts {
+    Texts {
+        inventory: inventory(world),
+        plan: info.to_plan(world).render(),
+        target: target_inventory(world),
+    }
 }
 
 async fn owner_only(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
