@@ -292,7 +292,14 @@ fn diagnose(rows: &[(Wrong, &str, &str, &str)], state: &str) {
         if TLS.contains(wrong) {
             args.push("--tls");
         }
-        let lab = open(&args);
+        let lab = match wrong {
+            // A task is not in every small mailbox.
+            Wrong::ClassRefused => {
+                let more = ["--mailboxes", "2", "--items", "60"];
+                Lab::start(&[&more[..], &args[..]].concat())
+            }
+            _ => open(&args),
+        };
         if *wrong == Wrong::AutodiscoverElsewhere {
             leave_to_autodiscover(&lab);
         }

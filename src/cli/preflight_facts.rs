@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::base::id::MailboxId;
 use crate::base::probe::StateTrouble;
-use crate::base::quantity::Bytes;
+use crate::base::quantity::{Bytes, Count};
 use crate::base::spec::Realm;
 use crate::cli::commands::inventory;
 use crate::cli::error::CommandError;
@@ -67,7 +67,7 @@ pub(super) fn known(
     };
     let items: u64 = jobs
         .iter()
-        .map(|job| job.items.map_or(ITEMS_UNCOUNTED, |n| n.get()))
+        .map(|job| job.items.map_or(ITEMS_UNCOUNTED, Count::get))
         .sum();
     let spec = plan.to_spec();
     let ledger = Bytes::new(items.saturating_mul(LEDGER_PER_ITEM));

@@ -59,7 +59,7 @@ pub fn router(face: Face, options: EwsOptions) -> Router {
     Router::new()
         .route("/EWS/Exchange.asmx", any(serve))
         .route("/ews/exchange.asmx", any(serve))
-        .route("/autodiscover/autodiscover.svc", any(discover))
+        .route(SOAP_PATH, any(discover))
         .route("/autodiscover/autodiscover.xml", any(discover))
         .with_state(desktop)
 }
@@ -74,9 +74,12 @@ async fn serve(State(desktop): State<Desktop>, request: Request) -> Response {
     response
 }
 
+/// Autodiscover by SOAP; the other path takes plain XML.
+const SOAP_PATH: &str = "/autodiscover/autodiscover.svc";
+
 /// Autodiscover, in the form its path says.
 async fn discover(State(desktop): State<Desktop>, request: Request) -> Response {
-    let soap = request.uri().path().ends_with(".svc");
+    let soap = request.uri().path() == SOAP_PATH;
     let (parts, body) = request.into_parts();
     if let Some(elsewhere) = desktop.elsewhere() {
         return elsewhere;
@@ -208,9 +211,9 @@ impl Desktop {
     }
 
     /// What is set up wrongly for this mailbox or for all.
-    fn misconfigured(&self, mailbox: &str) -> Result<(), Response> {
+    fn misconfigured(&self, mailbox: &str) -> Option<Response> {
         let world = lock(&self.face.world);
-        let fault = |code| Err(ews_weather::of_code(code));
+        let fault = |code| Some(ews_weather::of_code(code));
         if world.is_wrong(Wrong::PasswordExpired) {
             return fault("ErrorPasswordExpired");
         }
@@ -227,12 +230,12 @@ impl Desktop {
             return fault("ErrorAccessDenied");
         }
         if world.is_wrong_for(Wrong::EwsDisabled, mailbox) {
-            return Err(status(StatusCode::FORBIDDEN));
+            return Some(status(StatusCode::FORBIDDEN));
         }
         if world.is_wrong(Wrong::SourceThrottled) {
-            return Err(ews_weather::busy(Some(wrong::BUSY)));
+            return Some(ews_weather::busy(Some(wrong::BUSY)));
         }
-        Ok(())
+        None
     }
 
     fn note(&self, why: &str) {
@@ -249,7 +252,7 @@ impl Desktop {
             Ok(mailbox) => mailbox,
             Err(code) => return ews_weather::of_code(code),
         };
-        if let Err(response) = self.misconfigured(&mailbox) {
+        if let Some(response) = self.misconfigured(&mailbox) {
             return response;
         }
         let asked = Bytes::new(asked.len() as u64);

@@ -46,7 +46,7 @@ pub enum Flaw {
 /// The authority of a lab, as long as it signs.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-fn failed(error: rcgen::Error) -> io::Error {
+fn failed(error: &rcgen::Error) -> io::Error {
     io::Error::other(error.to_string())
 }
 
@@ -58,8 +58,8 @@ impl Authority {
             params.distinguished_name = named("mailferry lab authority");
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-            let key = KeyPair::generate().map_err(failed)?;
-            CertifiedIssuer::self_signed(params, key).map_err(failed)?
+            let key = KeyPair::generate().map_err(|e| failed(&e))?;
+            CertifiedIssuer::self_signed(params, key).map_err(|e| failed(&e))?
         };
         Ok(Self(issuer))
     }
@@ -73,15 +73,15 @@ impl Authority {
             Some(Flaw::WrongName) => vec!["mail.elsewhere.example".to_owned()],
             _ => ["127.0.0.1", "localhost"].map(str::to_owned).to_vec(),
         };
-        let mut params = CertificateParams::new(names).map_err(failed)?;
+        let mut params = CertificateParams::new(names).map_err(|e| failed(&e))?;
         if flaw == Some(Flaw::Expired) {
             params.not_after = rcgen::date_time_ymd(2024, 6, 30);
         }
         params.distinguished_name = named("mailferry lab");
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate().map_err(failed)?;
-        let own = params.signed_by(&key, authority).map_err(failed)?;
+        let key = KeyPair::generate().map_err(|e| failed(&e))?;
+        let own = params.signed_by(&key, authority).map_err(|e| failed(&e))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)

@@ -169,8 +169,8 @@ fn offers(methods: &[String], word: &str) -> bool {
         "oauth" => &["Bearer"],
         _ => return true,
     };
-    let named = |method: &String| names.iter().any(|name| name.eq_ignore_ascii_case(method));
-    methods.iter().any(named)
+    let is_one = |method: &String| names.iter().any(|name| name.eq_ignore_ascii_case(method));
+    methods.iter().any(is_one)
 }
 
 fn build(word: Option<&BuildWord>, facts: &Facts, place: &str) -> Finding {

@@ -130,7 +130,7 @@ impl Asker {
                 if patience.waited + wait > limits::LOOK_PATIENCE {
                     return Next::Enough;
                 }
-                patience.waited = patience.waited + wait;
+                patience.waited += wait;
                 self.pause(wait).await;
                 Next::Again
             }

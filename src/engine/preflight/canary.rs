@@ -329,9 +329,10 @@ impl Flight<'_> {
                 [] => {}
                 [one] if self.doubtful == 0 => {
                     let ours = leftover::is_ours(self.desk, self.target, one, digest).await;
-                    return match ours.map_err(doubtful)? {
-                        true => Ok(Some(one.clone())),
-                        false => Err(doubtful(Setback::Lost(cause))),
+                    return if ours.map_err(doubtful)? {
+                        Ok(Some(one.clone()))
+                    } else {
+                        Err(doubtful(Setback::Lost(cause)))
                     };
                 }
                 _ => return Err(doubtful(Setback::Lost(cause))),

@@ -95,9 +95,10 @@ pub async fn observe(ports: &Ports, order: &Order) -> Observed {
     let mut seen = Observed::default();
     let there = matches!(order.hunt, None | Some(HuntSight::Found { .. }));
     let at_source = async {
-        match there {
-            true => Some(ports.source_probe.look(asker.clock()).await),
-            false => None,
+        if there {
+            Some(ports.source_probe.look(asker.clock()).await)
+        } else {
+            None
         }
     };
     let (source, targets) = tokio::join!(at_source, ports.target_probe.look());
