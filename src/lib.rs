@@ -8,7 +8,7 @@
 //!  4  transport                              one HTTP client, TLS, redaction
 //!  3  engine                                 async drivers: ask the pure machines, call the ports, record, narrate
 //!  2  port                                   the seams: Source, Target, Ledger, Screener, Clock, EventSink
-//!  1  plan flow pace verify evidence posture sift wire   pure: no async, no I/O, no clock, no randomness; never import one another
+//!  1  plan flow pace verify evidence posture preflight sift wire   pure: no async, no I/O, no clock, no randomness; never import one another
 //!  0  base                                   words and numbers everybody shares
 //! ```
 //!
@@ -97,6 +97,7 @@ pub mod pace;
 pub mod plan;
 pub mod port;
 pub mod posture;
+pub mod preflight;
 pub mod report;
 pub mod screen;
 pub mod sift;

@@ -27,6 +27,7 @@ mod paced;
 mod pacing;
 mod planner;
 mod posture;
+mod preflight;
 mod process;
 mod quarantine;
 mod refusals;

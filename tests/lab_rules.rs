@@ -255,6 +255,7 @@ async fn the_papers_are_complete_private_and_make_a_plan_that_reads_back() {
         .collect();
     let mut want = [
         "schema",
+        "target_inventory",
         "pid",
         "ews_url",
         "ews_username",

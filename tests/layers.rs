@@ -7,7 +7,15 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["base"],
     &[
-        "plan", "flow", "pace", "verify", "evidence", "posture", "sift", "wire",
+        "plan",
+        "flow",
+        "pace",
+        "verify",
+        "evidence",
+        "posture",
+        "preflight",
+        "sift",
+        "wire",
     ],
     &["port"],
     &["engine"],
@@ -31,7 +39,15 @@ const NARROWER: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "base", "plan", "flow", "pace", "verify", "evidence", "wire", "port",
+            "base",
+            "plan",
+            "flow",
+            "pace",
+            "verify",
+            "evidence",
+            "preflight",
+            "wire",
+            "port",
         ],
     ),
 ];

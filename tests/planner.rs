@@ -104,6 +104,8 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
         name: "sample".into(),
         realm: mailferry::base::spec::Realm::Live,
         source: SourceEnd {
+            autodiscover: None,
+            found_url: String::new(),
             ews_url: "https://mail.clinic.example/EWS/Exchange.asmx".into(),
             auth: SourceAuth {
                 method: AuthMethod::Basic,

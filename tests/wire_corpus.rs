@@ -367,6 +367,7 @@ fn what_the_product_asks_is_what_the_lab_reads() {
             at_most: Some(500),
             offset: 500,
             restriction: None,
+            largest_first: false,
             parents: vec![folder()],
         }),
         Call::ExportItems(ExportItems {

@@ -558,6 +558,9 @@ pub const REPLY_HEAD_MAX: usize = 262_144;
 /// Lines of a reply's head; Exchange sends some 30.
 pub const REPLY_HEADERS_MAX: usize = 256;
 
+/// To make a connection, or shake hands, while a preflight looks: a person waits for it, and a server that takes longer is not fit for a night.
+pub const LOOK_TIMEOUT: Span = Span::from_secs(10);
+
 /// An idle connection is closed by us before the far side does it: load balancers before Exchange and Graph drop idle connections after
 /// 100 s and more.
 pub const POOL_IDLE: Span = Span::from_secs(60);
@@ -594,3 +597,23 @@ const _: () = assert!(SPOOL_TOTAL.get() >= 2 * ITEM_MAX.get());
 const _: () = assert!(SPOOL_IN_MEMORY.get() <= SPOOL_MEMORY_TOTAL.get());
 // The largest item as base64 (4/3) exceeds one upload window (200 MB > 148 MB): the budget carries it on debt, see `pace::window`.
 const _: () = assert!(ITEM_MAX.get() / 3 * 4 > TARGET_UPLOAD_PER_WINDOW.get());
+
+// ---- Preflight -----------------------------------------------------------------------------------------------------------------
+
+/// Times a question of a preflight is asked in all: a storm of the lab spoils one call in six, so that one question in 46,000 fails six times.
+pub const LOOK_ATTEMPTS_MAX: u32 = 6;
+
+/// What one question of a preflight waits for throttles in all, before the throttling itself is the finding. A person is waiting.
+pub const LOOK_PATIENCE: Span = Span::from_secs(20);
+
+/// The wait of a preflight after a throttle that names none.
+pub const LOOK_HOLD: Span = Span::from_secs(5);
+
+/// Mailboxes a preflight looks at side by side: each has one call in flight on each side, so that 8 sockets a side are open.
+pub const LOOKS_AT_ONCE: usize = 8;
+
+/// Times a canary is sent, as long as it is certain that the time before nothing arrived.
+pub const CANARY_ATTEMPTS_MAX: u32 = 3;
+
+/// Pages of a canary's folder that are read: it holds a few items of ours.
+pub const CANARY_PAGES_MAX: u32 = 4;

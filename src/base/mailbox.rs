@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::canary::FOLDER_PREFIX;
 use crate::base::id::{FolderId, TargetFolderId};
 use crate::base::quantity::{Bytes, Count};
 
@@ -152,6 +153,13 @@ pub struct TargetFolder {
     pub role: Option<FolderRole>,
     /// Items inside, as Graph counts them (all classes).
     pub items: Count,
+}
+
+impl TargetFolder {
+    /// True for a folder of a preflight's canaries: it holds nothing that counts, and is taken away again.
+    pub fn is_canary(&self) -> bool {
+        self.role.is_none() && self.name.starts_with(FOLDER_PREFIX)
+    }
 }
 
 /// A folder we want on the target. Adopted where a folder of this name exists under the parent, made otherwise.

@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod build;
+pub mod canary;
 pub mod dice;
 pub mod event;
 pub mod fact;
@@ -12,6 +13,7 @@ pub mod limits;
 pub mod mailbox;
 pub mod outcome;
 pub mod outline;
+pub mod probe;
 pub mod quantity;
 pub mod screen_rules;
 pub mod screening;

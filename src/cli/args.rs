@@ -8,9 +8,11 @@ use crate::base::quantity::{Bytes, Span, parse_bytes};
 use crate::cli::assess_args::AssessArgs;
 use crate::cli::decision_args::{LedgerArgs, QuarantineArgs, ResolveArgs, RetryArgs};
 use crate::cli::evidence_args::{CutoverArgs, EvidenceArgs, ReportArgs, SignArgs, WaiveArgs};
-use crate::cli::lab_help::LAB_HELP;
+use crate::cli::lab_help::lab_help;
 pub use crate::cli::plan_args::PlanArgs;
+use crate::cli::preflight_args::PreflightArgs;
 use crate::cli::ui::Color;
+use crate::lab::wrong::Wrong;
 use crate::plan::document::parse_span;
 
 /// Moves mailboxes from an on-premises Exchange 2016 to Microsoft 365 and proves that nothing was lost.
@@ -23,6 +25,7 @@ use crate::plan::document::parse_span;
     after_help = "Examples:
   mailferry rehearse                    the whole journey against a built-in lab; needs nothing
   mailferry plan --check plan.toml      is this plan right?
+  mailferry preflight plan.toml         is everything right before the first run?
   mailferry run plan.toml               copy; start it again at any time, it goes on where it was
   mailferry verify plan.toml            list both sides again and set them against each other
   mailferry report plan.toml            the sign-off report and the evidence pack
@@ -93,6 +96,8 @@ pub enum Command {
     Inventory(InventoryArgs),
     /// Looks at builds, leads of compromise, unread detections and the register of actions
     Assess(AssessArgs),
+    /// Reaches both sides, proves rights and tries the route with a canary; changes nothing that stays
+    Preflight(PreflightArgs),
     /// Copies; resumes; safe to start again at any time
     Run(RunArgs),
     /// Shows where every mailbox stands, why it waits, until when
@@ -219,7 +224,7 @@ pub enum LabWeather {
   mailferry lab --dir /tmp/lab --mailboxes 3 --items 50 --weather storm --limits small
   mailferry run /tmp/lab/plan.toml        (in another terminal; the plan finds its secrets beside it)
 
-The lab is ready when DIR/lab.json is there. With --help: how to set its weather by name.", after_long_help = LAB_HELP)]
+The lab is ready when DIR/lab.json is there. With --help: how to set its weather by name.", after_long_help = lab_help())]
 pub struct LabArgs {
     /// Write lab.json, plan.toml, inventory.csv and secrets.env into DIR
     #[arg(long, value_name = "DIR")]
@@ -256,6 +261,10 @@ pub struct LabArgs {
     /// Register this certificate (PEM or DER) for the application, beside its secret
     #[arg(long, value_name = "FILE")]
     pub app_certificate: Option<PathBuf>,
+
+    /// Set up one thing wrongly, for `mailferry preflight` to name; may be given again (names: --help)
+    #[arg(long, value_name = "NAME", value_parser = wrong)]
+    pub misconfigured: Vec<Wrong>,
 
     /// Leave lab.json and secrets.env behind at the end
     #[arg(long)]
@@ -394,6 +403,13 @@ pub struct RunArgs {
     /// Who runs: kept in the log of decisions; this person may grant no waiver of the plan
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+}
+
+fn wrong(text: &str) -> Result<Wrong, String> {
+    Wrong::named(text).ok_or_else(|| {
+        let names: Vec<&str> = Wrong::ALL.iter().map(|wrong| wrong.word()).collect();
+        format!("write one of {}", names.join(", "))
+    })
 }
 
 fn span(text: &str) -> Result<Span, String> {

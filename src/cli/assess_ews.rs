@@ -67,7 +67,7 @@ pub(super) fn look(
             let version = version.or_else(|why| if is_local(&why) { Ok(None) } else { Err(why) });
             let version = version.map_err(|why| setback("the source", &why))?;
             seen.server = version.map(|v| Sighting {
-                server: host(&open.plan.source.ews_url),
+                server: host(open.plan.source.url()),
                 origin: Origin::Ews,
                 build: Some(Build {
                     major: v.major,

@@ -54,9 +54,9 @@ pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(),
     };
     let source = once_more(|| sides.source.probe(&first.source)).await;
     if let Err(setback) = &source {
-        let url = &open.plan.source.ews_url;
+        let url = open.plan.source.url();
         let known = sides.source.trouble();
-        let known = known.map(|why| troubles::source(&why, &SafeUrl::new(url.clone())));
+        let known = known.map(|why| troubles::source(&why, &SafeUrl::new(url)));
         judge("source", "ews_url", url, setback).map_err(|no| no.detailed(setback, known))?;
     }
     let service = &open.plan.target.service;

@@ -1,7 +1,22 @@
 //! What `mailferry lab --help` says at its end: examples, and everything the weather page takes by name.
 
+use std::fmt::Write as _;
+
+use crate::lab::wrong::Wrong;
+
 /// The end of the long help.
-pub const LAB_HELP: &str = r#"Examples:
+pub fn lab_help() -> String {
+    let mut out = LAB_HELP.to_owned();
+    out.push_str(
+        "\n\nMisconfigurations (--misconfigured NAME), for `mailferry preflight` to name:\n",
+    );
+    for wrong in Wrong::ALL {
+        let _ = writeln!(out, "  {:<28}{}", wrong.word(), wrong.help());
+    }
+    out
+}
+
+const LAB_HELP: &str = r#"Examples:
   mailferry lab --dir /tmp/lab
   mailferry lab --dir /tmp/lab --mailboxes 3 --items 50 --weather storm --limits small
   mailferry run /tmp/lab/plan.toml    (in another terminal; the plan finds its secrets by itself)
@@ -88,7 +103,7 @@ mod tests {
             let line = format!("\n  {name} ");
             assert!(LAB_HELP.contains(&line), "{name}");
         }
-        for line in LAB_HELP.lines() {
+        for line in lab_help().lines() {
             assert!(line.len() <= 98, "{line}");
         }
     }

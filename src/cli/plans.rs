@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::Common;
 use crate::cli::error::CommandError;
+use crate::cli::found;
 use crate::plan::document::Plan;
 use crate::store::codec::Header;
 
@@ -18,6 +19,8 @@ pub struct OpenPlan {
     pub state: PathBuf,
     /// What its ledger is marked with.
     pub header: Header,
+    /// True where the plan leaves the EWS URL to Autodiscover.
+    pub searched: bool,
 }
 
 /// Reads a plan file, or says everything that is wrong with it.
@@ -48,10 +51,17 @@ pub fn open(path: &Path, common: &Common) -> Result<OpenPlan, CommandError> {
         plan: plan.hash(),
         realm: plan.realm,
     };
+    let mut plan = plan;
+    let searched = plan.source.ews_url.is_empty();
+    if searched {
+        // What a preflight found; it is no part of the plan, and of its hash neither.
+        plan.source.found_url = found::read(&state, &plan).unwrap_or_default();
+    }
     Ok(OpenPlan {
         plan,
         path: path.to_owned(),
         state,
         header,
+        searched,
     })
 }

@@ -24,7 +24,7 @@ use crate::screen::quarantine::QuarantineDir;
 use crate::screen::{Clamd, ItemScreener, ScreenOptions};
 use crate::sift::HashLists;
 use crate::store::embedded::{EmbeddedLedger, Opening};
-use crate::transport::{HttpOptions, IdentityFault, TransportError};
+use crate::transport::{Http, HttpOptions, IdentityFault, TransportError};
 
 /// Both sides and the clock they share.
 #[derive(Debug)]
@@ -49,9 +49,27 @@ impl Sides {
 
 /// Builds both sides of a plan. Reaches nobody.
 pub fn sides(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
+    known_url(plan)?;
+    sides_as_far(plan, secrets)
+}
+
+/// Refuses a plan whose EWS URL nobody has found yet.
+fn known_url(plan: &Plan) -> Result<(), CommandError> {
+    if plan.source.url().is_empty() {
+        return Err(CommandError::new(
+            Exit::Refused,
+            "the plan leaves the EWS URL to Autodiscover, and it was not searched for yet",
+        )
+        .hint("`mailferry preflight PLAN` searches for it and keeps what it finds in the state directory"));
+    }
+    Ok(())
+}
+
+/// The same, where the search may have found no URL: the source is then not to be asked.
+pub fn sides_as_far(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
     let clock = clock();
     Ok(Sides {
-        source: Arc::new(source_at(plan, secrets, &clock)?),
+        source: Arc::new(source_as_far(plan, secrets, &clock)?),
         target: Arc::new(target(plan, secrets, Arc::clone(&clock))?),
         clock,
         screener: None,
@@ -66,14 +84,35 @@ pub fn clock() -> Arc<dyn Clock> {
 
 /// Builds the source alone. Reaches nobody.
 pub fn source(plan: &Plan, secrets: &Secrets) -> Result<ExchangeSource, CommandError> {
-    source_at(plan, secrets, &clock())
+    known_url(plan)?;
+    source_as_far(plan, secrets, &clock())
 }
 
-fn source_at(
+fn source_as_far(
     plan: &Plan,
     secrets: &Secrets,
     clock: &Arc<dyn Clock>,
 ) -> Result<ExchangeSource, CommandError> {
+    let sign_in = source_sign_in(plan, secrets)?;
+    let url = SafeUrl::new(plan.source.url());
+    ExchangeSource::connect(source_way(plan, secrets)?, url, sign_in, clock)
+        .map_err(|e| transport(&e))
+}
+
+fn source_way(plan: &Plan, secrets: &Secrets) -> Result<HttpOptions, CommandError> {
+    let options = HttpOptions::with_connections(plan.limits.source_connections);
+    Ok(options.by(reach(&plan.source.reach, secrets)?))
+}
+
+/// The way to the source, for whoever asks before its URL is known.
+pub fn source_http(plan: &Plan, secrets: &Secrets) -> Result<Http, CommandError> {
+    let way = source_way(plan, secrets)?;
+    let sign_in = source_sign_in(plan, secrets)?;
+    sign_in.way(way, &clock()).map_err(|e| transport(&e))
+}
+
+/// How the source is signed in to.
+pub fn source_sign_in(plan: &Plan, secrets: &Secrets) -> Result<SignIn, CommandError> {
     if !plan.source.impersonate {
         return Err(CommandError::new(
             Exit::Refused,
@@ -81,11 +120,7 @@ fn source_at(
         )
         .hint("give the account the role ApplicationImpersonation and write impersonate = true"));
     }
-    let options = HttpOptions::with_connections(plan.limits.source_connections)
-        .by(reach(&plan.source.reach, secrets)?);
-    let url = SafeUrl::new(plan.source.ews_url.clone());
-    let sign_in = sign_in(&plan.source.auth, secrets)?;
-    ExchangeSource::connect(options, url, sign_in, clock).map_err(|e| transport(&e))
+    sign_in(&plan.source.auth, secrets)
 }
 
 /// How the source account signs in.

@@ -18,6 +18,7 @@ pub mod lineup;
 pub mod marks;
 pub mod pacer;
 pub mod ports;
+pub mod preflight;
 pub mod reconcile;
 pub mod record;
 pub mod room;

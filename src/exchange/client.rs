@@ -128,6 +128,11 @@ impl Client {
         diagnose(Offered::read(answer.headers("WWW-Authenticate")), &attempt)
     }
 
+    /// The way there, for whoever asks without signing in.
+    pub(super) const fn door(&self) -> (&Http, &SafeUrl) {
+        (&self.http, &self.url)
+    }
+
     /// Sends a call and returns the head of its answer: one that may hold an envelope.
     pub(super) async fn send(
         &self,

@@ -413,6 +413,7 @@ fn find(
         at_most: Some(limits::SOURCE_FIND_PAGE.get()),
         offset,
         restriction,
+        largest_first: false,
         parents,
     })
 }

@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::base::secret::Secret;
 use crate::port::clock::Clock;
-use crate::transport::{Auth, Leg, Proof, ProofFault, Prover};
+use crate::transport::{Auth, Http, HttpOptions, Leg, Proof, ProofFault, Prover, TransportError};
 use crate::wire::ntlm::{Account, Challenge, FileTime, Response, negotiate};
 use crate::wire::sign_in::Scheme;
 
@@ -64,6 +64,18 @@ impl SignIn {
             Self::Ntlm { .. } => Scheme::Ntlm,
             Self::Negotiate { .. } | Self::Kerberos(_) => Scheme::Negotiate,
             Self::Bearer(_) => Scheme::Bearer,
+        }
+    }
+
+    /// A client of this identity, and of no other.
+    pub fn way(
+        &self,
+        options: HttpOptions,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Http, TransportError> {
+        match self.prover(clock) {
+            Some(prover) => Http::proving(options, prover),
+            None => Http::new(options),
         }
     }
 

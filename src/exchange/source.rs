@@ -50,10 +50,7 @@ impl ExchangeSource {
         sign_in: SignIn,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, TransportError> {
-        let http = match sign_in.prover(clock) {
-            Some(prover) => Http::proving(options, prover)?,
-            None => Http::new(options)?,
-        };
+        let http = sign_in.way(options, clock)?;
         Ok(Self {
             client: Client::new(http, url, sign_in).with_clock(Arc::clone(clock)),
         })
@@ -276,6 +273,7 @@ impl Source for ExchangeSource {
             at_most: Some(at_most.get().clamp(1, limits::SOURCE_FIND_PAGE.get())),
             offset: offset.get(),
             restriction: None,
+            largest_first: false,
             parents: vec![FolderRef::Id(folder.clone())],
         });
         let reply = (self.client)

@@ -53,6 +53,11 @@ impl Caller {
         self.besides.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Scheme, host and port of Graph.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The address of a resource; `query` may be empty.
     pub(super) fn url(&self, resource: &Resource, query: &str) -> String {
         let mark = if query.is_empty() { "" } else { "?" };

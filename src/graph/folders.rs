@@ -69,6 +69,7 @@ async fn make(
     let body = json::write(&NewFolder {
         display_name: order.name.clone(),
         class,
+        extended: Vec::new(),
     });
     let call = json_post(caller.url(&resource, ""), CallBody::bytes(body));
     match caller.whole(Asked::MakeFolder, call).await {

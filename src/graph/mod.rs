@@ -4,6 +4,7 @@ mod caller;
 mod content;
 mod folders;
 mod lease;
+mod probe;
 mod sessions;
 mod target;
 mod tokens;

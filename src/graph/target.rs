@@ -53,8 +53,8 @@ pub struct GraphOptions {
 /// A Microsoft 365 tenant as a target.
 #[derive(Debug)]
 pub struct GraphTarget {
-    caller: Caller,
-    sessions: Sessions,
+    pub(super) caller: Caller,
+    pub(super) sessions: Sessions,
     walks: Walks,
     import: Http,
 }
@@ -106,11 +106,6 @@ impl GraphTarget {
         self.caller.tokens.get().await.map(|_| ())
     }
 
-    /// Opens an import session where none is open, to see whether this mailbox lets us write.
-    pub async fn open_session(&self, mailbox: &TargetMailboxId) -> Result<(), Setback> {
-        self.sessions.get(&self.caller, mailbox).await.map(|_| ())
-    }
-
     async fn import(
         &self,
         mailbox: &TargetMailboxId,
@@ -137,7 +132,7 @@ impl GraphTarget {
     }
 }
 
-fn item_resource(
+pub(super) fn item_resource(
     mailbox: &TargetMailboxId,
     folder: &TargetFolderId,
     item: &TargetItemId,

@@ -85,6 +85,12 @@ impl Tokens {
         &self.http
     }
 
+    /// What the sign-in service says of this tenant to anybody (OpenID Connect Discovery).
+    pub(super) fn discovery_url(&self) -> String {
+        let tenant = self.url.trim_end_matches("/oauth2/v2.0/token");
+        format!("{tenant}/v2.0/.well-known/openid-configuration")
+    }
+
     /// A token that is good for now.
     pub(super) async fn get(&self) -> Result<Secret, Setback> {
         if let Some(token) = self.held_token() {

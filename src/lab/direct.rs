@@ -278,6 +278,10 @@ pub(super) fn refusal_of(side: Side, refused: Refused) -> Setback {
             RefusalWhy::TargetRefused,
             Said::new(412, "ErrorIrresolvableConflict"),
         ),
+        Refused::TooLarge => item(
+            RefusalWhy::TooLarge,
+            Said::new(413, "ErrorMessageSizeExceeded"),
+        ),
         Refused::QuotaFull => {
             Setback::MailboxClosed(HaltCause::QuotaFull, Said::new(507, "ErrorQuotaExceeded"))
         }

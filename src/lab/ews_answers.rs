@@ -4,6 +4,7 @@ use super::direct::EMPTY_STATE_WAIT;
 use super::ews_looks::is_look;
 use super::fault::{Entry, Fault};
 use super::world::{FolderRow, HierarchyChange, ItemRow, Refused as No, SyncChange, World};
+use super::wrong::Wrong;
 use crate::base::id::{FolderId, ItemId, SyncToken};
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
@@ -26,6 +27,14 @@ pub(super) const VERSION: ServerVersion = ServerVersion {
     minor: 1,
     build: 2507,
     revision: 6,
+};
+
+/// Exchange 2016 CU8 of December 2017, without any update.
+const OLD_VERSION: ServerVersion = ServerVersion {
+    major: 15,
+    minor: 1,
+    build: 1415,
+    revision: 2,
 };
 
 /// The server's cap on FindItem and FindFolder (EWSFindCountLimit).
@@ -81,6 +90,7 @@ pub(super) const fn code_of(no: No) -> &'static str {
         | No::ImportRefused
         | No::WrongVersion
         | No::QuotaFull
+        | No::TooLarge
         | No::Poisoned
         | No::Failing => "ErrorInternalServerError",
     }
@@ -133,6 +143,15 @@ impl Desk<'_> {
         Refused::error(code_of(no))
     }
 
+    /// The build the server states.
+    fn version(&self) -> ServerVersion {
+        if self.world.is_wrong(Wrong::ServerOld) {
+            OLD_VERSION
+        } else {
+            VERSION
+        }
+    }
+
     pub(super) fn messages<O: Operation>(
         &mut self,
         results: Vec<Result<O::Payload, No>>,
@@ -152,7 +171,7 @@ impl Desk<'_> {
             (_, Err(no)) => Message::Refused(self.refuse(no)),
         };
         let messages: Vec<_> = results.into_iter().map(message).collect();
-        Answer::Whole(reply::write::<O>(&VERSION, &messages))
+        Answer::Whole(reply::write::<O>(&self.version(), &messages))
     }
 
     fn get_folder(&mut self, call: &GetFolder) -> Answer {
@@ -283,7 +302,11 @@ impl Desk<'_> {
             return Ok(ItemPage { items, end });
         }
         let at_most = call.at_most.unwrap_or(FIND_MAX).min(FIND_MAX);
-        let found = self.world.find(self.mailbox, &id, call.offset, at_most)?;
+        let found = if call.largest_first {
+            self.world.find_largest(self.mailbox, &id, at_most)?
+        } else {
+            self.world.find(self.mailbox, &id, call.offset, at_most)?
+        };
         Ok(ItemPage {
             items: (found.items.into_iter())
                 .map(|row| item_entry(row).shaped(&call.shape))

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes as Chunk;
@@ -22,10 +23,13 @@ use super::ews_weather;
 use super::face::{Face, Flight, Scissors};
 use super::fault::{CallKind, Fault};
 use super::world::{Limit, World};
+use super::wrong::{self, Wrong};
 use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::Bytes;
 use crate::base::secret::Secret;
+use crate::wire::autodiscover::reply::Reply;
+use crate::wire::autodiscover::{pox, soap};
 use crate::wire::ews::request::{self, Call, Incoming, Rejected};
 use crate::wire::soap::{Fault as SoapFault, Impersonation};
 
@@ -63,15 +67,82 @@ pub fn router_with(face: Face, options: EwsOptions, rules: SignInRules) -> Route
     Router::new()
         .route("/EWS/Exchange.asmx", any(serve))
         .route("/ews/exchange.asmx", any(serve))
+        .route(SOAP_PATH, any(discover))
+        .route("/autodiscover/autodiscover.xml", any(discover))
         .with_state(desktop)
 }
 
+/// Serves a call, and says when by the lab's own clock.
 async fn serve(State(desktop): State<Desktop>, request: Request) -> Response {
+    let face = desktop.face.clone();
+    let mut response = answer(desktop, request).await;
+    if let Some(date) = super::graph_answer::date_of(face.now().moment) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+/// Autodiscover by SOAP; the other path takes plain XML.
+const SOAP_PATH: &str = "/autodiscover/autodiscover.svc";
+
+/// Autodiscover, in the form its path says.
+async fn discover(State(desktop): State<Desktop>, request: Request) -> Response {
+    let soap = request.uri().path() == SOAP_PATH;
     let (parts, body) = request.into_parts();
+    if let Some(elsewhere) = desktop.elsewhere() {
+        return elsewhere;
+    }
+    if let Err(refused) = desktop.signed_in(&parts) {
+        // A connection whose request is not read to its end cannot carry the next leg.
+        let _ = to_bytes(body, limits::EWS_REQUEST_MAX).await;
+        return *refused;
+    }
+    if parts.method != Method::POST || !is_xml(&parts.headers) {
+        desktop.note("Autodiscover is asked by POST of text/xml");
+        return status(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let bytes = to_bytes(body, limits::EWS_REQUEST_MAX)
+        .await
+        .unwrap_or_default();
+    let asked = if soap {
+        soap::asked(&bytes)
+    } else {
+        pox::asked(&bytes)
+    };
+    let Some(mailbox) = asked else {
+        desktop.note("an Autodiscover request that names no mailbox");
+        return status(StatusCode::BAD_REQUEST);
+    };
+    let reply = {
+        let world = lock(&desktop.face.world);
+        match world.source_root(&mailbox) {
+            Ok(_) => Reply::Ews(world.ews_url.clone()),
+            Err(_) => Reply::Refused(None),
+        }
+    };
+    let text = if soap {
+        soap::write(&reply)
+    } else {
+        pox::write(&reply)
+    };
+    ews_weather::xml(StatusCode::OK, Body::from(text))
+}
+
+async fn answer(desktop: Desktop, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if desktop.is_wrong(Wrong::WrongEwsUrl) {
+        return status(StatusCode::NOT_FOUND);
+    }
+    let refused = [
+        Wrong::WrongPassword,
+        Wrong::AccountLocked,
+        Wrong::EwsOtherAuth,
+    ];
+    if refused.iter().any(|wrong| desktop.is_wrong(*wrong)) {
+        return unauthorized(!desktop.is_wrong(Wrong::EwsOtherAuth));
+    }
     let scissors = Scissors::of(&parts.extensions);
-    let (rules, account) = (&desktop.rules, &desktop.options);
-    let now = desktop.face.now().moment;
-    if let Err(refused) = rules.admit(&parts.headers, account, &scissors, now) {
+    if let Err(refused) = desktop.signed_in(&parts) {
         // A connection whose request is not read to its end cannot carry the next leg.
         let _ = to_bytes(body, limits::EWS_REQUEST_MAX).await;
         return *refused;
@@ -100,6 +171,18 @@ fn status(code: StatusCode) -> Response {
     code.into_response()
 }
 
+fn unauthorized(basic: bool) -> Response {
+    let mut response = status(StatusCode::UNAUTHORIZED);
+    let methods = ["Negotiate", "NTLM", "Basic realm=\"lab\""];
+    for method in &methods[..if basic { 3 } else { 2 }] {
+        let value = HeaderValue::from_static(method);
+        response
+            .headers_mut()
+            .append(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
 const fn kind_of(call: &Call) -> CallKind {
     match call {
         Call::ExportItems(_) => CallKind::Export,
@@ -115,6 +198,57 @@ const fn kind_of(call: &Call) -> CallKind {
 }
 
 impl Desktop {
+    /// Lets a request in, or answers it.
+    fn signed_in(&self, parts: &Parts) -> Result<(), Box<Response>> {
+        let line = Scissors::of(&parts.extensions);
+        let now = self.face.now().moment;
+        self.rules.admit(&parts.headers, &self.options, &line, now)
+    }
+
+    fn is_wrong(&self, wrong: Wrong) -> bool {
+        lock(&self.face.world).is_wrong(wrong)
+    }
+
+    /// A redirect to a host that is none of the site's, where that was set up.
+    fn elsewhere(&self) -> Option<Response> {
+        if !self.is_wrong(Wrong::AutodiscoverElsewhere) {
+            return None;
+        }
+        let mut response = status(StatusCode::FOUND);
+        let to = "https://autodiscover.elsewhere.example/autodiscover/autodiscover.xml";
+        let to = HeaderValue::from_static(to);
+        response.headers_mut().insert(header::LOCATION, to);
+        Some(response)
+    }
+
+    /// What is set up wrongly for this mailbox or for all.
+    fn misconfigured(&self, mailbox: &str) -> Option<Response> {
+        let world = lock(&self.face.world);
+        let fault = |code| Some(ews_weather::of_code(code));
+        if world.is_wrong(Wrong::PasswordExpired) {
+            return fault("ErrorPasswordExpired");
+        }
+        if world.is_wrong_for(Wrong::SourceMissing, mailbox) {
+            return fault("ErrorNonExistentMailbox");
+        }
+        // Without any role the server speaks as it does outside a scope.
+        let denied = world.is_wrong(Wrong::NoImpersonation)
+            || world.is_wrong_for(Wrong::ImpersonationScope, mailbox);
+        if denied {
+            return fault("ErrorImpersonateUserDenied");
+        }
+        if world.is_wrong(Wrong::EwsBlocked) {
+            return fault("ErrorAccessDenied");
+        }
+        if world.is_wrong_for(Wrong::EwsDisabled, mailbox) {
+            return Some(status(StatusCode::FORBIDDEN));
+        }
+        if world.is_wrong(Wrong::SourceThrottled) {
+            return Some(ews_weather::busy(Some(wrong::BUSY)));
+        }
+        None
+    }
+
     fn note(&self, why: &str) {
         self.face.invalid(Side::Source, why);
     }
@@ -129,6 +263,9 @@ impl Desktop {
             Ok(mailbox) => mailbox,
             Err(code) => return ews_weather::of_code(code),
         };
+        if let Some(response) = self.misconfigured(&mailbox) {
+            return response;
+        }
         let asked = Bytes::new(asked.len() as u64);
         let kind = kind_of(&incoming.call);
         let begun = (self.face).begin(Side::Source, &mailbox, asked, false, kind);

@@ -174,6 +174,11 @@ impl Answer {
                 "The send or update operation could not be performed because the change key passed \
                  in the request does not match the current change key for the item.",
             ),
+            Refused::TooLarge => (
+                413,
+                "ErrorMessageSizeExceeded",
+                "The message exceeds the maximum supported size.",
+            ),
             Refused::QuotaFull => (507, "ErrorQuotaExceeded", "The mailbox is full."),
             Refused::Discarded => (
                 500,
@@ -242,6 +247,11 @@ fn http_date(now: Moment) -> String {
     let at =
         jiff::Timestamp::from_millisecond(now.unix_ms()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// A moment as a Date header.
+pub(super) fn date_of(at: Moment) -> Option<HeaderValue> {
+    HeaderValue::from_str(&http_date(at)).ok()
 }
 
 #[cfg(test)]

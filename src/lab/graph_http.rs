@@ -18,7 +18,8 @@ use super::face::{Face, Scissors};
 use super::fault::{CallKind, Fault};
 use super::graph_answer::Answer;
 use super::world::{Now, World};
-use super::{graph_import, graph_mailbox, graph_pages, graph_token};
+use super::wrong::{self, Wrong};
+use super::{graph_import, graph_mailbox, graph_pages, graph_token, graph_users};
 use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::{Bytes, Span};
@@ -113,6 +114,9 @@ impl GraphFace {
         if path.starts_with("/lab/") {
             return self.page(parts, body).await;
         }
+        if let Some(answer) = graph_users::open_page(self, &parts.method, path) {
+            return answer;
+        }
         if let Some(tenant) = path
             .strip_prefix('/')
             .and_then(|p| p.strip_suffix("/oauth2/v2.0/token"))
@@ -137,7 +141,7 @@ impl GraphFace {
         };
         let frame = Frame {
             mailbox: match &resource {
-                Resource::Settings { user } => user,
+                Resource::Settings { user } | Resource::User { user } => user,
                 other => other.mailbox().unwrap_or(""),
             },
             kind: kind_of(&parts.method, &resource),
@@ -256,8 +260,23 @@ impl GraphFace {
         if let Err(refused) = self.signed_in(asked) {
             return refused;
         }
+        if self.world(|world, _| world.is_wrong(Wrong::TargetThrottled)) {
+            return Answer::too_fast(Some(wrong::BUSY), OVER_CONCURRENCY);
+        }
+        if let Some(refused) = graph_users::forbidden(self, resource) {
+            return refused;
+        }
         match resource {
-            Resource::ImportSession { mailbox } => graph_import::session(self, mailbox, asked),
+            Resource::ImportSession { mailbox } => match graph_users::no_import(self) {
+                Some(refused) => refused,
+                None => graph_import::session(self, mailbox, asked),
+            },
+            Resource::User { user } if asked.parts.method == Method::GET => {
+                graph_users::user(self, user, asked)
+            }
+            Resource::DeletedUsers if asked.parts.method == Method::GET => {
+                graph_users::deleted(self, asked)
+            }
             other => graph_mailbox::act(self, other, asked),
         }
     }

@@ -9,6 +9,7 @@ use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
 use super::mishap::short_of;
 use super::world::{FolderRow, ItemRow, Now, Refused, World};
+use super::wrong::Wrong;
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
 use crate::wire::graph::export::{ExportEntry, ExportError, ExportReply, ExportRequest};
@@ -94,7 +95,18 @@ fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
     if !asked.query().is_empty() {
         return lab.broken("settings/exchange takes no parameters");
     }
-    match lab.world(|world, _| world.resolve(user)) {
+    let found = lab.world(|world, _| {
+        let gone = [Wrong::TargetUnlicensed, Wrong::TargetOnPremises];
+        if gone.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
+            return Err(Refused::NoMailbox);
+        }
+        let absent = [Wrong::TargetMissing, Wrong::TargetDeleted];
+        if absent.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
+            return Err(Refused::NoItem);
+        }
+        world.resolve(user).map_err(|_| Refused::NoItem)
+    });
+    match found {
         Ok(id) => Answer::json(
             200,
             &json!({
@@ -102,6 +114,8 @@ fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
                 "primaryMailboxId": id,
             }),
         ),
+        // A user without a mailbox in the cloud, and no user at all, are told apart.
+        Err(Refused::NoMailbox) => Answer::refused(Refused::NoMailbox),
         Err(_) => Answer::error(404, "Request_ResourceNotFound", "The user does not exist."),
     }
 }
@@ -235,18 +249,28 @@ fn make(lab: &GraphFace, mailbox: &str, parent: &str, asked: &Asked<'_>) -> Answ
         return lab
             .broken("a new folder has displayName and type, in these letters and nothing else");
     };
+    if new.extended.iter().any(|own| !is_settable(&own.id)) {
+        return lab.broken("a new folder takes PidTagAttributeHidden and no other property here");
+    }
     if new.display_name.is_empty() || !new.class.starts_with("IPF") {
         return lab.broken("a new folder needs a name and a class of the IPF family");
     }
     let row = lab.world(|world, now| {
         let parent = find(world, now, mailbox, parent)?.id;
         let row = world.create_folder(now, mailbox, &parent, &new.display_name, &new.class)?;
+        if new.is_hidden() {
+            world.hide_folder(mailbox, &row.id)?;
+        }
         Ok((row, world.target_root(mailbox)?.to_owned()))
     });
     match row {
         Ok((row, root)) => Answer::json(201, &folder_json(&row, &root)),
         Err(why) => refused(lab, why),
     }
+}
+
+fn is_settable(id: &str) -> bool {
+    PropertyId::parse(id) == Some(PropertyId::HIDDEN)
 }
 
 fn rename(lab: &GraphFace, mailbox: &str, folder: &str, asked: &Asked<'_>) -> Answer {

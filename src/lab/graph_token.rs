@@ -5,6 +5,7 @@ use axum::http::Method;
 use super::graph_answer::Answer;
 use super::graph_assertion;
 use super::graph_http::{Asked, GraphFace};
+use super::wrong::Wrong;
 use crate::wire::graph::token::{TokenError, TokenReply, TokenRequest};
 
 /// Answers a token request.
@@ -28,8 +29,9 @@ pub(super) fn token(lab: &GraphFace, tenant: &str, asked: &Asked<'_>) -> Answer 
             return refusal(400, "invalid_request", 900_144, "the request body is wrong");
         }
     };
-    if tenant != lab.app.tenant_id {
-        return refusal(400, "invalid_request", 90_002, "tenant not found");
+    let wrong = |wrong| lab.world(|world, _| world.is_wrong(wrong));
+    if tenant != lab.app.tenant_id || wrong(Wrong::WrongTenant) {
+        return no_tenant();
     }
     if request.grant_type != "client_credentials" {
         lab.invalid("only client_credentials is granted");
@@ -44,14 +46,22 @@ pub(super) fn token(lab: &GraphFace, tenant: &str, asked: &Asked<'_>) -> Answer 
         lab.invalid("the scope is not that of this cloud's Graph");
         return refusal(400, "invalid_scope", 70_011, "the scope is not valid");
     }
-    if request.client_id != lab.app.client_id {
+    if request.client_id != lab.app.client_id || wrong(Wrong::WrongApplication) {
         return refusal(400, "unauthorized_client", 700_016, "application not found");
+    }
+    if wrong(Wrong::ExpiredSecret) {
+        return refusal(
+            401,
+            "invalid_client",
+            7_000_222,
+            "the client secret has expired",
+        );
     }
     if let Some(assertion) = &request.assertion {
         if let Err((number, text)) = graph_assertion::check(lab, tenant, assertion) {
             return refusal(401, "invalid_client", number, text);
         }
-    } else if request.client_secret != lab.app.client_secret {
+    } else if request.client_secret != lab.app.client_secret || wrong(Wrong::WrongSecret) {
         return refusal(401, "invalid_client", 7_000_215, "invalid client secret");
     }
     let claims = request.claims.as_deref();
@@ -64,6 +74,11 @@ pub(super) fn token(lab: &GraphFace, tenant: &str, asked: &Asked<'_>) -> Answer 
         access_token: token,
     };
     Answer::json(200, &reply).header("cache-control", "no-store, no-cache")
+}
+
+/// The tenant is not there.
+pub(super) fn no_tenant() -> Answer {
+    refusal(400, "invalid_request", 90_002, "tenant not found")
 }
 
 fn refusal(status: u16, word: &str, number: u32, text: &str) -> Answer {

@@ -315,6 +315,11 @@ impl World {
         met
     }
 
+    /// Steps the civil clock of the services.
+    pub(super) const fn step_clock(&mut self, ms: i64) {
+        self.troubles.step_ms = self.troubles.step_ms.saturating_add(ms);
+    }
+
     fn end_tokens(&mut self, now: Now) {
         for end in self.tokens.values_mut() {
             *end = (*end).min(now.tick);

@@ -23,6 +23,7 @@ mod graph_import;
 mod graph_mailbox;
 mod graph_pages;
 mod graph_token;
+mod graph_users;
 pub mod infected;
 pub mod leads;
 pub mod mishap;
@@ -45,6 +46,7 @@ mod world_store;
 mod world_sync;
 mod world_target;
 mod world_users;
+pub mod wrong;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use super::ews_sign_in::SignInRules;
 use super::graph_http::LabApp;
 use super::infected::hash_list;
 use super::world::{Limits, World};
+use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
@@ -60,6 +61,8 @@ pub struct LabInfo {
     pub inventory: String,
     /// Name of the plan file.
     pub plan: String,
+    /// Name of the file with what Exchange Online says of the target mailboxes.
+    pub target_inventory: String,
     /// Name of the file with the certificate of the lab's authority, where the lab speaks TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
@@ -117,6 +120,7 @@ impl LabInfo {
                 .collect(),
             inventory: "inventory.csv".to_owned(),
             plan: "plan.toml".to_owned(),
+            target_inventory: "target.csv".to_owned(),
             ca: tls.then(|| "ca.pem".to_owned()),
         }
     }
@@ -135,6 +139,8 @@ impl LabInfo {
             realm: Realm::Rehearsal,
             source: SourceEnd {
                 ews_url: self.ews_url.clone(),
+                autodiscover: None,
+                found_url: String::new(),
                 auth: SourceAuth {
                     method: AuthMethod::Basic,
                     username: self.ews_username.clone(),
@@ -243,6 +249,7 @@ pub(super) async fn write(
         owner_only(&dir.join(HASH_LIST), list.as_bytes()).await?;
     }
     owner_only(&dir.join(&info.inventory), texts.inventory.as_bytes()).await?;
+    owner_only(&dir.join(&info.target_inventory), texts.target.as_bytes()).await?;
     owner_only(&dir.join(&info.plan), texts.plan.as_bytes()).await?;
     owner_only(&dir.join("secrets.env"), info.secrets().as_bytes()).await?;
     let json = serde_json::to_vec_pretty(info).expect("plain strings always serialise");
@@ -251,10 +258,43 @@ pub(super) async fn write(
     tokio::fs::rename(half, dir.join("lab.json")).await
 }
 
+/// The target's mailboxes as `Get-Mailbox | Export-Csv` shows them in Exchange Online.
+fn target_inventory(world: &World) -> String {
+    let size = |bytes: u64| as_exchange_prints(Bytes::new(bytes));
+    let mut out = String::from(
+        "PrimarySmtpAddress,RecipientTypeDetails,ProhibitSendReceiveQuota,MaxReceiveSize\n",
+    );
+    let receive = if world.is_wrong(Wrong::MessageSize) {
+        MESSAGE_MAX
+    } else {
+        RECEIVE_DEFAULT
+    };
+    for (_, target) in world.pairs() {
+        let quota = world
+            .quota_of(target.reveal())
+            .map_or(QUOTA_DEFAULT, Bytes::get);
+        let _ = writeln!(
+            out,
+            "{},UserMailbox,\"{}\",\"{}\"",
+            target.reveal(),
+            size(quota),
+            size(receive)
+        );
+    }
+    out
+}
+
+/// What a mailbox of Exchange Online holds where nobody says otherwise: 100 GB.
+const QUOTA_DEFAULT: u64 = 100 << 30;
+
+/// The message size of Exchange Online where nobody says otherwise.
+const RECEIVE_DEFAULT: u64 = 150 << 20;
+
 /// The papers as texts.
 pub(super) struct Texts {
     inventory: String,
     plan: String,
+    target: String,
     hashes: Option<String>,
 }
 
@@ -267,6 +307,7 @@ pub(super) fn texts(world: &World, info: &LabInfo, rules: &SignInRules) -> Texts
     Texts {
         inventory: inventory(world),
         plan: plan.render(),
+        target: target_inventory(world),
         hashes: (world.infected() > 0).then(hash_list),
     }
 }

@@ -18,8 +18,9 @@ use super::face::{Door, Face, Scissors};
 use super::graph_http::{self, LabApp};
 use super::papers::{self, LabAccount, LabInfo};
 use super::record::{FaceName, Recorder, record};
-use super::tls::Identity;
+use super::tls::{Authority, Flaw, Identity};
 use super::world::World;
+use super::wrong::Wrong;
 use crate::base::quantity::Span;
 use crate::base::secret::Secret;
 use crate::port::clock::Clock;
@@ -122,9 +123,11 @@ pub async fn start_with(
     make_dir(&config.dir).map_err(LabError::Directory)?;
     let recorder = config.record.as_deref().map(Recorder::new).transpose();
     let recorder = recorder.map_err(LabError::Directory)?.map(Arc::new);
-    let identity = config.tls.then(Identity::make).transpose();
-    let identity = identity.map_err(LabError::Certificate)?;
-    let (ews_door, ews_port) = open(config.ews_port, identity.clone()).await?;
+    let identities_of = config.tls.then(|| certificates(&lock(&world))).transpose();
+    let (of_source, identity) = identities_of
+        .map_err(LabError::Certificate)?
+        .unwrap_or_default();
+    let (ews_door, ews_port) = open(config.ews_port, of_source).await?;
     let (graph_door, graph_port) = open(config.graph_port, identity.clone()).await?;
     let (account, mut app) = identities(&lock(&world));
     app.certificate = sign_in.certificate;
@@ -134,8 +137,9 @@ pub async fn start_with(
         .as_ref()
         .map(|own| Sha256::digest(&own.certificate).to_vec());
     let (info, texts) = {
-        let world = lock(&world);
+        let mut world = lock(&world);
         let info = LabInfo::of(&world, (ews_port, graph_port), config.tls, &account, &app);
+        world.ews_url.clone_from(&info.ews_url);
         let texts = papers::texts(&world, &info, &rules);
         (info, texts)
     };
@@ -178,6 +182,21 @@ pub async fn start_with(
         .await
         .map_err(LabError::Directory)?;
     Ok(lab)
+}
+
+/// The certificates of the source and of the target; the source's may be wrong in one of the ways there are.
+fn certificates(world: &World) -> std::io::Result<(Option<Identity>, Option<Identity>)> {
+    let authority = Authority::make()?;
+    let source = if world.is_wrong(Wrong::CertificateUnknownIssuer) {
+        Authority::make()?.identity(None)?
+    } else if world.is_wrong(Wrong::CertificateExpired) {
+        authority.identity(Some(Flaw::Expired))?
+    } else if world.is_wrong(Wrong::CertificateWrongName) {
+        authority.identity(Some(Flaw::WrongName))?
+    } else {
+        authority.identity(None)?
+    };
+    Ok((Some(source), Some(authority.identity(None)?)))
 }
 
 fn make_dir(dir: &std::path::Path) -> std::io::Result<()> {

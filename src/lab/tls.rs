@@ -36,27 +36,54 @@ impl fmt::Debug for Identity {
     }
 }
 
-impl Identity {
-    /// Makes an authority and a certificate of it for 127.0.0.1 and `localhost`. Different each time.
-    ///
-    /// The certificates do not end: a lab lives for hours, and its clock may be one of a test.
-    pub fn make() -> io::Result<Self> {
-        let failed = |error: rcgen::Error| io::Error::other(error.to_string());
-        let authority = {
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It ended years ago.
+    Expired,
+    /// It is for another host.
+    WrongName,
+}
+
+/// The authority of a lab, as long as it signs.
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+fn failed(error: &rcgen::Error) -> io::Error {
+    io::Error::other(error.to_string())
+}
+
+impl Authority {
+    /// A new one. Different each time.
+    pub(super) fn make() -> io::Result<Self> {
+        let issuer = {
             let mut params = CertificateParams::default();
             params.distinguished_name = named("mailferry lab authority");
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-            let key = KeyPair::generate().map_err(failed)?;
-            CertifiedIssuer::self_signed(params, key).map_err(failed)?
+            let key = KeyPair::generate().map_err(|e| failed(&e))?;
+            CertifiedIssuer::self_signed(params, key).map_err(|e| failed(&e))?
         };
-        let names = ["127.0.0.1", "localhost"].map(str::to_owned);
-        let mut params = CertificateParams::new(names).map_err(failed)?;
+        Ok(Self(issuer))
+    }
+
+    /// A certificate for 127.0.0.1 and `localhost`, or one with a flaw.
+    ///
+    /// Without a flaw it does not end: a lab lives for hours, and its clock may be one of a test.
+    pub(super) fn identity(&self, flaw: Option<Flaw>) -> io::Result<Identity> {
+        let authority = &self.0;
+        let names = match flaw {
+            Some(Flaw::WrongName) => vec!["mail.elsewhere.example".to_owned()],
+            _ => ["127.0.0.1", "localhost"].map(str::to_owned).to_vec(),
+        };
+        let mut params = CertificateParams::new(names).map_err(|e| failed(&e))?;
+        if flaw == Some(Flaw::Expired) {
+            params.not_after = rcgen::date_time_ymd(2024, 6, 30);
+        }
         params.distinguished_name = named("mailferry lab");
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate().map_err(failed)?;
-        let own = params.signed_by(&key, &authority).map_err(failed)?;
+        let key = KeyPair::generate().map_err(|e| failed(&e))?;
+        let own = params.signed_by(&key, authority).map_err(|e| failed(&e))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -67,11 +94,18 @@ impl Identity {
                     .with_single_cert(vec![own.der().clone()], key)
             })
             .map_err(io::Error::other)?;
-        Ok(Self {
+        Ok(Identity {
             authority: authority.pem(),
             certificate: own.der().to_vec(),
             acceptor: TlsAcceptor::from(Arc::new(config)),
         })
+    }
+}
+
+impl Identity {
+    /// Makes an authority and a certificate of it for 127.0.0.1 and `localhost`.
+    pub fn make() -> io::Result<Self> {
+        Authority::make()?.identity(None)
     }
 
     /// Begins TLS on a connection that was accepted. The handshake happens when somebody reads from it or writes to it, so that a client that

@@ -107,6 +107,8 @@ pub enum Refused {
     WrongVersion,
     /// The mailbox is full.
     QuotaFull,
+    /// The item is larger than the mailbox takes.
+    TooLarge,
     /// The content was thrown away (`discard_content`).
     Discarded,
     /// A default folder can be neither renamed nor deleted.
@@ -201,6 +203,10 @@ pub struct World {
     pub(super) settings: BTreeMap<String, super::leads::Settings>,
     /// Source items in which something bad is hidden.
     pub(super) infected: u32,
+    /// What Autodiscover says.
+    pub(super) ews_url: String,
+    /// What was set up wrongly.
+    pub(super) wrong: BTreeSet<super::wrong::Wrong>,
 }
 
 impl World {
@@ -216,6 +222,8 @@ impl World {
             source: BTreeMap::new(),
             settings: BTreeMap::new(),
             infected: 0,
+            wrong: BTreeSet::new(),
+            ews_url: String::new(),
             target: BTreeMap::new(),
             pairs: Vec::new(),
             seq: 0,
@@ -332,7 +340,12 @@ impl World {
 
     /// Issues an access token: the text and how long it lives. While claims are demanded, one asked for without them is refused everywhere.
     pub fn issue_token(&mut self, now: Now, claims: Option<&str>) -> (String, Span) {
-        let text = format!("lab-{}", self.id_text(48, true));
+        let signature = self.id_text(48, true);
+        let says = serde_json::json!({
+            "tid": format!("lab-tenant-{}", self.options.seed),
+            "roles": self.roles(),
+        });
+        let text = crate::wire::graph::jwt::unsigned(&says, signature.trim_end_matches('='));
         let life = self.options.token_life;
         let end = if self.meets_claims(claims) {
             now.tick + life

@@ -152,6 +152,28 @@ impl World {
     }
 }
 
+impl World {
+    /// The largest items of a folder, the largest first.
+    pub fn find_largest(&self, mailbox: &str, folder: &str, at_most: u64) -> Result<Find, Refused> {
+        let store = self.source_store(mailbox)?;
+        let own = find_folder(store, folder)?;
+        let total = own.items.len() as u64;
+        let rows = own.items.values();
+        let mut items: Vec<ItemRow> = rows
+            .filter_map(|id| Some(item_row(id, store.items.get(id)?)))
+            .collect();
+        items.sort_by_key(|item| std::cmp::Reverse(item.size));
+        items.truncate(usize::try_from(at_most).unwrap_or(usize::MAX));
+        let next = items.len() as u64;
+        Ok(Find {
+            items,
+            total,
+            next,
+            last: next >= total,
+        })
+    }
+}
+
 fn first_listing(
     store: &Store,
     folder: &Folder,

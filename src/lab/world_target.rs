@@ -7,6 +7,7 @@ use super::world_content::{Content, Ident};
 use super::world_rewrite::restored;
 use super::world_source::find_folder;
 use super::world_store::{Folder, Item, Store};
+use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::id::MailboxId;
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Count, Moment};
@@ -160,6 +161,20 @@ impl World {
         self.target_folder(now, mailbox, &id)
     }
 
+    /// What the mailbox of a user may hold, where that is limited.
+    pub fn quota_of(&self, user: &str) -> Option<Bytes> {
+        let id = self.resolve(user).ok()?;
+        self.target_store(&id).ok()?.quota
+    }
+
+    /// Hides a folder from its user.
+    pub fn hide_folder(&mut self, mailbox: &str, folder: &str) -> Result<(), Refused> {
+        let store = self.target_store_mut(mailbox)?;
+        let folder = store.folders.get_mut(folder).ok_or(Refused::NoFolder)?;
+        folder.hidden = true;
+        Ok(())
+    }
+
     /// One page of a folder's visible items. `from` is the `next` of the page before.
     pub fn target_items(
         &self,
@@ -253,6 +268,17 @@ impl World {
             .is_some_and(|key| self.fails_to_import(key))
         {
             return Err(Refused::Failing);
+        }
+        if self.is_wrong(Wrong::ClassRefused)
+            && report
+                .class
+                .as_ref()
+                .is_some_and(|class| class.is_a("IPM.Task"))
+        {
+            return Err(Refused::ImportRefused);
+        }
+        if self.is_wrong(Wrong::MessageSize) && report.bytes.get() > MESSAGE_MAX {
+            return Err(Refused::TooLarge);
         }
         let size = report.bytes + SIZE_ON_TOP;
         let full = store.quota.is_some_and(|quota| store.used + size > quota);

@@ -73,14 +73,38 @@ pub struct ScreenPlan {
 /// The on-premises side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceEnd {
-    /// The EWS endpoint.
+    /// The EWS endpoint; empty where the plan leaves it to Autodiscover.
     pub ews_url: String,
+    /// Where Autodiscover is asked for it. A URL in the plan wins.
+    pub autodiscover: Option<Autodiscover>,
+    /// What Autodiscover found; no part of the file, and of the hash neither.
+    pub found_url: String,
     /// How to sign in.
     pub auth: SourceAuth,
     /// Whether the account impersonates the mailboxes (the `ExchangeImpersonation` header).
     pub impersonate: bool,
     /// What is special about the way there.
     pub reach: ReachPlan,
+}
+
+impl SourceEnd {
+    /// The EWS endpoint: the plan's, else the one that was found, else empty.
+    pub fn url(&self) -> &str {
+        if self.ews_url.is_empty() {
+            &self.found_url
+        } else {
+            &self.ews_url
+        }
+    }
+}
+
+/// Where the EWS endpoint is searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Autodiscover {
+    /// The mail domain, or the URL of one Autodiscover service (`https://host`).
+    pub at: String,
+    /// Hosts outside that domain that may be sent credentials.
+    pub hosts: Vec<String>,
 }
 
 /// How to sign in to Exchange.

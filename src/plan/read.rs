@@ -6,8 +6,8 @@ use crate::base::limits;
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::address::read_url;
 use crate::plan::document::{
-    ActionGate, AuthMethod, Cloud, Credential, Plan, Proof, SCHEMA, Service, SourceAuth, SourceEnd,
-    TargetEnd,
+    ActionGate, AuthMethod, Autodiscover, Cloud, Credential, Plan, Proof, SCHEMA, Service,
+    SourceAuth, SourceEnd, TargetEnd,
 };
 use crate::plan::problem::{Problem, nearest};
 use crate::plan::reach::{self, CertificateFile, read_reach};
@@ -155,6 +155,7 @@ fn read_source<'r, 'a>(
     let known = [
         "ews_url",
         "autodiscover",
+        "autodiscover_hosts",
         "auth",
         "impersonate",
         "max_connections",
@@ -167,15 +168,15 @@ fn read_source<'r, 'a>(
         return None;
     }
     let section = top.section("source", &known)?;
-    if let Some(item) = section.item("autodiscover") {
-        reader.refuse(
-            item.span().as_ref(),
-            "`autodiscover` is not read by this version; give `ews_url`",
-        );
-    }
-    let ews_url = section
-        .required("ews_url")
-        .and_then(|text| url(reader, "ews_url", text, realm));
+    let search = autodiscover(reader, &section, realm);
+    // A search takes the place of the URL; where both are given the URL wins.
+    let ews_url = if section.has("autodiscover") && !section.has("ews_url") {
+        Some(String::new())
+    } else {
+        section
+            .required("ews_url")
+            .and_then(|text| url(reader, "ews_url", text, realm))
+    };
     let most = u64::from(limits::SOURCE_CONNECTIONS_MAX);
     let why = "one client should not hold more of a server's connections";
     if let Some(n) = section.number("max_connections", 1, most, why) {
@@ -190,6 +191,8 @@ fn read_source<'r, 'a>(
     let reach = read_reach(reader, &section);
     Some(SourceEnd {
         ews_url: ews_url?,
+        autodiscover: search,
+        found_url: String::new(),
         auth: auth?,
         impersonate,
         reach,
@@ -254,6 +257,45 @@ fn read_auth<'r, 'a>(reader: &'r Reader<'a>, source: &Section<'r, 'a>) -> Option
         username: username?,
         proof: proof?,
     })
+}
+
+/// Where the EWS URL is searched for: a mail domain, or the https URL of one service.
+fn autodiscover(
+    reader: &Reader<'_>,
+    section: &Section<'_, '_>,
+    realm: Realm,
+) -> Option<Autodiscover> {
+    let hosts = section.texts("autodiscover_hosts").unwrap_or_default();
+    for host in hosts.iter().filter(|host| !is_host(&host.value)) {
+        let reason = "`autodiscover_hosts` holds host names, such as mail.clinic.example";
+        reader.refuse(host.span.as_ref(), reason);
+    }
+    let at = section.text("autodiscover")?;
+    let span = at.span.clone();
+    let at = if at.value.contains("://") {
+        url(reader, "autodiscover", at, realm)?
+    } else if !is_host(&at.value) || realm == Realm::Rehearsal {
+        let reason = "`autodiscover` is a mail domain, such as clinic.example, or the URL of one service; a rehearsal takes a URL on this machine only";
+        reader.refuse(span.as_ref(), reason);
+        return None;
+    } else {
+        at.value
+    };
+    let hosts = hosts.into_iter().map(|host| host.value).collect();
+    Some(Autodiscover { at, hosts })
+}
+
+/// A DNS name.
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
 }
 
 /// The name of an environment variable. A secret written in its place is refused without being repeated.

@@ -153,7 +153,16 @@ fn row(pair: &Pair) -> String {
 
 fn source(out: &mut Lines, end: &SourceEnd, limits: &RunLimits) {
     out.head("[source]");
-    out.put("ews_url", text(&end.ews_url));
+    if !end.ews_url.is_empty() {
+        out.put("ews_url", text(&end.ews_url));
+    }
+    if let Some(search) = &end.autodiscover {
+        out.put("autodiscover", text(&search.at));
+        if !search.hosts.is_empty() {
+            let hosts: Vec<String> = search.hosts.iter().map(|host| text(host)).collect();
+            out.put("autodiscover_hosts", format!("[{}]", hosts.join(", ")));
+        }
+    }
     let auth = &end.auth;
     let mut row = format!("{{ method = {}", text(auth.method.word()));
     if !auth.username.is_empty() {

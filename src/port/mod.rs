@@ -4,6 +4,7 @@ pub mod body;
 pub mod clock;
 pub mod ledger;
 pub mod posture;
+pub mod probe;
 pub mod screen;
 pub mod sink;
 pub mod source;

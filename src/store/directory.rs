@@ -9,7 +9,12 @@ use crate::store::embedded::{LEDGER_DIR, MARKER_FILE, OpenError, Opening, io_at}
 use crate::store::lock::LOCK_FILE;
 
 /// What `assess` leaves in a directory that no run has begun yet.
-const BEFORE_A_RUN: [&str; 3] = ["assess.json", "assess-decisions.jsonl", "evidence.key"];
+const BEFORE_A_RUN: [&str; 4] = [
+    "assess.json",
+    "assess-decisions.jsonl",
+    "evidence.key",
+    "canary.jsonl",
+];
 
 /// Makes the state directory, owner-only, or checks that the one that is there is ours.
 pub(super) fn prepare(state: &Path, opening: Opening) -> Result<(), OpenError> {

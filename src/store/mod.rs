@@ -1,5 +1,6 @@
 //! Layer 5: ledgers. `memory` for simulations, `embedded` (sled) for one workstation; both pass `tests/contract_ledger.rs`.
 
+pub mod canaries;
 mod check;
 pub mod codec;
 pub mod codec_v1;

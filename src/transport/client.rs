@@ -143,6 +143,10 @@ impl Http {
         facts.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.0.dialer
+    }
+
     pub(super) fn prover(&self) -> Option<&Arc<dyn Prover>> {
         self.0.prover.as_ref()
     }

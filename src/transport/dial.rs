@@ -40,6 +40,12 @@ pub(super) struct Dialer {
     fell_back: AtomicBool,
 }
 
+impl Dialer {
+    pub(super) const fn reach(&self) -> &Reach {
+        &self.reach
+    }
+}
+
 /// The server's half of an open line.
 pub(super) struct Open {
     pub(super) line: Box<dyn Line>,
@@ -163,7 +169,7 @@ impl Dialer {
     }
 
     /// The plan's address for a name, or the system's. `localhost` never leaves this machine.
-    async fn addresses(&self, host: &str, port: u16) -> VecDeque<SocketAddr> {
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> VecDeque<SocketAddr> {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return [SocketAddr::new(ip, port)].into();
         }

@@ -10,6 +10,7 @@ mod fault;
 mod identity;
 #[cfg(feature = "legacy-tls")]
 mod legacy;
+mod look;
 mod pool;
 mod proof;
 mod prove;
@@ -23,6 +24,7 @@ pub use binding::{colons, end_point, fingerprint};
 pub use call::{Auth, Call, CallBody, CallKind, Method};
 pub use client::{Http, HttpOptions, TransportError};
 pub use identity::{Identity, IdentityFault, certificates};
+pub use look::look;
 pub use proof::{Leg, Proof, ProofFault, Prover};
 pub use reach::{Backend, Proxy, Reach, Trust, has_legacy_tls};
 pub use reply::{Proven, Reply};

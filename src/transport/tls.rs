@@ -51,6 +51,22 @@ impl fmt::Debug for TlsFacts {
     }
 }
 
+/// Who says whether a certificate is trusted: the pin alone, or the system's store with the site's own authorities.
+pub(super) fn verifier(
+    trust: &Trust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    if let Some(pin) = trust.pin {
+        return Ok(Arc::new(Pinned {
+            pin,
+            provider: Arc::clone(provider),
+        }));
+    }
+    let roots = trust.roots.iter().cloned().map(CertificateDer::from);
+    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(provider))?;
+    Ok(Arc::new(verifier))
+}
+
 /// The modern backend, ready to connect.
 #[derive(Clone)]
 pub(super) struct Modern(TlsConnector);
@@ -58,18 +74,7 @@ pub(super) struct Modern(TlsConnector);
 impl Modern {
     pub(super) fn new(trust: &Trust) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = if let Some(pin) = trust.pin {
-            Arc::new(Pinned {
-                pin,
-                provider: Arc::clone(&provider),
-            })
-        } else {
-            let roots = trust.roots.iter().cloned().map(CertificateDer::from);
-            Arc::new(Verifier::new_with_extra_roots(
-                roots,
-                Arc::clone(&provider),
-            )?)
-        };
+        let verifier = verifier(trust, &provider)?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()

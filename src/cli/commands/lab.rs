@@ -46,6 +46,7 @@ pub fn run(args: &LabArgs, ui: Ui) -> Result<Exit, CommandError> {
     if args.leads {
         seed(&world)?;
     }
+    lock(&world).misconfigure(&args.misconfigured);
     let config = LabConfig {
         dir: args.dir.clone(),
         ews_port: args.ews_port,

@@ -8,6 +8,7 @@ pub mod lab;
 pub mod ledger;
 pub mod nights;
 pub mod plan;
+pub mod preflight;
 pub mod quarantine;
 pub mod rehearse;
 pub mod report;

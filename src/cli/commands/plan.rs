@@ -191,6 +191,8 @@ fn make(
         realm: Realm::Live,
         source: SourceEnd {
             ews_url: args.ews_url.clone().unwrap_or_else(url),
+            autodiscover: None,
+            found_url: String::new(),
             auth: SourceAuth {
                 method: method(&args.auth)?,
                 username: given(&args.username, NOT_GIVEN),

@@ -10,8 +10,7 @@ use crate::base::fact::Bucket;
 use crate::base::quantity::{Count, Span};
 use crate::cli::args::{Common, RehearseArgs};
 use crate::cli::commands::verify::{Verified, Wish, verify};
-use crate::cli::commands::{lab, report, run as run_command};
-use crate::cli::contact::first_contact;
+use crate::cli::commands::{lab, preflight, report, run as run_command};
 use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -28,6 +27,8 @@ use crate::lab::populate_inventory::of_plan;
 use crate::lab::server::{LabConfig, RunningLab};
 use crate::lab::truth::truth;
 use crate::plan::document::Plan;
+use crate::preflight::finding::State;
+use crate::preflight::report::Report;
 use crate::report::narrator::replace;
 use crate::report::signoff::paper::Edition;
 use crate::report::summary;
@@ -127,8 +128,37 @@ fn reshape(path: &Path, shape: &Plan) -> Result<(), CommandError> {
     replace(path, plan.render().as_bytes()).map_err(|error| CommandError::file(path, &error))
 }
 
+/// Mailboxes a rehearsal's preflight looks at: the lab made all of them alike, and a rehearsal of thousands must not wait for each.
+const LOOKED_AT: u32 = 20;
+
+/// The preflight. What stands in the way of a run ends the rehearsal.
+async fn look(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<Report, CommandError> {
+    let wish = preflight::Wish {
+        sample: Some(LOOKED_AT),
+        ..preflight::Wish::default()
+    };
+    let looked = preflight::preflight(open, sides, &wish).await?;
+    if !looked.may_run() {
+        let failed = looked.findings.iter().filter(|f| f.state == State::Fail);
+        let lines: Vec<String> = failed
+            .take(10)
+            .map(|f| format!("{}: {}: {}", f.check.id(), f.subject, f.detail))
+            .collect();
+        return Err(CommandError::new(Exit::Unreached, lines.join("\n"))
+            .hint("correct what failed and rehearse again"));
+    }
+    ui.say(&format!(
+        "preflight: {} checks are well, {} need attention; FastTransfer {}",
+        looked.count(State::Ok),
+        looked.count(State::Warn),
+        looked.route.detail
+    ));
+    Ok(looked)
+}
+
 /// What the journey brought.
 struct Journey {
+    looked: Report,
     ended: run_command::Ended,
     verified: Verified,
     written: report::Written,
@@ -143,8 +173,7 @@ async fn journey(
     let open = plans::open(plan, common)?;
     let secrets = Secrets::open(None, plan, open.plan.realm)?;
     let sides = wiring::sides(&open.plan, &secrets)?.screened(&open)?;
-    first_contact(&open, &sides, ui).await?;
-    ui.say("preflight: both sides are reached and signed in to");
+    let looked = look(&open, &sides, ui).await?;
     let ledger = Arc::new(wiring::ledger(&open, Opening::Create)?);
     let ended = copy(&open, &sides, &ledger, ui).await?;
     ui.say("verify: listing both sides again");
@@ -161,6 +190,7 @@ async fn journey(
     let written =
         report::write(&open, ledger, &balance, &decisions, &signers, pack, edition).await?;
     Ok(Journey {
+        looked,
         ended,
         verified,
         written,
@@ -269,6 +299,7 @@ impl Journey {
         if ui.json {
             let mut document = summary::to_json(&self.ended.balance, &closing);
             document["event"] = json!("rehearsal");
+            document["preflight"] = self.looked.to_json();
             document["verify"] = self.verified.to_json();
             document["lab"] = json!({
                 "same_content": oracle.same.get(),

@@ -21,9 +21,14 @@ pub struct FindItem {
     pub offset: u64,
     /// Only these; `None` for all.
     pub restriction: Option<Restriction>,
+    /// The largest first; else in the server's own order.
+    pub largest_first: bool,
     /// In which folders.
     pub parents: Vec<FolderRef>,
 }
+
+/// The field that [`FindItem::largest_first`] sorts by.
+const SIZE: &str = "item:Size";
 
 impl FindItem {
     /// Writes the body element.
@@ -33,6 +38,13 @@ impl FindItem {
         write_view("m:IndexedPageItemView", self.at_most, self.offset, w);
         if let Some(restriction) = &self.restriction {
             restriction.write(w);
+        }
+        if self.largest_first {
+            w.open("m:SortOrder", &[]);
+            w.open("t:FieldOrder", &[("Order", "Descending")]);
+            w.empty("t:FieldURI", &[("FieldURI", SIZE)]);
+            w.close();
+            w.close();
         }
         write_parents(&self.parents, w);
         w.close();
@@ -47,9 +59,18 @@ impl FindItem {
             at_most,
             offset,
             restriction: e.m("Restriction").and_then(Restriction::read),
+            largest_first: e.m("SortOrder").is_some_and(by_size),
             parents: FolderRef::read_all(e.m("ParentFolderIds")),
         }
     }
+}
+
+/// True for an order by size, the largest first.
+fn by_size(order: &Element) -> bool {
+    order.t("FieldOrder").is_some_and(|field| {
+        field.attr("Order") == Some("Descending")
+            && field.t("FieldURI").and_then(|uri| uri.attr("FieldURI")) == Some(SIZE)
+    })
 }
 
 /// One page of items.

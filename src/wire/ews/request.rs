@@ -253,6 +253,7 @@ mod tests {
                 at_most: Some(100),
                 offset: 0,
                 restriction: Some(Restriction::ClassBegins("IPM.Note.".to_owned())),
+                largest_first: true,
                 parents: vec![folder()],
             }),
             Call::GetItem(GetItem {
@@ -268,6 +269,7 @@ mod tests {
                 at_most: Some(100),
                 offset: 0,
                 restriction: Some(Restriction::HasReminderFile),
+                largest_first: false,
                 parents: vec![folder()],
             }),
             Call::GetFolder(GetFolder {

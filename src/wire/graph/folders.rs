@@ -7,6 +7,7 @@ use crate::base::mailbox::{FolderRole, TargetFolder};
 use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::quantity::Count;
 use crate::wire::graph::json;
+use crate::wire::graph::property::PropertyId;
 
 /// `mailboxFolder`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,40 @@ pub struct NewFolder {
     /// Class, e.g. `IPF.Note`. Cannot be changed later.
     #[serde(rename = "type")]
     pub class: String,
+    /// Extended properties the folder is born with.
+    #[serde(
+        rename = "singleValueExtendedProperties",
+        default,
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub extended: Vec<NewProperty>,
+}
+
+/// An extended property of a new folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProperty {
+    /// E.g. `Boolean 0x10F4`.
+    pub id: String,
+    /// Its value as text.
+    pub value: String,
+}
+
+impl NewFolder {
+    /// PidTagAttributeHidden, which keeps a folder out of sight of Outlook and its users (reference/graph.md 1.4).
+    pub fn hidden() -> NewProperty {
+        NewProperty {
+            id: PropertyId::HIDDEN.to_string(),
+            value: "true".to_owned(),
+        }
+    }
+
+    /// True for a folder that is born hidden.
+    pub fn is_hidden(&self) -> bool {
+        self.extended.iter().any(|own| {
+            own.value == "true" && PropertyId::parse(&own.id) == Some(PropertyId::HIDDEN)
+        })
+    }
 }
 
 /// The body that renames a folder.

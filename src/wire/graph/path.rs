@@ -15,6 +15,13 @@ pub enum Resource {
         /// User id or principal name.
         user: String,
     },
+    /// `users/{user}`: what the directory says of a user.
+    User {
+        /// User id or principal name.
+        user: String,
+    },
+    /// `directory/deletedItems/microsoft.graph.user`: users that were deleted and can be restored.
+    DeletedUsers,
     /// `folders`: the folders directly under the root.
     Folders {
         /// Mailbox.
@@ -75,6 +82,10 @@ impl Resource {
                     escape::segment(user)
                 )
             }
+            Self::User { user } => format!("/{VERSION}/users/{}", escape::segment(user)),
+            Self::DeletedUsers => {
+                format!("/{VERSION}/directory/deletedItems/microsoft.graph.user")
+            }
             Self::Folders { mailbox: id } => format!("{}/folders", mailbox(id)),
             Self::Folder {
                 mailbox: id,
@@ -114,6 +125,14 @@ impl Resource {
                 user: user.to_owned(),
             });
         }
+        if let [VERSION, "users", user] = words[..] {
+            return Some(Self::User {
+                user: user.to_owned(),
+            });
+        }
+        if words[..] == [VERSION, "directory", "deletedItems", "microsoft.graph.user"] {
+            return Some(Self::DeletedUsers);
+        }
         if words.len() < 5 || words[..4] != [VERSION, "admin", "exchange", "mailboxes"] {
             return None;
         }
@@ -145,10 +164,10 @@ impl Resource {
         })
     }
 
-    /// The mailbox id it is in; `None` for the settings of a user.
+    /// The mailbox id it is in; `None` for what is about users.
     pub fn mailbox(&self) -> Option<&str> {
         match self {
-            Self::Settings { .. } => None,
+            Self::Settings { .. } | Self::User { .. } | Self::DeletedUsers => None,
             Self::Folders { mailbox }
             | Self::Folder { mailbox, .. }
             | Self::ChildFolders { mailbox, .. }
@@ -191,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_resource_survives_its_path(which in 0..8, a in ".{1,20}", b in ".{1,20}", c in ".{1,20}") {
+        fn every_resource_survives_its_path(which in 0..10, a in ".{1,20}", b in ".{1,20}", c in ".{1,20}") {
             let (mailbox, folder, item) = (a, b, c);
             let resource = match which {
                 0 => Resource::Settings { user: mailbox },
@@ -201,6 +220,8 @@ mod tests {
                 4 => Resource::Items { mailbox, folder },
                 5 => Resource::Item { mailbox, folder, item },
                 6 => Resource::ImportSession { mailbox },
+                7 => Resource::User { user: mailbox },
+                8 => Resource::DeletedUsers,
                 _ => Resource::Export { mailbox },
             };
             prop_assert_eq!(Resource::parse(&resource.path()), Some(resource));

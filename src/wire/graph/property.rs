@@ -59,6 +59,8 @@ impl PropertyId {
     pub const SEARCH_KEY: Self = Self::new(PropertyType::Binary, 0x300B);
     /// PidTagInternetMessageId.
     pub const MESSAGE_ID: Self = Self::new(PropertyType::String, 0x1035);
+    /// PidTagAttributeHidden, of folders.
+    pub const HIDDEN: Self = Self::new(PropertyType::Boolean, 0x10F4);
     /// PidTagClientSubmitTime.
     pub const SUBMITTED: Self = Self::new(PropertyType::SystemTime, 0x0039);
 

@@ -1,0 +1,47 @@
+//! The words of `mailferry preflight`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::args::{PlanFile, SecretsFile};
+
+/// `mailferry preflight`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailferry preflight plan.toml
+  mailferry preflight plan.toml --sample 20           the first 20 mailboxes of the plan
+  mailferry preflight plan.toml --target-inventory exo-mailboxes.csv
+  mailferry preflight plan.toml --json | jq '.checks[] | select(.state == \"fail\")'
+
+Reaches both sides, signs in, asks about every mailbox of the plan, and sends canaries: one real item of each class it finds goes from its
+mailbox into a hidden folder in its own mailbox on the target, is read back, compared and deleted. Nothing is sent to anybody, the source is not
+written to, and nothing stays; behind a crash the next preflight cleans up. A sign-in that is refused is tried once, since each try counts towards
+the lock-out of the account.
+
+--target-inventory is an export of the target's mailboxes, for what the service does not tell (quota and message size); in Exchange Online PowerShell:
+  Get-Mailbox -ResultSize Unlimited | Select-Object PrimarySmtpAddress, RecipientTypeDetails, ProhibitSendReceiveQuota,
+      MaxReceiveSize | Export-Csv exo-mailboxes.csv -NoTypeInformation -Encoding utf8
+
+Exit codes: 0 nothing stands in the way (warnings may); 4 something does: each has its remedy; 3 the plan was refused.")]
+pub struct PreflightArgs {
+    /// The plan file
+    #[command(flatten)]
+    pub plan: PlanFile,
+
+    /// Where secrets are
+    #[command(flatten)]
+    pub secrets: SecretsFile,
+
+    /// Look at the first N mailboxes of the plan only (default: all)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+
+    /// An export of the target's mailboxes; may be given again
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub target_inventory: Vec<PathBuf>,
+
+    /// Send no canaries: the verdict on the route stays not proven
+    #[arg(long)]
+    pub no_canary: bool,
+}

@@ -1,0 +1,271 @@
+//! Canaries, decided: which items go, and what an earlier preflight left behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::canary::{CanaryLine, CanaryRun, CanaryStep};
+use crate::base::id::{MailboxId, TargetFolderId, TargetMailboxId};
+use crate::base::item::{Digest, ItemClass, Placed, SourceHeader};
+use crate::base::quantity::Bytes;
+
+/// Items of one class that are tried until one is taken.
+pub const TRIES_PER_CLASS: usize = 3;
+
+/// Classes in one preflight. Real mailboxes hold some twenty; a mailbox with a class for every item must not become a migration.
+pub const CLASSES_MAX: usize = 60;
+
+/// Mailboxes whose folders are looked into for classes that are still missing.
+pub const MAILBOXES_SEARCHED: usize = 5;
+
+/// Folders of one mailbox that are looked into, the fullest of each class first.
+pub const FOLDERS_SEARCHED: usize = 40;
+
+/// Items of one folder that are looked at.
+pub const ITEMS_SEARCHED: u64 = 100;
+
+/// Items to try, by class.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    wanted: BTreeMap<ItemClass, Vec<SourceHeader>>,
+    known: BTreeSet<ItemClass>,
+}
+
+impl Choice {
+    /// A choice of classes that are not among `known`: those another mailbox tries already.
+    pub fn beside(known: BTreeSet<ItemClass>) -> Self {
+        Self {
+            wanted: BTreeMap::new(),
+            known,
+        }
+    }
+
+    /// Takes a listing in: of each class the smallest items, so that a canary costs little.
+    pub fn offer(&mut self, items: Vec<SourceHeader>, item_max: Bytes) {
+        for item in items {
+            if self.known.contains(&item.class) || item.size > item_max {
+                continue;
+            }
+            let classes = self.wanted.len() + self.known.len();
+            if classes >= CLASSES_MAX && !self.wanted.contains_key(&item.class) {
+                continue;
+            }
+            let own = self.wanted.entry(item.class.clone()).or_default();
+            let at = own.partition_point(|other| other.size <= item.size);
+            own.insert(at, item);
+            own.truncate(TRIES_PER_CLASS);
+        }
+    }
+
+    /// The classes that were found.
+    pub fn classes(&self) -> impl Iterator<Item = &ItemClass> {
+        self.wanted.keys()
+    }
+
+    /// Each class with its items, the one to try first in front.
+    pub fn into_candidates(self) -> Vec<(ItemClass, Vec<SourceHeader>)> {
+        self.wanted.into_iter().collect()
+    }
+}
+
+/// Which folders to look into: of each folder class those with most items first, taken in turn, so that one class of folders cannot crowd the
+/// others out. Each folder is its class and its number of items; the answer is positions.
+pub fn folders_to_search(folders: &[(String, u64)]) -> Vec<usize> {
+    let mut by_class: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, (class, items)) in folders.iter().enumerate() {
+        if *items > 0 {
+            by_class.entry(class).or_default().push(at);
+        }
+    }
+    for all in by_class.values_mut() {
+        all.sort_by_key(|at| std::cmp::Reverse(folders[*at].1));
+    }
+    let mut out = Vec::new();
+    let most = by_class.values().map(Vec::len).max().unwrap_or(0);
+    for round in 0..most {
+        for all in by_class.values() {
+            out.extend(all.get(round).copied());
+        }
+    }
+    out.truncate(FOLDERS_SEARCHED);
+    out
+}
+
+/// What a run of canaries left behind in a mailbox, by the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// Which run.
+    pub run: CanaryRun,
+    /// In which mailbox, by the target's address.
+    pub mailbox: MailboxId,
+    /// The mailbox, as the target names it.
+    pub target: TargetMailboxId,
+    /// Its folder, where its id was recorded; without one the folder may exist under the run's name.
+    pub folder: Option<TargetFolderId>,
+    /// Items that are recorded as ours, by number.
+    pub placed: BTreeMap<u32, Placed>,
+    /// Items that may be there, with the digest of what was sent.
+    pub doubtful: BTreeMap<u32, Option<Digest>>,
+}
+
+/// What is left by the log: everything that was begun and not ended.
+pub fn leftovers(lines: &[CanaryLine]) -> Vec<Leftover> {
+    let mut open: BTreeMap<(CanaryRun, MailboxId), Leftover> = BTreeMap::new();
+    for line in lines {
+        let key = (line.run.clone(), line.mailbox.clone());
+        match &line.step {
+            CanaryStep::FolderIntended { mailbox } => {
+                open.entry(key).or_insert_with(|| Leftover {
+                    run: line.run.clone(),
+                    mailbox: line.mailbox.clone(),
+                    target: mailbox.clone(),
+                    folder: None,
+                    placed: BTreeMap::new(),
+                    doubtful: BTreeMap::new(),
+                });
+            }
+            CanaryStep::FolderGone => {
+                open.remove(&key);
+            }
+            step => {
+                if let Some(own) = open.get_mut(&key) {
+                    own.take(step);
+                }
+            }
+        }
+    }
+    open.into_values().collect()
+}
+
+impl Leftover {
+    fn take(&mut self, step: &CanaryStep) {
+        match step {
+            CanaryStep::FolderMade { folder } => self.folder = Some(folder.clone()),
+            CanaryStep::ItemIntended { no, digest } => {
+                self.doubtful.insert(*no, *digest);
+            }
+            CanaryStep::ItemPlaced { no, placed } => {
+                self.doubtful.remove(no);
+                self.placed.insert(*no, placed.clone());
+            }
+            CanaryStep::ItemGone { no } => {
+                self.doubtful.remove(no);
+                self.placed.remove(no);
+            }
+            CanaryStep::FolderIntended { .. } | CanaryStep::FolderGone => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::{ChangeKey, ItemId, TargetItemId};
+    use crate::base::item::Stamp;
+
+    fn header(id: &str, class: &str, size: u64) -> SourceHeader {
+        SourceHeader {
+            id: ItemId::new(id),
+            stamp: Stamp::Fallback([0; 16]),
+            class: ItemClass::new(class),
+            size: Bytes::new(size),
+            read: None,
+            received: None,
+            version: None,
+        }
+    }
+
+    #[test]
+    fn of_each_class_the_smallest_go_and_what_is_known_or_too_large_stays() {
+        let known = [ItemClass::new("IPM.Task")].into();
+        let mut choice = Choice::beside(known);
+        choice.offer(
+            vec![
+                header("a", "IPM.Note", 30),
+                header("b", "ipm.note", 10),
+                header("c", "IPM.Note", 20),
+                header("d", "IPM.Note", 40),
+                header("e", "IPM.Task", 1),
+                header("f", "IPM.Contact", 99),
+            ],
+            Bytes::new(50),
+        );
+        let all = choice.into_candidates();
+        assert_eq!(all.len(), 1);
+        let ids: Vec<&str> = all[0].1.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!(ids, ["b", "c", "a"]);
+    }
+
+    #[test]
+    fn folders_of_every_class_are_looked_into_in_turn() {
+        let of = |class: &str, n| (class.to_owned(), n);
+        let mut folders = vec![of("IPF.Task", 1), of("IPF.Contact", 0)];
+        folders.extend((0..100).map(|n| of("IPF.Note", n)));
+        let order = folders_to_search(&folders);
+        assert_eq!(order.len(), FOLDERS_SEARCHED);
+        assert!(
+            order[..2].contains(&0) && order[..2].contains(&101),
+            "{order:?}"
+        );
+        assert!(!order.contains(&1));
+    }
+
+    #[test]
+    fn what_was_begun_and_not_ended_is_left() {
+        let run = CanaryRun("r".to_owned());
+        let line = |mailbox: &str, step| CanaryLine {
+            run: run.clone(),
+            mailbox: MailboxId::new(mailbox),
+            step,
+        };
+        let intended = || CanaryStep::FolderIntended {
+            mailbox: TargetMailboxId::new("MBX:1"),
+        };
+        let placed = Placed {
+            item: TargetItemId::new("i"),
+            change_key: ChangeKey::new("c"),
+        };
+        let lines = [
+            line("a", intended()),
+            line(
+                "a",
+                CanaryStep::FolderMade {
+                    folder: TargetFolderId::new("f"),
+                },
+            ),
+            line(
+                "a",
+                CanaryStep::ItemIntended {
+                    no: 0,
+                    digest: None,
+                },
+            ),
+            line(
+                "a",
+                CanaryStep::ItemPlaced {
+                    no: 0,
+                    placed: placed.clone(),
+                },
+            ),
+            line(
+                "a",
+                CanaryStep::ItemIntended {
+                    no: 1,
+                    digest: Some(Digest([7; 32])),
+                },
+            ),
+            line("b", intended()),
+            line("b", CanaryStep::FolderGone),
+            line("c", intended()),
+        ];
+        let left = leftovers(&lines);
+        assert_eq!(left.len(), 2);
+        assert_eq!(left[0].placed, [(0, placed)].into());
+        assert_eq!(left[0].doubtful, [(1, Some(Digest([7; 32])))].into());
+        assert_eq!(left[1].folder, None);
+        for cut in 0..lines.len() {
+            // A log that breaks off anywhere never forgets a folder that may be there.
+            let begun = lines[..cut].iter().any(|l| l.mailbox.reveal() == "a");
+            let left = leftovers(&lines[..cut]);
+            assert_eq!(left.iter().any(|l| l.mailbox.reveal() == "a"), begun);
+        }
+    }
+}

@@ -1,0 +1,573 @@
+//! `mailferry preflight` by the real binary against the lab: a plain lab passes, every misconfiguration is diagnosed by name with a command, and
+//! canaries leave nothing behind.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test; helpers are not seen as such by the lint"
+)]
+
+use std::path::Path;
+use std::process::Output;
+
+use mailferry::lab::wrong::Wrong;
+use serde_json::{Value, json};
+
+use crate::process::{Lab, mailferry, run_to_the_end};
+
+fn open(more: &[&str]) -> Lab {
+    let mut args = vec!["--mailboxes", "2", "--items", "25"];
+    args.extend(more);
+    Lab::start(&args)
+}
+
+fn preflight(lab: &Lab, more: &[&str]) -> (Output, Value) {
+    let mut args = vec!["--json"];
+    args.extend(more);
+    let mut command = mailferry("preflight", &lab.plan(), &args);
+    if lab.facts["ca"].is_string() {
+        command.env("SSL_CERT_FILE", lab.ca());
+    }
+    let out = command.output().unwrap();
+    let report = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| {
+        panic!("no JSON: {}", String::from_utf8_lossy(&out.stderr));
+    });
+    (out, report)
+}
+
+fn checks<'a>(report: &'a Value, state: &str) -> Vec<&'a Value> {
+    let all = report["checks"].as_array().unwrap();
+    all.iter().filter(|check| check["state"] == state).collect()
+}
+
+/// What is wrong, which check says so, under which name, and what its remedy tells to type.
+const SEEDED: &[(Wrong, &str, &str, &str)] = &[
+    (
+        Wrong::WrongPassword,
+        "source.sign_in",
+        "source_credentials_refused",
+        "export MAILFERRY_LAB_SOURCE_PASSWORD=",
+    ),
+    (
+        Wrong::AccountLocked,
+        "source.sign_in",
+        "source_credentials_refused",
+        "`Unlock-ADAccount 'svc-migrate'`",
+    ),
+    (
+        Wrong::PasswordExpired,
+        "source.sign_in",
+        "account_state",
+        "`Set-ADAccountPassword 'svc-migrate'`",
+    ),
+    (
+        Wrong::EwsOtherAuth,
+        "source.sign_in",
+        "method_not_offered",
+        "Set-WebServicesVirtualDirectory -BasicAuthentication $true",
+    ),
+    (
+        Wrong::WrongEwsUrl,
+        "source.sign_in",
+        "wrong_ews_url",
+        "`Get-WebServicesVirtualDirectory",
+    ),
+    (
+        Wrong::AutodiscoverElsewhere,
+        "source.autodiscover",
+        "autodiscover_untrusted_redirect",
+        "autodiscover_hosts = [",
+    ),
+    (
+        Wrong::EwsBlocked,
+        "source.mailbox",
+        "ews_blocked",
+        "`Set-OrganizationConfig -EwsEnabled $true`",
+    ),
+    (
+        Wrong::EwsDisabled,
+        "source.mailbox",
+        "ews_disabled_for_mailbox",
+        "`Set-CASMailbox 'b.okafor@clinic.example' -EwsEnabled $true`",
+    ),
+    (
+        Wrong::NoImpersonation,
+        "source.mailbox",
+        "no_impersonation_role",
+        "`New-ManagementRoleAssignment -Name mailferry -Role ApplicationImpersonation -User 'svc-migrate'`",
+    ),
+    (
+        Wrong::ImpersonationScope,
+        "source.mailbox",
+        "impersonation_scope",
+        "`Set-ManagementScope",
+    ),
+    (
+        Wrong::SourceMissing,
+        "source.mailbox",
+        "no_source_mailbox",
+        "`Get-Recipient 'b.okafor@clinic.example'",
+    ),
+    (
+        Wrong::ServerOld,
+        "source.build",
+        "server_build_old",
+        "`mailferry assess --plan ",
+    ),
+    (
+        Wrong::SourceThrottled,
+        "source.throttling",
+        "throttled",
+        "`New-ThrottlingPolicy",
+    ),
+    (
+        Wrong::CertificateExpired,
+        "source.tls",
+        "certificate_expired",
+        "`Enable-ExchangeCertificate",
+    ),
+    (
+        Wrong::CertificateWrongName,
+        "source.tls",
+        "certificate_wrong_name",
+        "`openssl s_client",
+    ),
+    (
+        Wrong::CertificateUnknownIssuer,
+        "source.tls",
+        "certificate_unknown_issuer",
+        "`SSL_CERT_FILE=ca.pem mailferry preflight",
+    ),
+    (
+        Wrong::ClockSkew,
+        "source.clock",
+        "clock_skew",
+        "`w32tm /resync`",
+    ),
+    (
+        Wrong::ClockSkew,
+        "target.clock",
+        "clock_skew",
+        "`timedatectl status`",
+    ),
+    (
+        Wrong::WrongSecret,
+        "target.sign_in",
+        "client_secret_wrong",
+        "`export MAILFERRY_LAB_CLIENT_SECRET=",
+    ),
+    (
+        Wrong::ExpiredSecret,
+        "target.sign_in",
+        "client_secret_expired",
+        "`az ad app credential list",
+    ),
+    (
+        Wrong::WrongApplication,
+        "target.sign_in",
+        "application_unknown",
+        "`az ad sp show",
+    ),
+    (
+        Wrong::WrongTenant,
+        "target.sign_in",
+        "tenant_unknown",
+        "`az account show",
+    ),
+    (
+        Wrong::NoConsentUsers,
+        "target.rights",
+        "consent_missing",
+        "grant User.Read.All",
+    ),
+    (
+        Wrong::NoConsentFolders,
+        "target.rights",
+        "consent_missing",
+        "grant MailboxFolder.ReadWrite.All",
+    ),
+    (
+        Wrong::NoConsentItems,
+        "target.rights",
+        "consent_missing",
+        "`New-ManagementRoleAssignment -App",
+    ),
+    (
+        Wrong::TargetScope,
+        "target.folders",
+        "target_scope",
+        "`Test-ServicePrincipalAuthorization",
+    ),
+    (
+        Wrong::TargetMissing,
+        "target.mailbox",
+        "target_missing",
+        "`Get-MgUser -UserId 'b.okafor@clinic.example'`",
+    ),
+    (
+        Wrong::TargetDeleted,
+        "target.mailbox",
+        "target_soft_deleted",
+        "`Restore-MgDirectoryDeletedItem",
+    ),
+    (
+        Wrong::TargetUnlicensed,
+        "target.mailbox",
+        "target_unlicensed",
+        "`Set-MgUserLicense",
+    ),
+    (
+        Wrong::TargetOnPremises,
+        "target.mailbox",
+        "target_on_premises_only",
+        "`Get-MailUser",
+    ),
+    (
+        Wrong::QuotaSmall,
+        "target.quota",
+        "quota_too_small",
+        "`Set-Mailbox 'b.okafor@clinic.example' -ProhibitSendReceiveQuota",
+    ),
+    (
+        Wrong::MessageSize,
+        "target.item_size",
+        "message_size_limit",
+        "-MaxReceiveSize 150MB",
+    ),
+    (
+        Wrong::MessageSize,
+        "route.largest_item",
+        "message_size_limit",
+        "-MaxReceiveSize 150MB",
+    ),
+    (
+        Wrong::ImportUnavailable,
+        "target.rights",
+        "import_api_unavailable",
+        "createImportSession`",
+    ),
+    (
+        Wrong::ImportNotImplemented,
+        "target.rights",
+        "import_api_unavailable",
+        "createImportSession`",
+    ),
+    (
+        Wrong::ImportForbidden,
+        "target.rights",
+        "import_api_forbidden",
+        "`Test-ServicePrincipalAuthorization",
+    ),
+    (
+        Wrong::ClassRefused,
+        "route.class",
+        "class_refused",
+        "`mailferry waive",
+    ),
+    (
+        Wrong::TargetThrottled,
+        "target.throttling",
+        "throttled",
+        "`mailferry preflight",
+    ),
+];
+
+/// Those that warn: everything works.
+const WARNED: &[(Wrong, &str, &str, &str)] = &[(
+    Wrong::RoleTooMuch,
+    "target.least_privilege",
+    "role_not_needed",
+    "`az ad app permission delete",
+)];
+
+const TLS: [Wrong; 4] = [
+    Wrong::AutodiscoverElsewhere,
+    Wrong::CertificateExpired,
+    Wrong::CertificateWrongName,
+    Wrong::CertificateUnknownIssuer,
+];
+
+fn diagnose(rows: &[(Wrong, &str, &str, &str)], state: &str) {
+    for (wrong, check, cause, command) in rows {
+        let mut args = vec!["--misconfigured", wrong.word()];
+        if TLS.contains(wrong) {
+            args.push("--tls");
+        }
+        let lab = match wrong {
+            // A task is not in every small mailbox.
+            Wrong::ClassRefused => {
+                let more = ["--mailboxes", "2", "--items", "60"];
+                Lab::start(&[&more[..], &args[..]].concat())
+            }
+            _ => open(&args),
+        };
+        if *wrong == Wrong::AutodiscoverElsewhere {
+            leave_to_autodiscover(&lab);
+        }
+        let export = lab.dir.path().join("target.csv");
+        let export = export.to_str().unwrap();
+        let (out, report) = preflight(&lab, &["--target-inventory", export]);
+        let found = checks(&report, state);
+        let own = found
+            .iter()
+            .find(|own| own["check"] == *check && own["cause"] == *cause)
+            .unwrap_or_else(|| panic!("{}: {check} {cause} is not among {found:#?}", wrong.word()));
+        let remedy = own["remedy"].as_str().unwrap();
+        assert!(remedy.contains(command), "{}: {remedy}", wrong.word());
+        let code = if state == "fail" { 4 } else { 0 };
+        assert_eq!(out.status.code(), Some(code), "{}", wrong.word());
+        let stats = lab.get_trusting("control_url", "/stats");
+        assert_eq!(stats["source_writes"], 0);
+        assert_eq!(stats["invitations"], 0);
+        assert_eq!(stats["invalid"], 0, "{}: {stats}", wrong.word());
+        // Whatever was tried, nothing stays.
+        let truth = lab.get_trusting("truth_url", "");
+        for (mailbox, held) in truth["target"].as_object().unwrap() {
+            for folder in held["folders"].as_array().unwrap() {
+                assert!(folder["items"].as_array().unwrap().is_empty(), "{mailbox}");
+                assert!(!folder["path"].as_str().unwrap().contains("mailferry"));
+            }
+        }
+        let text = String::from_utf8_lossy(&out.stderr).into_owned() + &report.to_string();
+        for secret in ["ews_password", "client_secret"] {
+            let secret = lab.facts[secret].as_str().unwrap();
+            assert!(
+                !text.contains(secret),
+                "{}: a secret is shown",
+                wrong.word()
+            );
+        }
+    }
+}
+
+/// Takes the EWS URL out of the lab's plan and names the lab's own Autodiscover instead.
+fn leave_to_autodiscover(lab: &Lab) {
+    let url = lab.facts["ews_url"].as_str().unwrap();
+    let base = url.strip_suffix("/EWS/Exchange.asmx").unwrap();
+    let text = std::fs::read_to_string(lab.plan()).unwrap();
+    let with = format!("autodiscover = \"{base}\"");
+    let changed = text.replace(&format!("ews_url = \"{url}\""), &with);
+    assert_ne!(changed, text);
+    std::fs::write(lab.plan(), changed).unwrap();
+}
+
+#[test]
+fn autodiscover_finds_the_url_and_a_run_uses_what_was_found() {
+    let lab = open(&["--tls"]);
+    leave_to_autodiscover(&lab);
+    let run = || {
+        let mut run = mailferry("run", &lab.plan(), &["--json"]);
+        run.env("SSL_CERT_FILE", lab.ca()).output().unwrap()
+    };
+    let early = run();
+    let text = String::from_utf8_lossy(&early.stderr).into_owned();
+    assert_eq!(early.status.code(), Some(3), "{text}");
+    assert!(text.contains("`mailferry preflight PLAN`"), "{text}");
+    let (out, report) = preflight(&lab, &[]);
+    assert_eq!(out.status.code(), Some(0), "{:#?}", checks(&report, "fail"));
+    let found = checks(&report, "ok");
+    let found = found
+        .iter()
+        .find(|own| own["check"] == "source.autodiscover");
+    let detail = found.unwrap()["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with(lab.facts["ews_url"].as_str().unwrap()),
+        "{detail}"
+    );
+    let late = run();
+    let text = String::from_utf8_lossy(&late.stderr);
+    assert_eq!(late.status.code(), Some(0), "{text}");
+    lab.assert_same_on_both_sides();
+    lab.assert_clean_hands();
+}
+
+fn seeded(from: usize, to: usize) -> &'static [(Wrong, &'static str, &'static str, &'static str)] {
+    &SEEDED[from..to.min(SEEDED.len())]
+}
+
+#[test]
+fn every_misconfiguration_has_a_diagnosis() {
+    for wrong in Wrong::ALL {
+        let all = SEEDED.iter().chain(WARNED);
+        assert!(
+            all.clone().any(|(own, ..)| own == wrong),
+            "{}",
+            wrong.word()
+        );
+    }
+}
+
+#[test]
+fn misconfigured_accounts_are_diagnosed_by_name() {
+    diagnose(seeded(0, 10), "fail");
+}
+
+#[test]
+fn misconfigured_sources_are_diagnosed_by_name() {
+    diagnose(seeded(10, 18), "fail");
+}
+
+#[test]
+fn misconfigured_applications_are_diagnosed_by_name() {
+    diagnose(seeded(18, 26), "fail");
+}
+
+#[test]
+fn misconfigured_targets_are_diagnosed_by_name() {
+    diagnose(seeded(26, SEEDED.len()), "fail");
+    diagnose(WARNED, "warn");
+}
+
+#[test]
+fn a_plain_lab_passes_and_nothing_stays() {
+    let lab = open(&[]);
+    let (_, before) = lab.truth();
+    let (out, report) = preflight(&lab, &[]);
+    assert_eq!(checks(&report, "fail"), Vec::<&Value>::new());
+    assert_eq!(out.status.code(), Some(0));
+    assert_eq!(report["schema"], "mailferry.preflight/1");
+    assert_eq!(report["mailboxes"], json!({"looked_at": 2, "planned": 2}));
+    assert_eq!(
+        report["route"]["fast_transfer"], "works",
+        "{}",
+        report["route"]
+    );
+    let classes = report["route"]["classes"].as_array().unwrap();
+    assert!(classes.len() >= 5, "{classes:?}");
+    assert!(
+        classes.iter().all(|class| class["state"] == "ok"),
+        "{classes:?}"
+    );
+    for right in report["rights"].as_array().unwrap() {
+        assert_eq!(
+            (&right["held"], &right["used"]),
+            (&json!(true), &json!(true)),
+            "{right}"
+        );
+    }
+    let (_, after) = lab.truth();
+    assert_eq!(before, after);
+    assert!(!lab.dir.path().join("state/canary.jsonl").exists());
+    lab.assert_clean_hands();
+    // The run behind it takes nothing of the canaries for its own work.
+    run_to_the_end(&lab.plan());
+    lab.assert_same_on_both_sides();
+    let (out, report) = preflight(&lab, &["--sample", "1"]);
+    assert_eq!(out.status.code(), Some(0), "{report}");
+    assert_eq!(report["mailboxes"], json!({"looked_at": 1, "planned": 2}));
+    lab.assert_same_on_both_sides();
+    lab.assert_clean_hands();
+}
+
+#[test]
+fn the_table_groups_mailboxes_and_says_what_to_type() {
+    let lab = open(&["--misconfigured", "target_unlicensed"]);
+    let out = mailferry("preflight", &lab.plan(), &[]).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(4));
+    for want in [
+        "Exchange on premises\n",
+        "fail        target.mailbox          1 of 2: ",
+        "b.okafor@clinic.example",
+        "1. fail target.mailbox (target_unlicensed), b.okafor@clinic.example\n",
+        "FastTransfer works: works for every class that was found: ",
+        "2 mailboxes looked at.",
+        "MailboxItem.ImportExport.All",
+    ] {
+        assert!(text.contains(want), "{want} is not in\n{text}");
+    }
+}
+
+#[test]
+fn bad_weather_changes_no_verdict_and_leaves_nothing() {
+    let lab = open(&["--weather", "storm", "--limits", "small", "--seed", "5"]);
+    let (out, report) = preflight(&lab, &[]);
+    assert_eq!(out.status.code(), Some(0), "{:#?}", checks(&report, "fail"));
+    assert_eq!(
+        report["route"]["fast_transfer"], "works",
+        "{}",
+        report["route"]
+    );
+    let (_, target) = lab.truth();
+    assert!(target.is_empty(), "{target:?}");
+    lab.assert_clean_hands();
+}
+
+/// What is in the target's mailboxes, our folders among it.
+fn canary_folders(lab: &Lab) -> usize {
+    let truth = lab.get("truth_url", "");
+    let mut out = 0;
+    for held in truth["target"].as_object().unwrap().values() {
+        for list in ["folders", "left_out"] {
+            let folders = held[list].as_array().into_iter().flatten();
+            out += folders
+                .filter(|folder| {
+                    folder["path"]
+                        .as_str()
+                        .unwrap_or("")
+                        .contains("mailferry preflight")
+                })
+                .count();
+        }
+    }
+    out
+}
+
+#[test]
+fn a_preflight_that_was_killed_is_cleaned_up_behind_and_run_and_verify_look_past_it() {
+    let lab = open(&["--latency", "40"]);
+    kill_in_flight(&lab);
+    assert!(
+        canary_folders(&lab) > 0,
+        "the kill came too early to prove anything"
+    );
+    // A run and its verification neither take canaries for copies nor count them.
+    run_to_the_end(&lab.plan());
+    let out = mailferry("verify", &lab.plan(), &["--json"])
+        .output()
+        .unwrap();
+    let verified: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(0), "{verified}");
+    let (out, report) = preflight(&lab, &[]);
+    assert_eq!(out.status.code(), Some(0), "{:#?}", checks(&report, "fail"));
+    assert_eq!(canary_folders(&lab), 0);
+    lab.assert_same_on_both_sides();
+    lab.assert_clean_hands();
+}
+
+/// Starts a preflight and kills it once its folder holds something.
+fn kill_in_flight(lab: &Lab) {
+    let mut child = mailferry("preflight", &lab.plan(), &["--json"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let log = lab.dir.path().join("state/canary.jsonl");
+    let placed = |log: &Path| {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        text.matches("item_placed").count() >= 2
+    };
+    crate::process::wait_for("a canary in flight", || placed(&log));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_is_not_recorded_as_ours_is_not_deleted() {
+    let lab = open(&["--latency", "40"]);
+    kill_in_flight(&lab);
+    // Somebody touches what lies there: another version is no longer only ours.
+    let log = lab.dir.path().join("state/canary.jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let forged = text.replacen("\"change_key\":\"", "\"change_key\":\"x", 1);
+    assert_ne!(text, forged);
+    std::fs::write(&log, forged).unwrap();
+    let (out, report) = preflight(&lab, &[]);
+    assert_eq!(out.status.code(), Some(0), "{:#?}", checks(&report, "fail"));
+    let left = checks(&report, "warn");
+    assert!(
+        left.iter().any(|own| own["cause"] == "canary_left"),
+        "{left:#?}"
+    );
+    assert_eq!(canary_folders(&lab), 1);
+    assert!(log.exists(), "what is left stays on record");
+}
