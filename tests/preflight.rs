@@ -315,10 +315,10 @@ fn diagnose(rows: &[(Wrong, &str, &str, &str)], state: &str) {
         assert!(remedy.contains(command), "{}: {remedy}", wrong.word());
         let code = if state == "fail" { 4 } else { 0 };
         assert_eq!(out.status.code(), Some(code), "{}", wrong.word());
-        let stats = lab.get_trusting("control_url", "/stats");
-        assert_eq!(stats["source_writes"], 0);
-        assert_eq!(stats["invitations"], 0);
-        assert_eq!(stats["invalid"], 0, "{}: {stats}", wrong.word());
+        let counts = lab.get_trusting("control_url", "/stats");
+        assert_eq!(counts["source_writes"], 0);
+        assert_eq!(counts["invitations"], 0);
+        assert_eq!(counts["invalid"], 0, "{}: {counts}", wrong.word());
         // Whatever was tried, nothing stays.
         let truth = lab.get_trusting("truth_url", "");
         for (mailbox, held) in truth["target"].as_object().unwrap() {

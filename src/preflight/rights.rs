@@ -36,7 +36,7 @@ enum Word {
     Silent,
 }
 
-fn word<T>(asked: &Option<Result<T, Setback>>) -> Word {
+fn word<T>(asked: Option<&Result<T, Setback>>) -> Word {
     match asked {
         None => Word::Silent,
         Some(Ok(_)) => Word::Granted,
@@ -59,16 +59,19 @@ pub fn standing(observed: &Observed, right: Right) -> Standing {
         Right::Users => observed
             .mailboxes
             .iter()
-            .map(|m| word(&m.resolved))
+            .map(|m| word(m.resolved.as_ref()))
             .collect(),
         Right::Folders => {
-            let listed = observed.mailboxes.iter().map(|m| word(&m.target_folders));
+            let listed = observed
+                .mailboxes
+                .iter()
+                .map(|m| word(m.target_folders.as_ref()));
             listed.collect()
         }
         Right::Items => observed
             .mailboxes
             .iter()
-            .map(|m| word(&m.session))
+            .map(|m| word(m.session.as_ref()))
             .collect(),
     };
     let granted = words.iter().filter(|w| matches!(w, Word::Granted)).count();
@@ -146,7 +149,10 @@ fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts
 }
 
 fn made_denied(observed: &Observed) -> bool {
-    matches!(word(&observed.canaries.folder_made), Word::Denied(_))
+    matches!(
+        word(observed.canaries.folder_made.as_ref()),
+        Word::Denied(_)
+    )
 }
 
 /// Roles that give less than one that is needed, and so come with it.

@@ -182,22 +182,28 @@ fn cleanup(seen: &CanariesSeen, facts: &Facts) -> Vec<Finding> {
     left
 }
 
+/// A class with the state of its check and its diagnosis.
+type Judged = (String, State, Option<Cause>);
+
+/// Which of them are meant.
+type Pick = fn(&Judged) -> bool;
+
 /// The verdict.
 pub fn verdict(findings: &[Finding], seen: &CanariesSeen) -> Route {
-    let classes: Vec<(String, State, Option<Cause>)> = findings
+    let classes: Vec<Judged> = findings
         .iter()
         .filter(|f| f.check == Check::RouteClass && f.state != State::NotChecked)
         .map(|f| (f.subject.clone(), f.state, f.cause))
         .collect();
-    let names = |pick: &dyn Fn(&(String, State, Option<Cause>)) -> bool| -> Vec<&str> {
+    let names = |pick: Pick| -> Vec<&str> {
         let picked = classes.iter().filter(|one| pick(one));
         picked.map(|(name, _, _)| name.as_str()).collect()
     };
     let works =
-        names(&|(_, state, cause)| *state == State::Ok || *cause == Some(Cause::ItemsRefused));
-    let bad = names(&|(_, state, _)| *state == State::Fail);
+        names(|(_, state, cause)| *state == State::Ok || *cause == Some(Cause::ItemsRefused));
+    let bad = names(|(_, state, _)| *state == State::Fail);
     let open =
-        names(&|(_, state, cause)| *state == State::Warn && *cause != Some(Cause::ItemsRefused));
+        names(|(_, state, cause)| *state == State::Warn && *cause != Some(Cause::ItemsRefused));
     let list = |names: &[&str]| names.join(", ");
     let (fast_transfer, detail) = match (works.is_empty(), bad.is_empty(), open.is_empty()) {
         (true, true, true) => (
@@ -221,10 +227,10 @@ pub fn verdict(findings: &[Finding], seen: &CanariesSeen) -> Route {
         (false, _, _) => {
             let mut text = format!("works for {}", list(&works));
             if !bad.is_empty() {
-                text.push_str(&format!("; refused or changed: {}", list(&bad)));
+                text = format!("{text}; refused or changed: {}", list(&bad));
             }
             if !open.is_empty() {
-                text.push_str(&format!("; not proven for {}", list(&open)));
+                text = format!("{text}; not proven for {}", list(&open));
             }
             (FastTransfer::Works, text)
         }

@@ -46,20 +46,16 @@ pub fn server(server: Server, sight: &ServerSight, facts: &Facts) -> Vec<Finding
     let of = |cause, check, detail: String| Finding::of(cause, check, place, detail, facts);
     let skip = |check, why: &str| Finding::not_checked(check, place, why);
     let mut out = Vec::new();
-    match sight.addresses {
-        Some(n) => {
-            let detail = format!("resolves to {n} address{}", if n == 1 { "" } else { "es" });
-            out.push(Finding::ok(row.name, place, detail));
+    let Some(n) = sight.addresses else {
+        let detail = "the name does not resolve on this machine".to_owned();
+        out.push(of(Cause::NameUnknown(server), row.name, detail));
+        for check in [row.connect, row.tls, row.clock] {
+            out.push(skip(check, "the name does not resolve"));
         }
-        None => {
-            let detail = "the name does not resolve on this machine".to_owned();
-            out.push(of(Cause::NameUnknown(server), row.name, detail));
-            for check in [row.connect, row.tls, row.clock] {
-                out.push(skip(check, "the name does not resolve"));
-            }
-            return out;
-        }
-    }
+        return out;
+    };
+    let detail = format!("resolves to {n} address{}", if n == 1 { "" } else { "es" });
+    out.push(Finding::ok(row.name, place, detail));
     match sight.connected {
         Some(true) => out.push(Finding::ok(row.connect, place, "takes connections")),
         Some(false) => {

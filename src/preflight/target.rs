@@ -7,7 +7,7 @@ use crate::preflight::cause::{Cause, Right};
 use crate::preflight::check::Check;
 use crate::preflight::facts::{Facts, host};
 use crate::preflight::finding::Finding;
-use crate::preflight::observed::{Asked, Known, MailboxSeen, Observed};
+use crate::preflight::observed::{Known, MailboxSeen, Observed};
 use crate::preflight::rights::{Standing, standing};
 use crate::preflight::servers::trouble;
 use crate::preflight::source::throttling;
@@ -20,10 +20,10 @@ pub fn side(observed: &Observed, facts: &Facts) -> Vec<Finding> {
         .iter()
         .flat_map(|m| {
             [
-                error(&m.user),
-                error(&m.resolved),
-                error(&m.target_folders),
-                error(&m.session),
+                error(m.user.as_ref()),
+                error(m.resolved.as_ref()),
+                error(m.target_folders.as_ref()),
+                error(m.session.as_ref()),
             ]
         })
         .flatten()
@@ -34,8 +34,8 @@ pub fn side(observed: &Observed, facts: &Facts) -> Vec<Finding> {
     ]
 }
 
-fn error<T>(asked: &Asked<T>) -> Option<&Setback> {
-    asked.as_ref()?.as_ref().err()
+fn error<T>(asked: Option<&Result<T, Setback>>) -> Option<&Setback> {
+    asked?.as_ref().err()
 }
 
 fn sign_in(observed: &Observed, facts: &Facts) -> Finding {

@@ -31,8 +31,8 @@ pub fn deleted_query(address: &str) -> String {
 struct User {
     #[serde(default)]
     mail: Option<String>,
-    #[serde(default)]
-    user_principal_name: Option<String>,
+    #[serde(default, rename = "userPrincipalName")]
+    principal_name: Option<String>,
     #[serde(default)]
     proxy_addresses: Option<Vec<String>>,
     #[serde(default)]
@@ -74,7 +74,7 @@ pub fn read(status: u16, body: &[u8]) -> Result<UserSight, Setback> {
     let proxies = user.proxy_addresses.unwrap_or_default();
     let mut addresses: Vec<String> = proxies.iter().filter_map(smtp).collect();
     addresses.extend(
-        [user.mail, user.user_principal_name]
+        [user.mail, user.principal_name]
             .into_iter()
             .flatten()
             .map(|address| address.to_lowercase()),
