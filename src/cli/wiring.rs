@@ -93,10 +93,10 @@ fn source_as_far(
     secrets: &Secrets,
     clock: &Arc<dyn Clock>,
 ) -> Result<ExchangeSource, CommandError> {
+    let way = source_way(plan, secrets)?;
     let sign_in = source_sign_in(plan, secrets)?;
     let url = SafeUrl::new(plan.source.url());
-    ExchangeSource::connect(source_way(plan, secrets)?, url, sign_in, clock)
-        .map_err(|e| transport(&e))
+    ExchangeSource::connect(way, url, sign_in, clock).map_err(|e| transport(&e))
 }
 
 fn source_way(plan: &Plan, secrets: &Secrets) -> Result<HttpOptions, CommandError> {

@@ -127,15 +127,16 @@ pub async fn start_with(
     let (of_source, identity) = identities_of
         .map_err(LabError::Certificate)?
         .unwrap_or_default();
+    // The certificate is signed with SHA-256, so that is its hash as an end point (RFC 5929 section 4.1).
+    let end_point = of_source
+        .as_ref()
+        .map(|own| Sha256::digest(&own.certificate).to_vec());
     let (ews_door, ews_port) = open(config.ews_port, of_source).await?;
     let (graph_door, graph_port) = open(config.graph_port, identity.clone()).await?;
     let (account, mut app) = identities(&lock(&world));
     app.certificate = sign_in.certificate;
     let mut rules = sign_in.rules;
-    // The certificate is signed with SHA-256, so that is its hash as an end point (RFC 5929 section 4.1).
-    rules.end_point = identity
-        .as_ref()
-        .map(|own| Sha256::digest(&own.certificate).to_vec());
+    rules.end_point = end_point;
     let (info, texts) = {
         let mut world = lock(&world);
         let info = LabInfo::of(&world, (ews_port, graph_port), config.tls, &account, &app);

@@ -95,8 +95,7 @@ pub async fn carry(
 ) -> Result<Ended, CommandError> {
     let spool_dir = open.state.join(SPOOL_DIR);
     sweep_spool(&spool_dir)?;
-    let clock = Arc::clone(&sides.clock);
-    let began = clock.tick();
+    let (clock, began) = (Arc::clone(&sides.clock), sides.clock.tick());
     let (fanout, events) = Fanout::new(limits::EVENT_QUEUE);
     let fanout = Arc::new(fanout);
     let before = balance::sums(ledger.as_ref()).await?;
