@@ -1,4 +1,4 @@
-//! How a side is reached, as a plan writes it: `tls`, `proxy` and `resolve` of [source] and [target]. Names of files are relative to the plan.
+//! How a side is reached, as a plan writes it: `tls`, `proxy` and `resolve` of `[source]` and `[target]`. Names of files are relative to the plan.
 
 use crate::plan::read::{one_of, variable};
 use crate::plan::render::text;
