@@ -34,6 +34,7 @@ pub mod troubles;
 pub mod ui;
 pub mod verdict;
 mod verify_view;
+mod waiting;
 pub mod wiring;
 
 pub use start::main;

@@ -6,15 +6,14 @@ use crate::base::id::{MailboxId, TargetFolderId, TargetMailboxId};
 use crate::base::item::Placed;
 use crate::base::limits;
 use crate::base::mailbox::{MAIL_FOLDER_CLASS, TargetFolder};
-use crate::base::outcome::{Code, Refusal, RefusalWhy, Said, Setback};
+use crate::base::outcome::{Code, Setback};
 use crate::base::probe::{Absent, AnswerSight, Server, ServerSight, TokenSight, UserSight};
 use crate::base::secret::SafeUrl;
 use crate::graph::caller::{Caller, json_post};
 use crate::graph::folders;
-use crate::graph::target::{GraphTarget, item_resource};
+use crate::graph::target::GraphTarget;
 use crate::port::clock::Clock;
 use crate::port::probe::TargetProbe;
-use crate::port::target::Target as _;
 use crate::transport::{Call, CallBody, Http, Method, look};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::folders::{MailboxFolder, NewFolder};
@@ -84,40 +83,15 @@ impl TargetProbe for GraphTarget {
         folder: &TargetFolderId,
         placed: &Placed,
     ) -> Result<(), Setback> {
-        match self.version(mailbox, folder, &placed.item).await {
-            Ok(now) if now == *placed => {}
-            Ok(_) => {
-                return Err(Setback::ItemRefused(Refusal {
-                    why: RefusalWhy::TargetRefused,
-                    said: Said::code("changed-since-created"),
-                }));
-            }
-            Err(Setback::Gone) => return Ok(()),
-            Err(setback) => return Err(setback),
-        }
-        match delete(&self.caller, mailbox, folder, placed, Disposal::Hard).await {
+        let hard = self.delete_unchanged(mailbox, folder, placed, Disposal::Hard);
+        match hard.await {
             // Content under a hold is not deleted for good (reference/graph.md 1.5); its user's recoverable items keep it then.
             Err(Setback::ItemRefused(refusal)) if refusal.said.status == Some(403) => {
-                delete(&self.caller, mailbox, folder, placed, Disposal::Soft).await
+                self.delete_unchanged(mailbox, folder, placed, Disposal::Soft)
+                    .await
             }
             other => other,
         }
-    }
-}
-
-async fn delete(
-    caller: &Caller,
-    mailbox: &TargetMailboxId,
-    folder: &TargetFolderId,
-    placed: &Placed,
-    how: Disposal,
-) -> Result<(), Setback> {
-    let resource = item_resource(mailbox, folder, &placed.item);
-    let url = caller.url(&resource, how.encode());
-    let call = Call::new(Method::Delete, SafeUrl::new(url));
-    match caller.send(Asked::Delete, call).await {
-        Ok(_) | Err(Setback::Gone) => Ok(()),
-        Err(setback) => Err(setback),
     }
 }
 

@@ -60,6 +60,36 @@ pub struct GraphTarget {
 }
 
 impl GraphTarget {
+    /// Deletes an item that nobody worked on since it was made; one that is gone already is deleted.
+    pub(super) async fn delete_unchanged(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+        how: Disposal,
+    ) -> Result<(), Setback> {
+        match self.version(mailbox, folder, &placed.item).await {
+            Ok(now) if now == *placed => {}
+            // Somebody worked on it since, so it is no longer only ours.
+            Ok(_) => {
+                return Err(Setback::ItemRefused(Refusal {
+                    why: RefusalWhy::TargetRefused,
+                    said: Said::code("changed-since-created"),
+                }));
+            }
+            Err(Setback::Gone) => return Ok(()),
+            Err(setback) => return Err(setback),
+        }
+        let resource = item_resource(mailbox, folder, &placed.item);
+        let url = self.caller.url(&resource, how.encode());
+        let call = Call::new(Method::Delete, SafeUrl::new(url));
+        self.caller.made(mailbox, 1);
+        match self.caller.send(Asked::Delete, call).await {
+            Ok(_) | Err(Setback::Gone) => Ok(()),
+            Err(setback) => Err(setback),
+        }
+    }
+
     /// Sets up the clients. Reaches nobody.
     pub fn new(options: GraphOptions, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
         Self::by(options, &Reach::default(), clock)
@@ -294,26 +324,8 @@ impl Target for GraphTarget {
         folder: &TargetFolderId,
         placed: &Placed,
     ) -> Result<(), Setback> {
-        match self.version(mailbox, folder, &placed.item).await {
-            Ok(now) if now == *placed => {}
-            // Somebody worked on it since, so it is no longer only ours.
-            Ok(_) => {
-                return Err(Setback::ItemRefused(Refusal {
-                    why: RefusalWhy::TargetRefused,
-                    said: Said::code("changed-since-created"),
-                }));
-            }
-            Err(Setback::Gone) => return Ok(()),
-            Err(setback) => return Err(setback),
-        }
-        let resource = item_resource(mailbox, folder, &placed.item);
-        let url = self.caller.url(&resource, Disposal::Soft.encode());
-        let call = Call::new(Method::Delete, SafeUrl::new(url));
-        self.caller.made(mailbox, 1);
-        match self.caller.send(Asked::Delete, call).await {
-            Ok(_) | Err(Setback::Gone) => Ok(()),
-            Err(setback) => Err(setback),
-        }
+        self.delete_unchanged(mailbox, folder, placed, Disposal::Soft)
+            .await
     }
 
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {

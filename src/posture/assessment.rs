@@ -9,7 +9,7 @@ use super::detections::Detection;
 use super::exposure::Entry;
 use super::finding::Decision;
 use super::leads::{Lead, Standing};
-use super::register::Action;
+use super::register::{Action, Status};
 use super::rule::{Known, State};
 use super::server::Server;
 use super::timeline::Window;
@@ -259,6 +259,25 @@ pub fn accept(document: &mut Value, decision: &Decision) -> bool {
     found
 }
 
+/// Actions of a document's register that are neither verified nor not applicable, by id; `late_on`: only those whose day is before that one.
+/// `None` where the document has no register.
+pub fn unsettled(document: &Value, late_on: Option<Date>) -> Option<Vec<String>> {
+    let settled = |action: &Value| {
+        let words = [Status::Verified, Status::NotApplicable].map(Status::word);
+        let own = action["status"].as_str();
+        own.is_some_and(|own| words.contains(&own))
+    };
+    let late = |action: &Value, today: Date| {
+        let due = action["due"].as_str().and_then(|day| day.parse().ok());
+        due.is_some_and(|due: Date| due < today)
+    };
+    let open = document["actions"].as_array()?.iter();
+    let open = open
+        .filter(|action| !settled(action) && late_on.is_none_or(|today| late(action, today)))
+        .map(|action| action["id"].as_str().unwrap_or_default().to_owned());
+    Some(open.collect())
+}
+
 /// What the findings ask people to do. One action for a server's updates, one for a server out of support, one for the further steps, one for
 /// each kind of lead that was found, one for detections.
 pub fn seeds(servers: &[Server], leads: &[Lead], detections: &[Detection]) -> Vec<Action> {
@@ -322,4 +341,29 @@ pub fn seeds(servers: &[Server], leads: &[Lead], detections: &[Detection]) -> Ve
         ));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn an_action_is_in_the_way_until_it_is_settled_and_late_only_behind_its_day() {
+        let action =
+            |id: &str, status: &str, due: &str| json!({"id": id, "status": status, "due": due});
+        let document = json!({"actions": [
+            action("A1", "verified", "2026-01-01"),
+            action("A2", "not applicable", "2026-01-01"),
+            action("A3", "done-unverified", "2026-01-01"),
+            action("A4", "open", "2026-03-02"),
+            json!({"id": "A5", "status": "in progress", "due": null}),
+        ]});
+        let all = unsettled(&document, None).expect("a register");
+        assert_eq!(all, ["A3", "A4", "A5"]);
+        // The day itself is still in time.
+        let late = unsettled(&document, Some(date(2026, 3, 2))).expect("a register");
+        assert_eq!(late, ["A3"]);
+        assert_eq!(unsettled(&json!({}), None), None);
+    }
 }

@@ -28,7 +28,7 @@ use crate::evidence::gate::{DirectoryNote, Evidence, Finding, Mailbox, Ruling, j
 use crate::evidence::sshsig::sha256;
 use crate::evidence::verdict::Verdict;
 use crate::plan::document::ActionGate;
-use crate::posture::register::Status;
+use crate::posture::assessment::unsettled;
 use crate::report::runbook::{Move, Scene, Step, runbook, to_text};
 use crate::report::table;
 use crate::store::embedded::Opening;
@@ -171,39 +171,23 @@ fn actions(open: &OpenPlan, assessed: Option<&Value>) -> Option<Vec<Finding>> {
     if rule == ActionGate::Shown {
         return None;
     }
-    let Some(register) = assessed.and_then(|found| found["actions"].as_array()) else {
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let late_on = (rule == ActionGate::NotOverdue).then_some(today);
+    let Some(in_the_way) = assessed.and_then(|found| unsettled(found, late_on)) else {
         return Some(vec![Finding {
             id: String::new(),
             remedy: assess,
         }]);
     };
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let late = |action: &Value| {
-        let due = action["due"]
-            .as_str()
-            .and_then(|day| day.parse::<jiff::civil::Date>().ok());
-        due.is_some_and(|due| due < today)
+    let remedy =
+        format!("do it, let another person verify it, put both into the register, then {assess}");
+    let finding = |id| Finding {
+        id,
+        remedy: remedy.clone(),
     };
-    let settled = |action: &Value| {
-        let words = [Status::Verified, Status::NotApplicable].map(Status::word);
-        action["status"]
-            .as_str()
-            .is_some_and(|own| words.contains(&own))
-    };
-    let open = register
-        .iter()
-        .filter(|action| !settled(action) && (rule == ActionGate::Settled || late(action)));
-    Some(
-        open.map(|action| Finding {
-            id: action["id"].as_str().unwrap_or_default().to_owned(),
-            remedy: format!(
-                "do it, let another person verify it, put both into the register, then {assess}"
-            ),
-        })
-        .collect(),
-    )
+    Some(in_the_way.into_iter().map(finding).collect())
 }
 
 /// Critical findings of an assessment that are open.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::base::fact::CopyFact;
 use crate::base::id::WorkerId;
-use crate::base::quantity::Count;
 use crate::base::screening::{Answer, Judgement};
 use crate::cli::args::Common;
 use crate::cli::commands::retry::{decision, key};
@@ -16,16 +15,13 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::ui::Ui;
+use crate::cli::waiting::{Counter, head_lines, history, tell_history};
 use crate::cli::wiring;
 use crate::engine::decide::{self, Waiting};
 use crate::flow::copy::CopyState;
 use crate::flow::screened::last_screening;
-use crate::report::{facts, table};
 use crate::screen::quarantine::{self, Kept};
 use crate::store::embedded::{EmbeddedLedger, Opening};
-
-/// The schema of `quarantine --json`.
-const SCHEMA: &str = "mailferry.quarantine-list/1";
 
 /// Runs the command.
 pub fn run(args: &QuarantineArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
@@ -84,6 +80,16 @@ fn admitted(item: &Waiting) -> Vec<&'static str> {
     item.judgements().into_iter().map(word).collect()
 }
 
+const COUNTER: Counter = Counter {
+    command: "quarantine",
+    schema: "mailferry.quarantine-list/1",
+    nothing: "nothing is withheld, and nothing waits for screening",
+    reason: "found",
+    standing,
+    admitted,
+    why: found,
+};
+
 fn to_json(item: &Waiting) -> Value {
     let screening = last_screening(&item.row);
     let hits: Vec<Value> = match screening.map(|own| &own.answer) {
@@ -93,46 +99,20 @@ fn to_json(item: &Waiting) -> Value {
             .collect(),
         _ => Vec::new(),
     };
-    json!({
-        "job": item.job.job.to_string(),
-        "mailbox": item.job.source.reveal(),
-        "folder": item.folder.to_string(),
-        "item": item.row.key.to_string(),
-        "class": item.row.header.class.as_str(),
-        "state": standing(item),
-        "found": hits,
-        "why": found(item),
-        "by": screening.map(|own| own.by.to_string()),
-        "decisions": admitted(item),
-    })
+    let mut out = COUNTER.to_json(item);
+    out["found"] = json!(hits);
+    out["by"] = json!(screening.map(|own| own.by.to_string()));
+    out
 }
 
 async fn list(ledger: &EmbeddedLedger, ui: Ui) -> Result<Exit, CommandError> {
     let items = decide::withheld(ledger).await?;
     if ui.json {
         let items: Vec<Value> = items.iter().map(to_json).collect();
-        ui.data(&json!({"schema": SCHEMA, "items": items}).to_string());
-        return Ok(Exit::Done);
+        COUNTER.show_json(&items, ui);
+    } else {
+        COUNTER.show_table(&items, ui);
     }
-    if items.is_empty() {
-        ui.data("nothing is withheld, and nothing waits for screening");
-        return Ok(Exit::Done);
-    }
-    let rows: Vec<Vec<String>> = items
-        .iter()
-        .map(|item| {
-            vec![
-                item.job.source.reveal().to_owned(),
-                item.folder.to_string(),
-                item.row.key.to_string(),
-                standing(item).to_owned(),
-                admitted(item).join(", "),
-                found(item),
-            ]
-        })
-        .collect();
-    let head = ["mailbox", "folder", "item", "state", "decisions", "found"];
-    ui.data(&table::render(&head, head.len(), &rows));
     Ok(Exit::Done)
 }
 
@@ -142,23 +122,18 @@ async fn show(
     text: &str,
     ui: Ui,
 ) -> Result<Exit, CommandError> {
-    let items = decide::find(ledger, key(text)?).await?;
-    if items.is_empty() {
-        return Err(unknown(open, text));
-    }
+    let items = COUNTER.find(open, ledger, text).await?;
     let kept = quarantine::read(&open.state, key(text)?)
         .map_err(|error| CommandError::file(&quarantine::directory(&open.state), &error))?;
     if ui.json {
-        let items: Vec<Value> = items
-            .iter()
-            .map(|item| {
-                let mut out = to_json(item);
-                out["record"] = json!(kept);
-                out["facts"] = item.row.facts.iter().map(facts::words).collect();
-                out
-            })
-            .collect();
-        ui.data(&json!({"schema": SCHEMA, "items": items}).to_string());
+        let whole = |item: &Waiting| {
+            let mut out = to_json(item);
+            out["record"] = json!(kept);
+            out["facts"] = history(item);
+            out
+        };
+        let items: Vec<Value> = items.iter().map(whole).collect();
+        COUNTER.show_json(&items, ui);
         return Ok(Exit::Done);
     }
     let mut out = String::new();
@@ -167,27 +142,18 @@ async fn show(
             none if none.is_empty() => "none".to_owned(),
             some => some.join(", "),
         };
-        let lines = [
-            format!("item       {}", item.row.key),
-            format!("mailbox    {}", item.job.source.reveal()),
-            format!("folder     {}", item.folder),
-            format!("class      {}", item.row.header.class),
-            format!("size       {}", item.row.header.size),
-            format!("state      {}", standing(item)),
-            format!("found      {}", found(item)),
-            format!("decisions  {decisions}"),
-        ];
-        for line in lines {
-            out.push_str(&line);
-            out.push('\n');
+        for line in head_lines(item) {
+            let _ = writeln!(out, "{line}");
         }
+        let (state, found) = (standing(item), found(item));
+        let _ = writeln!(
+            out,
+            "state      {state}\nfound      {found}\ndecisions  {decisions}"
+        );
         if let Some(kept) = &kept {
             record(kept, &mut out);
         }
-        out.push_str("what happened, in order:\n");
-        for fact in &item.row.facts {
-            out.extend(["  ", &facts::words(fact), "\n"]);
-        }
+        tell_history(item, &mut out);
     }
     ui.data(&out);
     Ok(Exit::Done)
@@ -226,34 +192,10 @@ async fn judge(
     ui: Ui,
 ) -> Result<Exit, CommandError> {
     let decision = decision(&what.by, &what.reason)?;
-    let mut items: Vec<Waiting> = Vec::new();
-    for text in &what.keys {
-        let found = decide::find(ledger, key(text)?).await?;
-        if found.is_empty() {
-            return Err(unknown(open, text));
-        }
-        for item in found {
-            if !item.judgements().contains(&judgement) {
-                let state = standing(&item);
-                return Err(CommandError::new(
-                    Exit::Refused,
-                    format!(
-                        "item {text} is {state} and does not admit `{}`; nothing was decided",
-                        word(judgement)
-                    ),
-                )
-                .hint(format!(
-                    "mailferry quarantine {} show {text}",
-                    open.path.display()
-                )));
-            }
-            // A key that is typed twice is decided about once.
-            let known = |own: &Waiting| own.row.key == item.row.key && own.job.job == item.job.job;
-            if !items.iter().any(known) {
-                items.push(item);
-            }
-        }
-    }
+    let admits = |item: &Waiting| item.judgements().contains(&judgement);
+    let items = COUNTER
+        .choose(open, ledger, &what.keys, word(judgement), admits)
+        .await?;
     let mut log = Decisions::open(open)?;
     let each: Vec<(&Waiting, CopyFact)> = items
         .iter()
@@ -264,31 +206,11 @@ async fn judge(
         .collect();
     let done = decide::record_each(ledger, &WorkerId::new("quarantine"), &each).await?;
     log.resolved(&decision, &format!("quarantine {}", word(judgement)), done)?;
-    tell(open, judgement, done, ui);
-    Ok(Exit::Done)
-}
-
-fn tell(open: &OpenPlan, judgement: Judgement, done: Count, ui: Ui) {
     let plan = open.path.display();
-    if ui.json {
-        let out = json!({"schema": SCHEMA, "decision": word(judgement), "decided": done.get()});
-        ui.data(&out.to_string());
-        return;
-    }
     let next = match judgement {
         Judgement::Release => format!("mailferry run {plan}"),
         Judgement::Confirm => format!("mailferry report {plan}"),
     };
-    ui.data(&format!(
-        "decided about {done} items: {}; name and reason are in the ledger\n\nnext: {next}",
-        word(judgement)
-    ));
-}
-
-fn unknown(open: &OpenPlan, key: &str) -> CommandError {
-    CommandError::new(
-        Exit::Refused,
-        format!("the ledger knows no item {key}; nothing was decided"),
-    )
-    .hint(format!("mailferry quarantine {} list", open.path.display()))
+    COUNTER.tell(word(judgement), done, &next, ui);
+    Ok(Exit::Done)
 }

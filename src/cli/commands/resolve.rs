@@ -1,26 +1,25 @@
 //! `mailferry resolve`: lists the items that wait for a person, shows one, and records decisions.
 
-use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+use serde_json::Value;
 
 use crate::base::fact::{Bucket, CopyFact, Resolution};
 use crate::base::id::WorkerId;
-use crate::base::quantity::Count;
 use crate::cli::args::Common;
-use crate::cli::commands::retry::{decision, key};
+use crate::cli::commands::retry::decision;
 use crate::cli::decision_args::{DecideArgs, ResolveArgs, ResolveVerb};
 use crate::cli::decisions::Decisions;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::plans::{self, OpenPlan};
 use crate::cli::ui::Ui;
+use crate::cli::waiting::{Counter, head_lines, history, tell_history};
 use crate::cli::wiring;
 use crate::engine::balance;
 use crate::engine::decide::{self, Waiting};
-use crate::report::{facts, table, words};
+use crate::report::words;
 use crate::store::embedded::{EmbeddedLedger, Opening};
-
-/// The schema of `resolve --json`.
-const SCHEMA: &str = "mailferry.resolve/1";
 
 /// Runs the command.
 pub fn run(args: &ResolveArgs, common: &Common, ui: Ui) -> Result<Exit, CommandError> {
@@ -66,45 +65,24 @@ fn why(item: &Waiting) -> String {
     balance::why(&item.row, &item.state, bucket).unwrap_or_default()
 }
 
-fn to_json(item: &Waiting) -> Value {
-    json!({
-        "job": item.job.job.to_string(),
-        "mailbox": item.job.source.reveal(),
-        "folder": item.folder.to_string(),
-        "item": item.row.key.to_string(),
-        "class": item.row.header.class.as_str(),
-        "state": standing(item),
-        "why": why(item),
-        "decisions": admitted(item),
-    })
-}
+const COUNTER: Counter = Counter {
+    command: "resolve",
+    schema: "mailferry.resolve/1",
+    nothing: "no item waits for a person",
+    reason: "why",
+    standing,
+    admitted,
+    why,
+};
 
 async fn list(ledger: &EmbeddedLedger, ui: Ui) -> Result<Exit, CommandError> {
     let items = decide::waiting(ledger).await?;
     if ui.json {
-        let items: Vec<Value> = items.iter().map(to_json).collect();
-        ui.data(&json!({"schema": SCHEMA, "items": items}).to_string());
-        return Ok(Exit::Done);
+        let items: Vec<Value> = items.iter().map(|item| COUNTER.to_json(item)).collect();
+        COUNTER.show_json(&items, ui);
+    } else {
+        COUNTER.show_table(&items, ui);
     }
-    if items.is_empty() {
-        ui.data("no item waits for a person");
-        return Ok(Exit::Done);
-    }
-    let rows: Vec<Vec<String>> = items
-        .iter()
-        .map(|item| {
-            vec![
-                item.job.source.reveal().to_owned(),
-                item.folder.to_string(),
-                item.row.key.to_string(),
-                standing(item).to_owned(),
-                admitted(item).join(", "),
-                why(item),
-            ]
-        })
-        .collect();
-    let head = ["mailbox", "folder", "item", "state", "decisions", "why"];
-    ui.data(&table::render(&head, head.len(), &rows));
     Ok(Exit::Done)
 }
 
@@ -114,49 +92,29 @@ async fn show(
     text: &str,
     ui: Ui,
 ) -> Result<Exit, CommandError> {
-    let found = decide::find(ledger, key(text)?).await?;
-    if found.is_empty() {
-        return Err(unknown(open, text));
-    }
+    let found = COUNTER.find(open, ledger, text).await?;
     if ui.json {
-        let items: Vec<Value> = found
-            .iter()
-            .map(|item| {
-                let mut out = to_json(item);
-                out["facts"] = item.row.facts.iter().map(facts::words).collect();
-                out
-            })
-            .collect();
-        ui.data(&json!({"schema": SCHEMA, "items": items}).to_string());
+        let whole = |item: &Waiting| {
+            let mut out = COUNTER.to_json(item);
+            out["facts"] = history(item);
+            out
+        };
+        let items: Vec<Value> = found.iter().map(whole).collect();
+        COUNTER.show_json(&items, ui);
         return Ok(Exit::Done);
     }
     let mut out = String::new();
     for item in &found {
-        let admitted = admitted(item);
-        let lines = [
-            format!("item       {}", item.row.key),
-            format!("mailbox    {}", item.job.source.reveal()),
-            format!("folder     {}", item.folder),
-            format!("class      {}", item.row.header.class),
-            format!("size       {}", item.row.header.size),
-            format!("state      {}  {}", standing(item), why(item)),
-            format!(
-                "decisions  {}",
-                if admitted.is_empty() {
-                    "none; nothing waits for a person".to_owned()
-                } else {
-                    admitted.join(", ")
-                }
-            ),
-            "what happened, in order:".to_owned(),
-        ];
-        for line in lines {
-            out.push_str(line.trim_end());
-            out.push('\n');
+        let decisions = match admitted(item) {
+            none if none.is_empty() => "none; nothing waits for a person".to_owned(),
+            some => some.join(", "),
+        };
+        for line in head_lines(item) {
+            let _ = writeln!(out, "{line}");
         }
-        for fact in &item.row.facts {
-            out.extend(["  ", &facts::words(fact), "\n"]);
-        }
+        let state = format!("state      {}  {}", standing(item), why(item));
+        let _ = writeln!(out, "{}\ndecisions  {decisions}", state.trim_end());
+        tell_history(item, &mut out);
     }
     ui.data(&out);
     Ok(Exit::Done)
@@ -170,65 +128,19 @@ async fn decide(
     ui: Ui,
 ) -> Result<Exit, CommandError> {
     let decision = decision(&what.name, &what.reason)?;
-    let mut items: Vec<Waiting> = Vec::new();
-    for text in &what.keys {
-        let found = decide::find(ledger, key(text)?).await?;
-        if found.is_empty() {
-            return Err(unknown(open, text));
-        }
-        for item in found {
-            if !item.decisions().contains(&wish) {
-                return Err(CommandError::new(
-                    Exit::Refused,
-                    format!(
-                        "item {text} is {} and does not admit `{}`; nothing was decided",
-                        standing(&item),
-                        word(wish)
-                    ),
-                )
-                .hint(format!(
-                    "mailferry resolve {} show {text}",
-                    open.path.display()
-                )));
-            }
-            // A key that is typed twice is decided about once.
-            if !items
-                .iter()
-                .any(|known| known.row.key == item.row.key && known.job.job == item.job.job)
-            {
-                items.push(item);
-            }
-        }
-    }
+    let admits = |item: &Waiting| item.decisions().contains(&wish);
+    let items = COUNTER
+        .choose(open, ledger, &what.keys, word(wish), admits)
+        .await?;
     let mut log = Decisions::open(open)?;
     let fact = CopyFact::Resolved(wish, decision.clone());
     let done = decide::record(ledger, &WorkerId::new("resolve"), &items, &fact).await?;
     log.resolved(&decision, word(wish), done)?;
-    tell(open, wish, done, ui);
-    Ok(Exit::Done)
-}
-
-fn tell(open: &OpenPlan, wish: Resolution, done: Count, ui: Ui) {
     let plan = open.path.display();
-    if ui.json {
-        let out = json!({"schema": SCHEMA, "decision": word(wish), "decided": done.get()});
-        ui.data(&out.to_string());
-        return;
-    }
     let next = match wish {
         Resolution::Again => format!("mailferry run {plan}"),
         Resolution::Accept | Resolution::Leave => format!("mailferry report {plan}"),
     };
-    ui.data(&format!(
-        "decided about {done} items: {}; name and reason are in the ledger\n\nnext: {next}",
-        word(wish)
-    ));
-}
-
-fn unknown(open: &OpenPlan, key: &str) -> CommandError {
-    CommandError::new(
-        Exit::Refused,
-        format!("the ledger knows no item {key}; nothing was decided"),
-    )
-    .hint(format!("mailferry resolve {} list", open.path.display()))
+    COUNTER.tell(word(wish), done, &next, ui);
+    Ok(Exit::Done)
 }
