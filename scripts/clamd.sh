@@ -6,16 +6,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-clamd() { command -v clamd || { [ -x /usr/sbin/clamd ] && echo /usr/sbin/clamd; } || true; }
+# Not named after the program: `command -v` would find the function.
+find_clamd() { command -v clamd || { [ -x /usr/sbin/clamd ] && echo /usr/sbin/clamd; } || true; }
 
-if [ -z "$(clamd)" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+if [ -z "$(find_clamd)" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   echo "installing clamav-daemon"
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clamav-daemon; } >/dev/null 2>&1 || true
 fi
-if [ -z "$(clamd)" ]; then
+if [ -z "$(find_clamd)" ]; then
   echo "SKIPPED: no clamd here; screening with clamd was not tried"
   if [ "${MAILFERRY_CLAMD:-}" = required ]; then exit 1; fi
   exit 0
 fi
 
-MAILFERRY_CLAMD=$(clamd) cargo test --quiet --test all -- --ignored --test-threads 1 quarantine::clamd
+MAILFERRY_CLAMD=$(find_clamd) cargo test --quiet --test all -- --ignored --test-threads 1 quarantine::clamd

@@ -6,13 +6,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome || true; }
+# Not named after the program: `command -v` would find the function.
+find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome || true; }
 
-if [ -z "$(chromium)" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+if [ -z "$(find_browser)" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   echo "installing chromium"
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 || true
 fi
-browser=$(chromium)
+browser=$(find_browser)
 if [ -z "$browser" ] || ! command -v python3 >/dev/null; then
   echo "SKIPPED: no Chromium or no Python 3 here; the report was not opened in a browser"
   if [ "${MAILFERRY_BROWSER:-}" = required ]; then exit 1; fi
