@@ -345,6 +345,9 @@ pub const LAB_BODY_MAX: Bytes = Bytes::new(ITEM_MAX.get() / 3 * 4 + 1_000_000);
 /// Piece in which bodies travel: a multiple of 3, so that base64 needs no carry.
 pub const BODY_PIECE: usize = 48 * 1024;
 
+/// The head of a parcel: 4 MB of text, all that a Graph request takes, four times over for JSON's escapes.
+pub const PARCEL_HEAD_MAX: usize = 16_000_000;
+
 /// Depth of folders; Exchange allows 300.
 pub const FOLDER_DEPTH_MAX: usize = 300;
 

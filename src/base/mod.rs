@@ -20,3 +20,4 @@ pub mod screening;
 pub mod secret;
 pub mod sight;
 pub mod spec;
+pub mod typed;

@@ -9,3 +9,4 @@ pub mod screen;
 pub mod sink;
 pub mod source;
 pub mod target;
+pub mod typed;

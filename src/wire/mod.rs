@@ -7,6 +7,7 @@ pub mod ews;
 pub mod graph;
 pub mod item_stream;
 pub mod ntlm;
+pub mod parcel;
 pub mod recurrence;
 pub mod sign_in;
 pub mod soap;

@@ -1,0 +1,81 @@
+//! The typed route: items read by their class on one side and created by their class on the other, where the service does not take streams.
+//!
+//! Between the two travels a parcel (`wire::parcel`), spooled and digested as an item stream is. What a class loses on this route is said by one
+//! table (`wire::losses`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::base::id::{ItemId, MailboxId, TargetItemId, TargetMailboxId};
+use crate::base::item::Placed;
+use crate::base::mailbox::TargetFolder;
+use crate::base::outcome::Setback;
+use crate::base::quantity::Count;
+use crate::port::body::{Body, BodyStream};
+use crate::port::source::ExportSink;
+
+/// Reads items as their classes know them. No method writes. Every method is `Repeat::Freely`.
+#[async_trait]
+pub trait TypedSource: fmt::Debug + Send + Sync {
+    /// Reads items as parcels, with everything that hangs on them. The contract is that of [`Source::export`](crate::port::source::Source::export):
+    /// for each id, in order, `begin` and `piece`s, or nothing; one entry per id, which is the only word on success. The same content gives the same
+    /// parcel but for the dates the store keeps for itself. A class that has no parcel is [`Setback::ItemRefused`].
+    async fn read(
+        &self,
+        mailbox: &MailboxId,
+        items: &[ItemId],
+        sink: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback>;
+}
+
+/// Creates items by their classes. It changes or deletes only what we made, and no method sends anything to anybody.
+#[async_trait]
+pub trait TypedTarget: fmt::Debug + Send + Sync {
+    /// Creates one item in `folder` from its parcel, bearing our mark. `Repeat::Once`, with the setbacks of
+    /// [`Target::create`](crate::port::target::Target::create). What needs more than one call is made in a hidden folder of ours and moved when it is
+    /// complete: whatever happens, `folder` shows the whole item or none of it. What an earlier attempt at the same item left in the hidden
+    /// folder is removed first. What cannot be carried is [`Setback::ItemRefused`], before anything was made.
+    async fn compose(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        parcel: &Body,
+    ) -> Result<Placed, Setback>;
+
+    /// Brings a copy that we composed to the state of a newer parcel, as far as the service lets it be changed, if it is still the version `placed`
+    /// names. [`Setback::ItemRefused`]: it is another version, or something changed that cannot be changed; nothing happened then. After any
+    /// setback that is doubtful the newer state may be there: ask `Target::version`.
+    async fn amend(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        placed: &Placed,
+        parcel: &Body,
+    ) -> Result<Placed, Setback>;
+
+    /// Reads one item back as a parcel, of what the service shows. `Repeat::Freely`.
+    async fn read(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<BodyStream, Setback>;
+
+    /// Removes what composes that did not end left in our hidden folder, and the folder itself when it is empty; how many items. `Repeat::Freely`;
+    /// only while nothing is being composed in this mailbox.
+    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback>;
+
+    /// Requests made on this mailbox beyond one for each call above, since this was last asked.
+    fn made_besides(&self, mailbox: &TargetMailboxId) -> Count;
+}
+
+/// Both ends of the route.
+#[derive(Clone, Debug)]
+pub struct TypedPorts {
+    /// Where items are read.
+    pub source: Arc<dyn TypedSource>,
+    /// Where they are created.
+    pub target: Arc<dyn TypedTarget>,
+}
