@@ -3,13 +3,17 @@
 #   scripts/bench_engine.sh          100 x 200 items of 10 KB, then 100 x 3 items of 5 MB
 #   scripts/bench_engine.sh quick    100 x 20 items of 10 KB, then 100 x 1 item of 5 MB
 # With PROFILE=DIR in the environment, each run is recorded there by perf, as CASE.perf (perf report -i DIR/CASE.perf --no-children).
+# With BIN=FILE in the environment, that mailferry is measured and nothing is built.
 # Lab and run share the machine: the figures are of both together. Needs python3; builds in release mode.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v python3 >/dev/null || { echo "skipped: bench_engine.sh needs python3"; exit 0; }
 small=200 large=3; [ "${1:-}" = quick ] && { small=20; large=1; }
-cargo build --release --quiet
-bin=${CARGO_TARGET_DIR:-target}/release/mailferry
+bin=${BIN:-}
+if [ -z "$bin" ]; then
+  cargo build --release --quiet
+  bin=${CARGO_TARGET_DIR:-target}/release/mailferry
+fi
 work=$(mktemp -d); lab=
 trap '[ -z "$lab" ] || kill "$lab" 2>/dev/null; rm -rf "$work"' EXIT
 

@@ -142,8 +142,9 @@ impl Counter {
             ui.data(&out.to_string());
             return;
         }
+        let items = if done.get() == 1 { "item" } else { "items" };
         ui.data(&format!(
-            "decided about {done} items: {word}; name and reason are in the ledger\n\nnext: {next}"
+            "decided about {done} {items}: {word}; name and reason are in the ledger\n\nnext: {next}"
         ));
     }
 }

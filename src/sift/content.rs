@@ -93,8 +93,7 @@ pub(super) fn smuggles(data: &[u8]) -> bool {
         "location.href",
         "location.assign",
     ]);
-    let bytes =
-        text.any(&["atob(", "uint8array", "fromcharcode"]) || encoded::longest(data) >= 1_000;
+    let bytes = text.any(&["atob(", "uint8array", "fromcharcode"]) || encoded::has_run(data, 1_000);
     script && holds && hands && bytes
 }
 

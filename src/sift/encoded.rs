@@ -15,19 +15,53 @@ pub(super) struct Run {
     pub(super) signs: usize,
 }
 
+/// True for a character that may stand inside a run.
+const fn may_stand(byte: u8) -> bool {
+    STANDS[byte as usize]
+}
+
+/// A table, since every byte of every text is asked.
+const STANDS: [bool; 256] = {
+    let mut out = [false; 256];
+    let mut byte: u8 = 0;
+    loop {
+        out[byte as usize] = is_sign(byte) || byte == b'\r' || byte == b'\n';
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
+    }
+    out
+};
+
 /// The runs of at least `least` characters. A line that is not full ends a run only where something else follows: mail breaks lines after 76
 /// characters, tools where they like.
 pub(super) fn runs(data: &[u8], least: usize) -> impl Iterator<Item = Run> {
-    let mut at = 0;
+    let (mut at, mut sure) = (0, 0);
     std::iter::from_fn(move || {
-        while at < data.len() {
+        loop {
+            (at, sure) = candidate(data, at, sure, least)?;
             let found = run_at(data, &mut at);
             if found.signs >= least {
                 return Some(found);
             }
         }
-        None
     })
+}
+
+/// Where a run of at least `least` characters may begin, at or behind `at`, and up to where everything from there may stand in one; `None` where
+/// there is none. A run that begins in the next `least` bytes holds the last of them, so most of a text is passed over in strides. `sure`: up to
+/// where that is known already.
+fn candidate(data: &[u8], mut at: usize, mut sure: usize, least: usize) -> Option<(usize, usize)> {
+    loop {
+        let end = at.checked_add(least.max(1))?;
+        let ahead = data.get(at.max(sure)..end.max(at.max(sure)))?;
+        match ahead.iter().rposition(|byte| !may_stand(*byte)) {
+            None => return Some((at, end.max(sure))),
+            Some(last) => at = at.max(sure) + last + 1,
+        }
+        sure = sure.max(at);
+    }
 }
 
 /// The run that begins at or behind `at`, which moves behind it.
@@ -64,9 +98,9 @@ fn run_at(data: &[u8], at: &mut usize) -> Run {
     }
 }
 
-/// The most characters in one run.
-pub(super) fn longest(data: &[u8]) -> usize {
-    runs(data, 1).map(|run| run.signs).max().unwrap_or(0)
+/// Whether there is a run of so many characters.
+pub(super) fn has_run(data: &[u8], least: usize) -> bool {
+    runs(data, least).next().is_some()
 }
 
 /// What a run says. What stands behind the last whole group of four is padding or noise.
@@ -124,6 +158,17 @@ mod tests {
             let text: Vec<u8> = text.chunks(wrap).collect::<Vec<_>>().join(&b'\n');
             let run = runs(&text, 60).next().expect("a run");
             prop_assert_eq!(decode(&text, &run), bytes);
+        }
+
+        #[test]
+        fn strides_pass_over_nothing(bytes in proptest::collection::vec(proptest::sample::select(b"AAAAAAAA\r\n=.".to_vec()), 0..300), least in 1usize..20) {
+            let mut at = 0;
+            let mut plainly = Vec::new();
+            while at < bytes.len() {
+                let run = run_at(&bytes, &mut at);
+                plainly.extend((run.signs >= least).then_some(run));
+            }
+            prop_assert_eq!(runs(&bytes, least).collect::<Vec<_>>(), plainly);
         }
 
         #[test]

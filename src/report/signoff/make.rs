@@ -298,11 +298,11 @@ impl Calls<'_> {
                 format!("{role} waiver {} (key {})", word("waiver"), word("key"))
             }
             Kind::WaiverRevoked => format!("took back waiver {}", word("waiver")),
-            Kind::Resolved => format!(
-                "decided about {} items: {}",
-                Count::new(number("items")),
-                word("what")
-            ),
+            Kind::Resolved => {
+                let items = Count::new(number("items"));
+                let noun = if items.get() == 1 { "item" } else { "items" };
+                format!("decided about {items} {noun}: {}", word("what"))
+            }
             Kind::PackSigned => format!(
                 "signed the evidence pack {}… (key {})",
                 short("pack"),

@@ -212,16 +212,41 @@ impl Keeper {
 
 /// Text of any of the wire's kinds, without its terminator.
 fn text(bytes: &[u8], kind: u16) -> String {
-    let text = if matches!(kind & !tags::MULTI, tags::T_UNICODE) || kind == tags::T_UNICODE_CP {
-        let units = bytes.chunks_exact(2);
-        let units = units.map(|two| u16::from_le_bytes([two[0], two[1]]));
-        char::decode_utf16(units)
-            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect()
+    let wide = matches!(kind & !tags::MULTI, tags::T_UNICODE) || kind == tags::T_UNICODE_CP;
+    let mut text = if wide {
+        from_wide(bytes)
     } else {
         String::from_utf8_lossy(bytes).into_owned()
     };
-    text.trim_end_matches('\0').to_owned()
+    text.truncate(text.trim_end_matches('\0').len());
+    text
+}
+
+/// UTF-16 as text. Most of it is ASCII, which is copied as it stands; no half of a pair looks like ASCII.
+fn from_wide(bytes: &[u8]) -> String {
+    const fn is_plain(two: &[u8]) -> bool {
+        two[1] == 0 && two[0] < 0x80
+    }
+    let mut out = String::with_capacity(bytes.len() / 2);
+    let mut rest = bytes;
+    while rest.len() >= 2 {
+        let plain = rest.chunks_exact(2).take_while(|two| is_plain(two)).count();
+        let (ascii, more) = rest.split_at(plain * 2);
+        let ascii: Vec<u8> = ascii.iter().step_by(2).copied().collect();
+        out.push_str(std::str::from_utf8(&ascii).unwrap_or_default());
+        let other = more
+            .chunks_exact(2)
+            .take_while(|two| !is_plain(two))
+            .count();
+        let (other, more) = more.split_at(other * 2);
+        let units = other.chunks_exact(2);
+        let units = units.map(|two| u16::from_le_bytes([two[0], two[1]]));
+        out.extend(
+            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)),
+        );
+        rest = more;
+    }
+    out
 }
 
 impl Visit for Keeper {
@@ -394,6 +419,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn wide_text_reads_as_the_standard_library_reads_it(
+            units in proptest::collection::vec(prop_oneof![0u16..0x80, any::<u16>(), 0xD800u16..0xE000], 0..60),
+        ) {
+            let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            prop_assert_eq!(from_wide(&bytes), String::from_utf16_lossy(&units));
+        }
+
         #[test]
         fn no_stream_panics_and_nothing_is_kept_that_was_not_fed(
             flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
