@@ -66,6 +66,47 @@ pub const IMPORT_SESSION_MARGIN: Span = Span::from_secs(300);
 /// A token is renewed this long before it ends (reference/graph.md 7.1).
 pub const TOKEN_MARGIN: Span = Span::from_secs(300);
 
+// ---- The typed route (reference/graph.md 2.3) ------------------------------------------------------------------------------------
+
+/// Graph takes requests of 4 MB, and answers a larger one with 413 and no body. Not said is which megabyte; the smaller one is safe.
+pub const GRAPH_REQUEST_MAX: Bytes = Bytes::new(4_000_000);
+
+/// What one creating request holds at most, small attachments in Base64 included: an eighth below the limit, for headers and for whatever the
+/// service counts that we do not see. 3.5 MB carry 2.6 MB of attachments.
+pub const TYPED_REQUEST_MAX: Bytes = Bytes::new(3_500_000);
+
+/// What a request with one attachment holds besides its Base64 text: names of fields, and file name, type and content id of some hundred bytes.
+/// Only for the bounds below; a request is measured.
+pub const ATTACHMENT_FRAME: u64 = 2_000;
+
+/// The largest attachment that goes in a call of its own: 2,998,500 / 3 x 4 + 2,000 = 4.0 MB.
+pub const ATTACHMENT_POST_MAX: Bytes = Bytes::new(2_998_500);
+
+/// From here an upload session is sure to be taken: sessions are for 3 MB and more, and 3 MiB is the larger reading of it. Between the two either
+/// may be refused, and the other one helps.
+pub const ATTACHMENT_SESSION_MIN: Bytes = Bytes::new(3 << 20);
+
+/// The largest attachment that a session takes.
+pub const ATTACHMENT_MAX: Bytes = Bytes::new(150 << 20);
+
+/// Bytes of one PUT of an upload session, twelve times 320 KiB: below 4 MB, as advised, and good for services that want that multiple.
+pub const UPLOAD_SLICE: u64 = 12 * 327_680;
+
+/// Times in a row that an upload may not move on before it is given up. Each is one question or one slice sent again.
+pub const UPLOAD_STALLS_MAX: u32 = 5;
+
+/// Sessions of one attachment. A session that is gone loses everything sent: three of 150 MB are the most that one attempt may cost.
+pub const UPLOAD_SESSIONS_MAX: u32 = 3;
+
+/// Ranges that one answer may say are missing. Slices go in order, so that there is one.
+pub const UPLOAD_RANGES_MAX: usize = 1_000;
+
+const _: () = assert!(TYPED_REQUEST_MAX.get() < GRAPH_REQUEST_MAX.get());
+const _: () = assert!(
+    ATTACHMENT_POST_MAX.get().div_ceil(3) * 4 + ATTACHMENT_FRAME <= GRAPH_REQUEST_MAX.get()
+);
+const _: () = assert!(UPLOAD_SLICE < GRAPH_REQUEST_MAX.get());
+
 // ---- The source's limits (reference/ews.md section 3) ------------------------------------------------------------------------
 
 /// EWSMaxConcurrency is 27 per user; a start of 2 to 4 per mailbox is advised.

@@ -1,5 +1,6 @@
 //! Extended properties: their ids as text, and the values we read (reference/graph.md 1.5 and 2.7).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,20 @@ impl PropertyId {
     pub const HIDDEN: Self = Self::new(PropertyType::Boolean, 0x10F4);
     /// PidTagClientSubmitTime.
     pub const SUBMITTED: Self = Self::new(PropertyType::SystemTime, 0x0039);
+    /// PidTagMessageDeliveryTime.
+    pub const DELIVERED: Self = Self::new(PropertyType::SystemTime, 0x0E06);
+    /// PidTagMessageFlags.
+    pub const FLAGS: Self = Self::new(PropertyType::Integer, 0x0E07);
+    /// PidTagTransportMessageHeaders.
+    pub const HEADERS: Self = Self::new(PropertyType::String, 0x007D);
+    /// PidTagInReplyToId.
+    pub const IN_REPLY_TO: Self = Self::new(PropertyType::String, 0x1042);
+    /// PidTagInternetReferences.
+    pub const REFERENCES: Self = Self::new(PropertyType::String, 0x1039);
+    /// PidTagMessageClass.
+    pub const CLASS: Self = Self::new(PropertyType::String, 0x001A);
+    /// PidTagSensitivity, which a message of Graph does not show as a field.
+    pub const SENSITIVITY: Self = Self::new(PropertyType::Integer, 0x0036);
 
     /// A property.
     pub const fn new(kind: PropertyType, tag: u16) -> Self {
@@ -96,6 +111,76 @@ impl fmt::Display for PropertyId {
     }
 }
 
+/// A named property with a text for its name: type, property set and name. Graph compares the set as a number and the name letter by letter
+/// (reference/graph.md 2.7).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedId {
+    /// Type.
+    pub kind: PropertyType,
+    /// The GUID of the set.
+    pub set: u128,
+    /// The name; without apostrophes, which our filters would have to double.
+    pub name: Cow<'static, str>,
+}
+
+impl NamedId {
+    /// A property of text.
+    pub const fn text(set: u128, name: &'static str) -> Self {
+        Self {
+            kind: PropertyType::String,
+            set,
+            name: Cow::Borrowed(name),
+        }
+    }
+
+    /// Reads `String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source`. The braces may be missing.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (word, rest) = text.trim().split_once(' ')?;
+        let kind = PropertyType::ALL
+            .into_iter()
+            .find(|kind| kind.word().eq_ignore_ascii_case(word))?;
+        let (set, rest) = rest.trim_start().split_once(' ')?;
+        let (by, name) = rest.trim_start().split_once(' ')?;
+        let name = name.trim_start();
+        let honest = by.eq_ignore_ascii_case("name") && !name.is_empty() && !name.contains('\'');
+        honest.then_some(Self {
+            kind,
+            set: guid(set)?,
+            name: Cow::Owned(name.to_owned()),
+        })
+    }
+}
+
+/// Reads a GUID of 8-4-4-4-12 digits, in braces or without.
+fn guid(text: &str) -> Option<u128> {
+    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
+    let inner = inner.unwrap_or(text);
+    let shape: Vec<usize> = inner.split('-').map(str::len).collect();
+    let digits: String = inner.split('-').collect();
+    let hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    (shape == [8, 4, 4, 4, 12] && hex)
+        .then(|| u128::from_str_radix(&digits, 16).ok())
+        .flatten()
+}
+
+impl fmt::Display for NamedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = format!("{:032x}", self.set);
+        let cut = |from, to| &hex[from..to];
+        write!(
+            f,
+            "{} {{{}-{}-{}-{}-{}}} Name {}",
+            self.kind.word(),
+            cut(0, 8),
+            cut(8, 12),
+            cut(12, 16),
+            cut(16, 20),
+            cut(20, 32),
+            self.name
+        )
+    }
+}
+
 /// One property as JSON carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Property {
@@ -113,6 +198,33 @@ pub fn value_of(properties: &[Property], id: PropertyId) -> Option<&str> {
         .find(|p| PropertyId::parse(&p.id) == Some(id))?
         .value
         .as_deref()
+}
+
+/// The value of the named property `id` among `properties`.
+pub fn named_value_of<'a>(properties: &'a [Property], id: &NamedId) -> Option<&'a str> {
+    properties
+        .iter()
+        .find(|p| NamedId::parse(&p.id).as_ref() == Some(id))?
+        .value
+        .as_deref()
+}
+
+impl Property {
+    /// A tagged property with its value.
+    pub fn tagged(id: PropertyId, value: impl Into<String>) -> Self {
+        Self {
+            id: id.to_string(),
+            value: Some(value.into()),
+        }
+    }
+
+    /// A named property with its value.
+    pub fn named(id: &NamedId, value: impl Into<String>) -> Self {
+        Self {
+            id: id.to_string(),
+            value: Some(value.into()),
+        }
+    }
 }
 
 /// 100-nanosecond steps between 1601 and 1970.
@@ -164,6 +276,32 @@ mod tests {
     }
 
     #[test]
+    fn named_ids_are_compared_by_set_and_name() {
+        let text = "String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source";
+        let id = NamedId::parse(text).unwrap();
+        assert_eq!(id.to_string(), text);
+        for same in [
+            "string {4D9A1C5E-7F0B-4C52-9B1E-6D61696C6672} name mailferry-source",
+            "String 4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672 Name mailferry-source",
+        ] {
+            assert_eq!(NamedId::parse(same).as_ref(), Some(&id), "{same}");
+        }
+        for other in [
+            "",
+            "String",
+            "String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name Mailferry-source",
+            "Integer {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source",
+            "String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Id 0x8012",
+            "String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c667} Name mailferry-source",
+            "String {4d9a1c5e7f0b4c529b1e6d61696c6672} Name mailferry-source",
+            "String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name ",
+            "String 0x1035",
+        ] {
+            assert_ne!(NamedId::parse(other).as_ref(), Some(&id), "{other}");
+        }
+    }
+
+    #[test]
     fn times_convert_to_filetime_and_back_in_seconds() {
         assert_eq!(
             filetime("1970-01-01T00:00:00Z"),
@@ -187,7 +325,7 @@ mod tests {
 
         #[test]
         fn any_filetime_and_any_text_is_taken(time: u64, text in ".*") {
-            let _ = (filetime_text(time), filetime(&text), moment(&text), PropertyId::parse(&text));
+            let _ = (filetime_text(time), filetime(&text), moment(&text), PropertyId::parse(&text), NamedId::parse(&text));
         }
     }
 }

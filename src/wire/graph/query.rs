@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::base::quantity::Count;
 use crate::wire::graph::escape;
-use crate::wire::graph::property::PropertyId;
+use crate::wire::graph::property::{NamedId, PropertyId};
+use crate::wire::graph::provenance;
 
 /// Why a query is refused.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct ListQuery {
     pub select: Vec<String>,
     /// `$expand=singleValueExtendedProperties($filter=...)`.
     pub expand: Vec<PropertyId>,
+    /// Named properties of the same `$expand`, after the others.
+    pub named: Vec<NamedId>,
     /// `$top`.
     pub top: Option<Count>,
     /// `$skip`; only nextLinks carry it.
@@ -76,6 +79,7 @@ impl ListQuery {
                 PropertyId::MESSAGE_ID,
                 PropertyId::SUBMITTED,
             ],
+            named: vec![provenance::SOURCE],
             ..Self::selecting(&["id", "changeKey", "type", "size", "createdDateTime"])
         }
     }
@@ -110,8 +114,8 @@ impl ListQuery {
         if !self.select.is_empty() {
             add("$select", &self.select.join(","));
         }
-        if !self.expand.is_empty() {
-            add("$expand", &expand_text(&self.expand));
+        if !self.expand.is_empty() || !self.named.is_empty() {
+            add("$expand", &expand_text(&self.expand, &self.named));
         }
         if self.hidden {
             add("includeHiddenFolders", "true");
@@ -136,7 +140,7 @@ impl ListQuery {
                 "$skip" => count().map(|n| out.skip = Some(n)),
                 "$skiptoken" => present(&value).map(|t| out.skip_token = Some(t)),
                 "$select" => names(&value).map(|n| out.select = n),
-                "$expand" => expand(&value).map(|e| out.expand = e),
+                "$expand" => expand(&value).map(|(e, n)| (out.expand, out.named) = (e, n)),
                 "includeHiddenFolders" => truth(&value).map(|h| out.hidden = h),
                 _ => return Err(QueryError::Unknown(name)),
             };
@@ -147,9 +151,11 @@ impl ListQuery {
     }
 }
 
-fn expand_text(ids: &[PropertyId]) -> String {
+fn expand_text(ids: &[PropertyId], named: &[NamedId]) -> String {
     let mut out = EXPAND_HEAD.to_owned();
-    for (i, id) in ids.iter().enumerate() {
+    let tagged = ids.iter().map(ToString::to_string);
+    let all = tagged.chain(named.iter().map(ToString::to_string));
+    for (i, id) in all.enumerate() {
         let or = if i > 0 { " or " } else { "" };
         let _ = write!(out, "{or}id eq '{id}'");
     }
@@ -175,20 +181,22 @@ fn names(value: &str) -> Option<Vec<String>> {
     names.iter().all(plain).then_some(names)
 }
 
-fn expand(value: &str) -> Option<Vec<PropertyId>> {
+fn expand(value: &str) -> Option<(Vec<PropertyId>, Vec<NamedId>)> {
     let inside = value.strip_prefix(EXPAND_HEAD)?.strip_suffix(')')?;
-    inside
-        .split(" or ")
-        .map(|term| {
-            let term = term.trim();
-            let bare = term
-                .strip_prefix('(')
-                .and_then(|t| t.strip_suffix(')'))
-                .unwrap_or(term);
-            let quoted = bare.trim().strip_prefix("id eq '")?.strip_suffix('\'')?;
-            PropertyId::parse(quoted)
-        })
-        .collect()
+    let (mut tagged, mut named) = (Vec::new(), Vec::new());
+    for term in inside.split(" or ") {
+        let term = term.trim();
+        let bare = term
+            .strip_prefix('(')
+            .and_then(|t| t.strip_suffix(')'))
+            .unwrap_or(term);
+        let quoted = bare.trim().strip_prefix("id eq '")?.strip_suffix('\'')?;
+        match PropertyId::parse(quoted) {
+            Some(id) => tagged.push(id),
+            None => named.push(NamedId::parse(quoted)?),
+        }
+    }
+    Some((tagged, named))
 }
 
 /// How a delete disposes of an item (`disposalType`, reference/graph.md 1.5).
@@ -227,7 +235,8 @@ mod tests {
         assert_eq!(
             escape::decode_form(&query.encode()).unwrap(),
             "$top=250&$select=id,changeKey,type,size,createdDateTime&$expand=singleValueExtendedProperties(\
-             $filter=id eq 'Binary 0x300B' or id eq 'String 0x1035' or id eq 'SystemTime 0x0039')"
+             $filter=id eq 'Binary 0x300B' or id eq 'String 0x1035' or id eq 'SystemTime 0x0039' or \
+             id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source')"
         );
     }
 
@@ -257,6 +266,8 @@ mod tests {
             "$top=+5",
             "$select=a,,b",
             "$expand=items",
+            "$expand=singleValueExtendedProperties($filter=id eq 'String {4d9a1c5e} Name x')",
+            "$expand=singleValueExtendedProperties($filter=id eq 'String Name x')",
             "includeHiddenFolders=1",
         ] {
             assert!(
