@@ -229,7 +229,7 @@ fi
 if [ "${MAILFERRY_PEERS_GRAPH:-yes}" = no ]; then
   skip "msgraph-sdk: switched off by MAILFERRY_PEERS_GRAPH=no"
 elif pip msgraph-sdk==1.65.0 azure-identity requests; then
-  check "msgraph-sdk signs in, lists and opens a session" "$python" scripts/peers/graph.py "$lab"
+  check "msgraph-sdk signs in, lists, exports, batches and opens a session" "$python" scripts/peers/graph.py "$lab"
 else
   skip "msgraph-sdk: not to be had from PyPI"
 fi

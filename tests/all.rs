@@ -1,5 +1,6 @@
 //! Every integration test, in one program: linked once, not thirty times. One chapter is one filter: `cargo test --test all simulation`.
 
+mod assertion;
 mod balance_brief;
 mod cli;
 mod collector;
@@ -30,9 +31,11 @@ mod posture;
 mod preflight;
 mod process;
 mod quarantine;
+mod reach;
 mod refusals;
 mod rehearsal;
 mod report;
+mod response_codes;
 mod screen_engine;
 mod screening;
 mod service_files;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mailferry::base::id::{FolderId, ItemId, MailboxId};
 use mailferry::base::mailbox::{FolderKind, FolderRole};
 use mailferry::base::outcome::{HaltCause, Setback, StopCause};
-use mailferry::base::quantity::{Count, Moment, Span};
+use mailferry::base::quantity::{Bytes, Count, Moment, Span};
 use mailferry::base::secret::{SafeUrl, Secret};
 use mailferry::engine::clock::TokioClock;
 use mailferry::exchange::{ExchangeSource, SignIn};
@@ -19,7 +19,13 @@ use mailferry::lab::populate::{self, Population};
 use mailferry::lab::world::{World, WorldOptions};
 use mailferry::port::clock::Clock;
 use mailferry::port::source::{Change, ExportSink, Source};
-use mailferry::transport::{Http, HttpOptions};
+use mailferry::transport::{self, Auth, CallBody, Http, HttpOptions, Method};
+use mailferry::wire::ews::find_item::FindItem;
+use mailferry::wire::ews::reply::{self, Message};
+use mailferry::wire::ews::request::Call;
+use mailferry::wire::ews::shape::{FolderRef, Path, Shape};
+use mailferry::wire::ews::sync_folder_items::SyncFolderItems;
+use mailferry::wire::soap::{self, RequestHeader};
 
 const PASSWORD: &str = "only-for-the-lab";
 
@@ -241,6 +247,78 @@ async fn refusals_are_named_for_what_they_are() {
         Err(Setback::SideClosed(StopCause::WrongSourceAddress, _))
     ));
     assert_eq!(lab.invalid(), Vec::<String>::new());
+}
+
+/// What exchangelib asks of items unless told otherwise.
+fn greedy() -> Shape {
+    let fields = [
+        "item:MimeContent",
+        "item:Body",
+        "item:TextBody",
+        "item:UniqueBody",
+        "item:Attachments",
+        "item:Subject",
+        "item:ItemClass",
+    ];
+    Shape {
+        more: fields.map(|field| Path::Field(field.to_owned())).to_vec(),
+        ..Shape::default()
+    }
+}
+
+#[tokio::test]
+async fn a_synchronisation_comes_without_the_content_it_asked_for_and_a_search_is_refused() {
+    let lab = Lab::open(Weather::Calm).await;
+    let header = RequestHeader::acting_for(&populate::address(0));
+    let ask = async |call: Call| {
+        let http = Http::new(HttpOptions::with_connections(1)).expect("a client");
+        let post = transport::Call::new(Method::Post, lab.url.clone())
+            .header("content-type", "text/xml; charset=utf-8")
+            .auth(Auth::Basic {
+                user: "LAB\\svc".to_owned(),
+                pass: Secret::new(PASSWORD),
+            })
+            .body(CallBody::bytes(call.write(&header)));
+        let reply = http.send(post).await.expect("an answer");
+        reply.read_all(Bytes::new(1_000_000)).await.expect("whole")
+    };
+    let inbox = FolderRef::Distinguished("inbox".to_owned());
+    let answer = ask(Call::SyncFolderItems(SyncFolderItems {
+        shape: greedy(),
+        folder: inbox.clone(),
+        state: None,
+        ignore: Vec::new(),
+        at_most: 100,
+        associated: false,
+    }))
+    .await;
+    let reply = reply::read::<SyncFolderItems>(&answer).expect("a reply");
+    let Some(Message::Done(page)) = reply.messages.into_iter().next() else {
+        panic!("refused");
+    };
+    assert!(!page.changes.is_empty());
+    let text = String::from_utf8_lossy(&answer);
+    assert!(!text.contains("Body>") && !text.contains("MimeContent"));
+    // Whoever is thrifty does not ask: that is counted, and no call of ours may be.
+    let noted = lab.invalid();
+    assert!(
+        matches!(&noted[..], [one] if one.contains("content it will not get")),
+        "{noted:?}"
+    );
+    let answer = ask(Call::FindItem(FindItem {
+        traversal: "Shallow".to_owned(),
+        shape: greedy(),
+        at_most: Some(10),
+        offset: 0,
+        restriction: None,
+        largest_first: false,
+        parents: vec![inbox],
+    }))
+    .await;
+    let envelope = soap::read_reply(&answer).expect("an envelope");
+    assert!(
+        matches!(envelope.body, soap::Body::Fault(fault) if fault.code == "ErrorInvalidPropertyForOperation")
+    );
 }
 
 #[tokio::test]

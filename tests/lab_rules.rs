@@ -48,7 +48,7 @@ async fn requests_that_break_a_published_rule_are_refused_and_named() {
         (
             Method::Post,
             stand.path("exportItems"),
-            Some(json!({"ItemIds": ["a"]})),
+            Some(json!({"itemIds": ["a"], "mode": "x"})),
             "itemIds and nothing",
         ),
         (
@@ -93,6 +93,73 @@ async fn requests_that_break_a_published_rule_are_refused_and_named() {
         .raw(Call::new(Method::Get, stand.url(&item(""))))
         .await;
     assert_eq!((status, stand.broken().len()), (401, count + 1));
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_of_its_calls_for_itself() {
+    let stand = Stand::new().await;
+    let base = format!("/admin/exchange/mailboxes/{}", stand.mailbox());
+    let call =
+        |id: &str, method: &str, url: String| json!({"id": id, "method": method, "url": url});
+    let batch = async |requests: Value| {
+        let body = json!({ "requests": requests });
+        stand.ask(Method::Post, "/v1.0/$batch", Some(body)).await
+    };
+    let export = json!({"id": "3", "method": "POST", "url": format!("{base}/exportItems"),
+        "headers": {"Content-Type": JSON}, "body": {"itemIds": ["AAMkAGnothing"]}});
+    let (status, said) = batch(json!([
+        call("1", "GET", format!("{base}/folders?$top=3")),
+        call("2", "GET", format!("{base}/folders/inbox/items")),
+        export,
+    ]))
+    .await;
+    assert_eq!(status, 200, "{said}");
+    let all = said["responses"].as_array().unwrap();
+    let ids: Vec<_> = all.iter().map(|one| (&one["id"], &one["status"])).collect();
+    assert_eq!(
+        json!(ids),
+        json!([["1", 200], ["2", 200], ["3", 200]]),
+        "{said}"
+    );
+    assert!(!all[0]["body"]["value"].as_array().unwrap().is_empty());
+    let entry = &all[2]["body"]["value"][0]["error"]["code"];
+    assert_eq!(entry, "ErrorItemNotFound");
+    assert_eq!(stand.broken(), Vec::<String>::new());
+    // What went wrong stays with its call, and with those that depend on it.
+    let mut late = call("2", "GET", format!("{base}/folders"));
+    late["dependsOn"] = json!(["1"]);
+    let lost = call("1", "GET", format!("{base}/folders/AAMkAGnothing"));
+    let (_, said) = batch(json!([
+        lost,
+        late,
+        call("x", "GET", format!("{base}/folders"))
+    ]))
+    .await;
+    let status = |index: usize| said["responses"][index]["status"].as_u64();
+    assert_eq!(
+        (status(0), status(1), status(2)),
+        (Some(404), Some(424), Some(200))
+    );
+    let many: Vec<_> = (0..21)
+        .map(|n| call(&n.to_string(), "GET", base.clone()))
+        .collect();
+    let twice = [
+        call("1", "GET", base.clone()),
+        call("1", "GET", base.clone()),
+    ];
+    let inner = [call("1", "POST", "/$batch".to_owned())];
+    let bare = [json!({"id": "1", "method": "POST", "url": base, "body": {}})];
+    for (requests, why) in [
+        (json!(many), "1 to 20"),
+        (json!(twice), "an id twice"),
+        (json!(inner), "relative URL"),
+        (json!(bare), "Content-Type"),
+    ] {
+        let (status, _) = batch(requests).await;
+        assert_eq!(status, 400, "{why}");
+        let noted = stand.broken().pop().unwrap_or_default();
+        assert!(noted.contains(why), "{why}: {noted}");
+    }
 }
 
 const JSON: &str = "application/json";

@@ -26,7 +26,7 @@ use mailferry::wire::ews::sync_folder_items::{ItemChange, SyncFolderItems};
 use mailferry::wire::soap::{self, Body, RequestHeader};
 
 /// Where the samples are, if they are anywhere.
-fn samples() -> Option<PathBuf> {
+pub(crate) fn samples() -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test asks where its samples are"
@@ -38,12 +38,12 @@ fn samples() -> Option<PathBuf> {
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn skipped() {
+pub(crate) fn skipped() {
     eprintln!("skipped: ../shared is not here");
 }
 
 /// All files below `dir`, by path relative to it.
-fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![dir.to_owned()];
     while let Some(next) = waiting.pop() {
@@ -232,8 +232,9 @@ const REQUESTS: [&str; 7] = [
     "ExportItems",
 ];
 
-/// Some samples are bare operations; they get the envelope they lack.
-fn with_envelope(bytes: &[u8]) -> Vec<u8> {
+/// Some samples are bare operations; they get the envelope they lack. Of a dialogue with its HTTP head the body is taken.
+pub(crate) fn with_envelope(bytes: &[u8]) -> Vec<u8> {
+    let bytes = body_of(bytes);
     let text = String::from_utf8_lossy(bytes);
     if text.contains("Envelope") || !text.trim_start().starts_with('<') {
         return bytes.to_vec();
@@ -244,6 +245,16 @@ fn with_envelope(bytes: &[u8]) -> Vec<u8> {
     };
     let soap = "http://schemas.xmlsoap.org/soap/envelope/";
     format!("<s:Envelope xmlns:s='{soap}'><s:Body>{bare}</s:Body></s:Envelope>").into_bytes()
+}
+
+/// The body of a recorded dialogue. The publishers took the empty line before it away.
+pub(crate) fn body_of(bytes: &[u8]) -> &[u8] {
+    let head = bytes.starts_with(b"HTTP/1.1 ") || bytes.starts_with(b"POST ");
+    let begin = bytes.windows(5).position(|window| window == b"<?xml");
+    match begin {
+        Some(begin) if head => &bytes[begin..],
+        _ => bytes,
+    }
 }
 
 /// What a sample is to us; `None` for other operations.

@@ -47,7 +47,7 @@ def work(facts, address, method, truth):
             continue
         got = list(box.fetch(found[:1], only_fields=["item_class", "size"]))
         counts["got"] += sum(1 for item in got if not isinstance(item, Exception))
-        synced = [change for change in folder.sync_items(only_fields=["item_class"])]
+        synced = [change for change in folder.sync_items()]
         counts["synced"] += len(synced)
         for answer in box.export(found):
             if isinstance(answer, Exception):

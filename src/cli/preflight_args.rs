@@ -19,6 +19,10 @@ mailbox into a hidden folder in its own mailbox on the target, is read back, com
 written to, and nothing stays; behind a crash the next preflight cleans up. A sign-in that is refused is tried once, since each try counts towards
 the lock-out of the account.
 
+With autodiscover = \"DOMAIN\" in place of ews_url it asks https://DOMAIN, https://autodiscover.DOMAIN, then the redirect of
+http://autodiscover.DOMAIN. Active Directory and the DNS record _autodiscover._tcp.DOMAIN are not looked up: where only that record
+leads there, type the host that nslookup -type=SRV _autodiscover._tcp.DOMAIN names: autodiscover = \"https://HOST\".
+
 --target-inventory is an export of the target's mailboxes, for what the service does not tell (quota and message size); in Exchange Online PowerShell:
   Get-Mailbox -ResultSize Unlimited | Select-Object PrimarySmtpAddress, RecipientTypeDetails, ProhibitSendReceiveQuota,
       MaxReceiveSize | Export-Csv exo-mailboxes.csv -NoTypeInformation -Encoding utf8

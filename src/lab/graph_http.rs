@@ -19,7 +19,7 @@ use super::fault::{CallKind, Fault};
 use super::graph_answer::Answer;
 use super::world::{Now, World};
 use super::wrong::{self, Wrong};
-use super::{graph_import, graph_mailbox, graph_pages, graph_token, graph_users};
+use super::{graph_batch, graph_import, graph_mailbox, graph_pages, graph_token, graph_users};
 use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::{Bytes, Span};
@@ -109,8 +109,11 @@ struct Frame<'a> {
 }
 
 impl GraphFace {
-    async fn answer(&self, parts: &Parts, body: Body, scissors: &Scissors) -> Answer {
+    pub(super) async fn answer(&self, parts: &Parts, body: Body, scissors: &Scissors) -> Answer {
         let path = parts.uri.path();
+        if path == graph_batch::PATH {
+            return graph_batch::answer(self, parts, body, scissors).await;
+        }
         if path.starts_with("/lab/") {
             return self.page(parts, body).await;
         }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
+use super::graph_body;
 use super::graph_http::{Asked, GraphFace};
 use super::mishap::short_of;
 use super::world::{FolderRow, ItemRow, Now, Refused, World};
@@ -245,7 +246,7 @@ fn make(lab: &GraphFace, mailbox: &str, parent: &str, asked: &Asked<'_>) -> Answ
     if !asked.query().is_empty() || !asked.is_json() {
         return lab.broken("a folder is made from a JSON body, without parameters");
     }
-    let Ok(new) = serde_json::from_slice::<NewFolder>(&asked.body) else {
+    let Some(new) = graph_body::read::<NewFolder>(&asked.body) else {
         return lab
             .broken("a new folder has displayName and type, in these letters and nothing else");
     };
@@ -277,7 +278,7 @@ fn rename(lab: &GraphFace, mailbox: &str, folder: &str, asked: &Asked<'_>) -> An
     if !asked.query().is_empty() || !asked.is_json() {
         return lab.broken("a folder is renamed by a JSON body, without parameters");
     }
-    let Ok(new) = serde_json::from_slice::<NewName>(&asked.body) else {
+    let Some(new) = graph_body::read::<NewName>(&asked.body) else {
         return lab.broken("a renamed folder has displayName and nothing else");
     };
     if new.display_name.is_empty() {
@@ -459,7 +460,7 @@ fn export(lab: &GraphFace, mailbox: &str, asked: &Asked<'_>) -> Answer {
     if !asked.query().is_empty() || !asked.is_json() {
         return lab.broken("exportItems takes a JSON body, without parameters");
     }
-    let Ok(request) = serde_json::from_slice::<ExportRequest>(&asked.body) else {
+    let Some(request) = graph_body::read::<ExportRequest>(&asked.body) else {
         return lab.broken("exportItems takes itemIds and nothing else");
     };
     if request.item_ids.is_empty() || request.item_ids.len() > EXPORT_IDS {

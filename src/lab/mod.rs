@@ -18,6 +18,8 @@ pub mod face;
 pub mod fault;
 mod graph_answer;
 mod graph_assertion;
+mod graph_batch;
+mod graph_body;
 pub mod graph_http;
 mod graph_import;
 mod graph_mailbox;

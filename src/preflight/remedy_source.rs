@@ -34,7 +34,7 @@ fn here(cause: Cause, facts: &Facts) -> Option<String> {
             sh(&facts.state)
         ),
         Cause::AutodiscoverFailed => format!(
-            "write the URL into the plan: ews_url = \"https://HOST/EWS/Exchange.asmx\"; on the server `Get-WebServicesVirtualDirectory | fl ExternalUrl,InternalUrl` shows it; then `{again}`"
+            "write the URL into the plan: ews_url = \"https://HOST/EWS/Exchange.asmx\"; on the server `Get-WebServicesVirtualDirectory | fl ExternalUrl,InternalUrl` shows it. Where a DNS record leads there, `nslookup -type=SRV _autodiscover._tcp.DOMAIN` names the host: autodiscover = \"https://HOST\". Then `{again}`"
         ),
         Cause::AutodiscoverElsewhere => format!(
             "if that host is yours, write it into [source]: autodiscover_hosts = [\"HOST\"], or write ews_url; then `{again}`"

@@ -40,6 +40,11 @@ pub(super) fn wants_our_certificate(error: &hyper::Error) -> bool {
             Some(inner) => Some(inner),
             None => cause.source(),
         };
+        // The system's library gives words only; the last of the chain is its own.
+        #[cfg(feature = "legacy-tls")]
+        if next.is_none() {
+            return crate::transport::legacy::alert_about_us(&cause.to_string());
+        }
     }
     false
 }

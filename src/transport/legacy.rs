@@ -97,6 +97,11 @@ fn of_native(words: &str) -> ConnectTrouble {
     }
 }
 
+/// True where the words of the system's library tell of an alert against our certificate, or the lack of one.
+pub(super) fn alert_about_us(words: &str) -> bool {
+    words.contains("alert") && of_native(words) == ConnectTrouble::WantsOurCertificate
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);

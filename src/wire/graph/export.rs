@@ -9,7 +9,8 @@ use crate::base::outcome::{Code, Refusal, RefusalWhy, Said, Setback};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExportRequest {
-    /// Ids, at most 20.
+    /// Ids, at most 20. Microsoft's own clients write `ItemIds` (OpenAPI of v1.0: both names), its reference `itemIds`.
+    #[serde(alias = "ItemIds")]
     pub item_ids: Vec<String>,
 }
 
