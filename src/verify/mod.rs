@@ -4,4 +4,6 @@ pub mod content;
 pub mod fresh;
 pub mod march;
 pub mod names;
+pub mod prose;
 pub mod reason;
+pub mod typed;
