@@ -137,10 +137,10 @@ async fn an_assertion_is_taken_once_and_only_as_it_should_be() {
     let spoilt: [(u64, Spoil); 9] = [
         (700_023, |claims| claims.aud.push('/')),
         (700_023, |claims| {
-            claims.aud = claims.aud.replace("/token", "/authorize")
+            claims.aud = claims.aud.replace("/token", "/authorize");
         }),
         (700_023, |claims| {
-            claims.aud = "https://login.microsoftonline.com/common".to_owned()
+            claims.aud = "https://login.microsoftonline.com/common".to_owned();
         }),
         (700_021, |claims| claims.iss.push('0')),
         (700_021, |claims| claims.sub.push('0')),

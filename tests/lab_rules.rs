@@ -148,12 +148,12 @@ async fn a_batch_answers_each_of_its_calls_for_itself() {
         call("1", "GET", base.clone()),
     ];
     let inner = [call("1", "POST", "/$batch".to_owned())];
-    let bare = [json!({"id": "1", "method": "POST", "url": base, "body": {}})];
+    let untyped = [json!({"id": "1", "method": "POST", "url": base, "body": {}})];
     for (requests, why) in [
         (json!(many), "1 to 20"),
         (json!(twice), "an id twice"),
         (json!(inner), "relative URL"),
-        (json!(bare), "Content-Type"),
+        (json!(untyped), "Content-Type"),
     ] {
         let (status, _) = batch(requests).await;
         assert_eq!(status, 400, "{why}");

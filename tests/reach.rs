@@ -110,6 +110,7 @@ async fn answer(mut line: impl AsyncRead + AsyncWrite + Unpin, served: &AtomicU3
 }
 
 /// Serves on an address; gives the port, and how many requests were read.
+#[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
 async fn serve(
     ip: IpAddr,
     acceptor: Option<TlsAcceptor>,

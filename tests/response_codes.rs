@@ -152,19 +152,19 @@ fn every_refusal_in_a_recorded_dialogue_is_classed_as_the_table_says() {
                 refusals += 1;
             }
         }
-        let Some((code, setback)) = refusal_of(&whole) else {
+        let Some((said, setback)) = refusal_of(&whole) else {
             continue;
         };
-        let throttled = codes.get(&code).is_some_and(|word| word == "wait");
+        let told_to_wait = codes.get(&said).is_some_and(|word| word == "wait");
         let wait = text.split("Name=\"BackOffMilliseconds\">").nth(1);
         let wait = wait.and_then(|rest| rest.split('<').next()?.trim().parse().ok());
         match setback {
             Setback::Throttled { wait: asked, .. } => {
-                assert!(throttled, "{name}: {code}");
+                assert!(told_to_wait, "{name}: {said}");
                 assert_eq!(asked, wait.map(Span::new), "{name}");
                 throttles += 1;
             }
-            _ => assert!(!throttled, "{name}: {code}"),
+            _ => assert!(!told_to_wait, "{name}: {said}"),
         }
     }
     assert!(

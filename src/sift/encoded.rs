@@ -50,17 +50,17 @@ pub(super) fn runs(data: &[u8], least: usize) -> impl Iterator<Item = Run> {
 }
 
 /// Where a run of at least `least` characters may begin, at or behind `at`, and up to where everything from there may stand in one; `None` where
-/// there is none. A run that begins in the next `least` bytes holds the last of them, so most of a text is passed over in strides. `sure`: up to
+/// there is none. A run that begins in the next `least` bytes holds the last of them, so most of a text is passed over in strides. `known`: up to
 /// where that is known already.
-fn candidate(data: &[u8], mut at: usize, mut sure: usize, least: usize) -> Option<(usize, usize)> {
+fn candidate(data: &[u8], mut at: usize, mut known: usize, least: usize) -> Option<(usize, usize)> {
     loop {
         let end = at.checked_add(least.max(1))?;
-        let ahead = data.get(at.max(sure)..end.max(at.max(sure)))?;
+        let ahead = data.get(at.max(known)..end.max(at.max(known)))?;
         match ahead.iter().rposition(|byte| !may_stand(*byte)) {
-            None => return Some((at, end.max(sure))),
-            Some(last) => at = at.max(sure) + last + 1,
+            None => return Some((at, end.max(known))),
+            Some(other) => at = at.max(known) + other + 1,
         }
-        sure = sure.max(at);
+        known = known.max(at);
     }
 }
 

@@ -116,15 +116,12 @@ fn entity<'a>(rest: &'a str, out: &mut String) -> &'a str {
         };
         known.map(|(_, text)| (*text).to_owned()).or_else(number)
     });
-    match (letter, end) {
-        (Some(letter), Some(end)) => {
-            out.push_str(&letter);
-            &rest[end + 1..]
-        }
-        _ => {
-            out.push('&');
-            &rest[1..]
-        }
+    if let (Some(letter), Some(end)) = (letter, end) {
+        out.push_str(&letter);
+        &rest[end + 1..]
+    } else {
+        out.push('&');
+        &rest[1..]
     }
 }
 

@@ -67,7 +67,8 @@ const TYPES: &str = "the service tells a file's type by its own list; name and b
 const INVITED: &str = "nobody is invited again: who was is kept in the text";
 const NO_PLACE: &str = "the service has no place for it";
 
-/// The table (reference/graph.md 2.1 to 2.5).
+/// The table: reference/graph.md 2.1 to 2.5 where it says so, else general knowledge that a probe has to confirm (message ids, conversation
+/// indexes, the owner as sender).
 pub const REWRITES: &[Rewrite] = &[
     rewrite(
         "message",
@@ -255,7 +256,9 @@ impl Canon {
         for (field, values) in self.fields.iter().filter(|(field, _)| *field != MADE) {
             text(field);
             text(&values.len().to_string());
-            values.iter().for_each(|value| text(value));
+            for value in values {
+                text(value);
+            }
         }
         Digest(hash.finalize().into())
     }
@@ -286,7 +289,7 @@ impl Form {
                         );
                         match &one["instead"] {
                             Value::Null => {
-                                self.one(format!("{field}.{at}.deleted"), "true".to_owned())
+                                self.one(format!("{field}.{at}.deleted"), "true".to_owned());
                             }
                             instead => self.item(instead, &format!("{field}.{at}.instead.")),
                         }

@@ -7,8 +7,8 @@ use crate::base::typed::{
     TypedCommon, TypedContact, TypedEvent, TypedMessage, Until,
 };
 
-fn at(secs: i64) -> Option<Moment> {
-    Some(Moment::from_unix_ms(secs * 1_000))
+fn at(secs: i64) -> Moment {
+    Moment::from_unix_ms(secs * 1_000)
 }
 
 fn somebody(name: &str, address: &str) -> Person {
@@ -28,8 +28,8 @@ fn common() -> TypedCommon {
             content: "One & two".to_owned(),
         },
         categories: vec!["Red".to_owned()],
-        created: at(10),
-        modified: at(20),
+        created: Some(at(10)),
+        modified: Some(at(20)),
         attachments: vec![TypedAttachment {
             name: "a.txt".to_owned(),
             content_type: "text/plain".to_owned(),
@@ -45,8 +45,8 @@ fn message() -> TypedMessage {
         common: common(),
         message_id: "<a@b>".to_owned(),
         flags: 1,
-        submitted: at(100),
-        delivered: at(101),
+        submitted: Some(at(100)),
+        delivered: Some(at(101)),
         from: Some(somebody("Anna", "anna@b.example")),
         sender: Some(somebody("Help", "help@b.example")),
         to: vec![somebody("Me", "me@c.example"), somebody("List", "")],
@@ -59,9 +59,9 @@ fn message() -> TypedMessage {
         conversation_index: "AQ==".to_owned(),
         flag: Some(FollowUp {
             complete: false,
-            start: at(200),
-            due: at(201),
-            completed: at(202),
+            start: Some(at(200)),
+            due: Some(at(201)),
+            completed: Some(at(202)),
         }),
     }
 }
@@ -73,7 +73,7 @@ fn event() -> TypedEvent {
         organizer: Some(somebody("O", "o@c.example")),
         attendees: vec![Attendee {
             person: somebody("P", "p@c.example"),
-            answered: at(7),
+            answered: Some(at(7)),
             ..Attendee::default()
         }],
         uid: "u".to_owned(),
@@ -154,7 +154,7 @@ fn altered(value: &Value, path: &str, out: &mut Vec<(String, Value)>) {
         Value::Object(fields) => {
             for (name, own) in fields {
                 inside(own, format!("{path}.{name}"), &|whole, new| {
-                    whole[name] = new
+                    whole[name] = new;
                 });
             }
         }
@@ -256,8 +256,8 @@ fn what_the_service_is_known_to_rewrite_is_named() {
     // Neither date: the day it was made.
     (dated.submitted, dated.delivered) = (None, None);
     let mut made = TypedMessage {
-        submitted: at(10),
-        delivered: at(10),
+        submitted: Some(at(10)),
+        delivered: Some(at(10)),
         ..dated.clone()
     };
     let sides = |a: &TypedMessage, b: &TypedMessage| {
@@ -265,14 +265,14 @@ fn what_the_service_is_known_to_rewrite_is_named() {
         judge(&canon(a), &canon(b))
     };
     assert!(matches!(sides(&dated, &made), TypedJudged::ByRoute(two) if two.len() == 2));
-    made.delivered = at(1_000_000);
+    made.delivered = Some(at(1_000_000));
     assert!(matches!(sides(&dated, &made), TypedJudged::Differs(_)));
     let mut due = source.clone();
     due.flag.as_mut().unwrap().start = None;
     let mut begun = due.clone();
-    begun.flag.as_mut().unwrap().start = at(201);
+    begun.flag.as_mut().unwrap().start = Some(at(201));
     assert!(only(&due, &begun).effect.is_some());
-    begun.flag.as_mut().unwrap().start = at(202);
+    begun.flag.as_mut().unwrap().start = Some(at(202));
     assert_eq!(only(&due, &begun).effect, None);
     let anonymous = TypedMessage {
         message_id: String::new(),
@@ -293,7 +293,7 @@ fn everything_else_is_a_finding() {
     };
     assert_eq!(finding(&|m| m.flags = 0), "flags.read");
     assert_eq!(finding(&|m| m.flags = 9), "flags.draft");
-    assert_eq!(finding(&|m| m.delivered = at(102)), "delivered");
+    assert_eq!(finding(&|m| m.delivered = Some(at(102))), "delivered");
     assert_eq!(finding(&|m| m.headers = "A: b\r\n".to_owned()), "headers");
     assert_eq!(
         finding(&|m| m.message_id = "<new@service>".to_owned()),

@@ -1,4 +1,4 @@
-//! The one table of what the typed route does not carry as it was: printed by plan, preflight and report, and held against the model by a test.
+//! The one table of what the typed route does not carry as it was: for plan, preflight and report to print; held against the model by a test.
 //!
 //! The typed route creates items by the fields and properties that the service documents (reference/graph.md section 2). What has no such place is
 //! here, in the words of those whose mail it is.
@@ -563,7 +563,9 @@ mod tests {
                 }
             }
             Value::Array(all) if !all.is_empty() => {
-                all.iter().for_each(|one| leaves(one, path, out));
+                for one in all {
+                    leaves(one, path, out);
+                }
             }
             _ => {
                 out.insert(path.to_owned());

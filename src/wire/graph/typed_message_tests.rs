@@ -388,7 +388,7 @@ fn requests_validate_against_the_openapi_subset() {
             &yaml,
             "message-create.self",
             &json!({"flag": {"colour": 1}}),
-        )
+        );
     });
     assert!(wrong.is_err());
 }
@@ -411,7 +411,7 @@ proptest! {
             (0, bits) => bits,
             (draft, bits) => draft | bits & READ,
         };
-        let mut message = TypedMessage { to, cc, reply_to, headers, flags, ..received() };
+        let mut message = TypedMessage { flags, to, cc, reply_to, headers, ..received() };
         message.from = from.and_then(|all| all.into_iter().next());
         message.common.subject = subject;
         message.common.body.content = content;
