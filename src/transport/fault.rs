@@ -29,6 +29,10 @@ pub(super) fn wants_our_certificate(error: &hyper::Error) -> bool {
                     | AlertDescription::BadCertificate
                     | AlertDescription::UnknownCA
                     | AlertDescription::CertificateUnknown
+                    | AlertDescription::CertificateExpired
+                    | AlertDescription::CertificateRevoked
+                    | AlertDescription::UnsupportedCertificate
+                    | AlertDescription::DecryptError
                     | AlertDescription::AccessDenied
             );
         }

@@ -127,6 +127,11 @@ impl ConnectTrouble {
                 | AlertDescription::BadCertificate
                 | AlertDescription::UnknownCA
                 | AlertDescription::CertificateUnknown
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::UnsupportedCertificate
+                // Our certificate's signature, or ours over the handshake, does not verify.
+                | AlertDescription::DecryptError
                 | AlertDescription::AccessDenied,
             ) => Self::WantsOurCertificate,
             E::InvalidMessage(_) => Self::NotTls,
