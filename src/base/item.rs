@@ -39,6 +39,22 @@ fn hex(bytes: &[u8]) -> String {
         })
 }
 
+/// Reads lower-case hexadecimal digits in pairs; `None` for anything else.
+pub fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let nibble = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let pairs = digits.as_bytes().chunks_exact(2);
+    pairs
+        .map(|two| Some(nibble(two[0])? << 4 | nibble(two[1])?))
+        .collect()
+}
+
 impl std::str::FromStr for ItemKey {
     type Err = ();
 

@@ -4,12 +4,27 @@
 //! Dates are kept to the second, since no service keeps more. Every list is in the order of the source. What a class cannot carry to the other side
 //! is said by the table in `wire::losses`, not here.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::quantity::Moment;
 
+/// Subjects, names, addresses and texts are content: `Debug` shows the kind of thing and nothing of it.
+macro_rules! unprinted {
+    ($($name:ident)*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )*};
+}
+
+unprinted!(TypedItem TypedCommon TypedBody TypedAttachment Person TypedMessage TypedEvent Attendee Occurrence TypedContact PostalAddress);
+
 /// One item, by the family of its class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "snake_case")]
 pub enum TypedItem {
     /// Mail and everything that lies in a mail folder as a message.
@@ -21,7 +36,7 @@ pub enum TypedItem {
 }
 
 /// What every item has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedCommon {
     /// PidTagMessageClass, as the source spells it.
@@ -47,7 +62,7 @@ pub struct TypedCommon {
 }
 
 /// A text and how it is written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedBody {
     /// True for HTML, false for plain text.
@@ -57,7 +72,7 @@ pub struct TypedBody {
 }
 
 /// One attachment, without its bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedAttachment {
     /// File name as shown. An embedded item is a file here: `.eml`, `.ics` or `.vcf`, made by the source server.
@@ -73,7 +88,7 @@ pub struct TypedAttachment {
 }
 
 /// Somebody with an address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Person {
     /// Display name; may be empty.
@@ -83,7 +98,7 @@ pub struct Person {
 }
 
 /// A message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedMessage {
     /// What every item has.
@@ -157,7 +172,7 @@ pub struct WallTime {
 }
 
 /// An appointment, a meeting, or the master of a series.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedEvent {
     /// What every item has.
@@ -210,7 +225,7 @@ pub enum ShowAs {
 }
 
 /// Who was invited, and what they said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attendee {
     /// Who.
@@ -331,7 +346,7 @@ pub enum Until {
 }
 
 /// One occurrence that differs from its series.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
     /// When it would have begun.
     pub original: Moment,
@@ -340,7 +355,7 @@ pub struct Occurrence {
 }
 
 /// A person's card.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TypedContact {
     /// What every item has; `subject` is the display name, `body` the notes.
@@ -398,7 +413,7 @@ pub struct TypedContact {
 }
 
 /// Where somebody lives or works.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PostalAddress {
     /// Street.

@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use rustls::AlertDescription;
-
 use crate::base::outcome::{DoubtCause, MisreadCause, Said, Setback};
+use crate::transport::trouble::is_about_us;
 
 /// What a failure before the reply's head means, once the request was on its way.
 pub(super) fn before_reply(error: &hyper::Error) -> Setback {
@@ -23,18 +22,7 @@ pub(super) fn wants_our_certificate(error: &hyper::Error) -> bool {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
         if let Some(rustls::Error::AlertReceived(alert)) = cause.downcast_ref::<rustls::Error>() {
-            return matches!(
-                alert,
-                AlertDescription::CertificateRequired
-                    | AlertDescription::BadCertificate
-                    | AlertDescription::UnknownCA
-                    | AlertDescription::CertificateUnknown
-                    | AlertDescription::CertificateExpired
-                    | AlertDescription::CertificateRevoked
-                    | AlertDescription::UnsupportedCertificate
-                    | AlertDescription::DecryptError
-                    | AlertDescription::AccessDenied
-            );
+            return is_about_us(*alert);
         }
         // An I/O error made from another error names that one's source as its own, and so hides it.
         let wrapped = cause

@@ -82,6 +82,23 @@ impl Error for NotPinned {}
 /// Names shown of a certificate.
 const NAMES_SHOWN: usize = 5;
 
+/// True for an alert about our certificate, or about there being none. All of them end a handshake, before a request is read.
+pub(super) const fn is_about_us(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate
+            // Our certificate's signature, or ours over the handshake, does not verify.
+            | AlertDescription::DecryptError
+            | AlertDescription::AccessDenied
+    )
+}
+
 impl ConnectTrouble {
     /// How far it came.
     pub fn cause(&self) -> UnreachedCause {
@@ -122,18 +139,7 @@ impl ConnectTrouble {
                 | AlertDescription::InsufficientSecurity,
             )
             | E::PeerIncompatible(_) => Self::NoSharedSuite,
-            E::AlertReceived(
-                AlertDescription::CertificateRequired
-                | AlertDescription::BadCertificate
-                | AlertDescription::UnknownCA
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::UnsupportedCertificate
-                // Our certificate's signature, or ours over the handshake, does not verify.
-                | AlertDescription::DecryptError
-                | AlertDescription::AccessDenied,
-            ) => Self::WantsOurCertificate,
+            E::AlertReceived(alert) if is_about_us(*alert) => Self::WantsOurCertificate,
             E::InvalidMessage(_) => Self::NotTls,
             _ => Self::Tls,
         }

@@ -10,10 +10,11 @@
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::base::item::{Digest, ItemClass, SearchKey, Stamp};
+use crate::base::item::{Digest, ItemClass, SearchKey, Stamp, unhex};
 use crate::base::limits::PARCEL_HEAD_MAX;
-use crate::base::quantity::{Bytes, Moment};
+use crate::base::quantity::Bytes;
 use crate::base::typed::TypedItem;
+use crate::wire::graph::property;
 
 /// How every parcel begins. No item stream begins so: those begin with a property tag (reference/fts.md).
 pub const MAGIC: &[u8] = b"mailferry parcel 1\n";
@@ -102,7 +103,7 @@ pub enum NotAParcel {
 }
 
 /// What a parcel brings, in this order: the head once, then each attachment and its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Brought<'a> {
     /// The item.
     Head(Box<TypedItem>),
@@ -113,7 +114,7 @@ pub enum Brought<'a> {
 }
 
 /// Reads a parcel that comes in pieces of any length.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ParcelReader {
     magic: usize,
     head: Vec<u8>,
@@ -229,7 +230,7 @@ pub struct ParcelReport {
 }
 
 /// Learns a [`ParcelReport`] while a parcel passes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ParcelMeter {
     reader: ParcelReader,
     item: Option<TypedItem>,
@@ -307,30 +308,8 @@ pub fn stamp_of(item: &TypedItem) -> Stamp {
         key.as_ref(),
         message_id,
         &class,
-        submitted.and_then(filetime),
+        submitted.and_then(property::filetime_of),
     )
-}
-
-/// FILETIME of a moment; `None` before 1601.
-fn filetime(moment: Moment) -> Option<u64> {
-    /// Of the Unix epoch, in 100 ns.
-    const EPOCH: i64 = 116_444_736_000_000_000;
-    let ticks = moment.unix_ms().checked_mul(10_000)?.checked_add(EPOCH)?;
-    u64::try_from(ticks).ok()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    digits
-        .chunks(2)
-        .map(|two| {
-            let two = std::str::from_utf8(two).ok()?;
-            u8::from_str_radix(two, 16).ok()
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -338,6 +317,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::quantity::Moment;
     use crate::base::typed::{TypedAttachment, TypedMessage};
 
     fn item(attachments: usize) -> TypedItem {

@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{ChangeKey, TargetItemId};
 use crate::base::item::{ItemClass, Placed, SearchKey, Stamp, TargetHeader};
 use crate::base::outcome::{MisreadCause, Said, Setback};
-use crate::base::quantity::{Bytes, Moment};
+use crate::base::quantity::Bytes;
 use crate::wire::graph::json;
 use crate::wire::graph::property::{self, Property, PropertyId};
-use crate::wire::graph::provenance;
 
 /// `mailboxItem`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +53,7 @@ impl MailboxItem {
         placed(self.id.as_deref(), self.change_key.as_deref(), status)
     }
 
-    /// The item in the words of the seam. What the typed route made tells its origin by our mark: the store gave it a search key of its own, which
-    /// says nothing.
+    /// The item in the words of the seam.
     pub fn into_header(self, status: u16) -> Result<TargetHeader, Setback> {
         let placed = self.placed(status)?;
         let value = |id| property::value_of(&self.single_value_extended_properties, id);
@@ -70,26 +68,15 @@ impl MailboxItem {
         let class = ItemClass::new(self.class.clone().unwrap_or_default());
         let submitted = value(PropertyId::SUBMITTED).and_then(property::filetime);
         let fallback = Stamp::fallback(value(PropertyId::MESSAGE_ID), &class, submitted);
-        let (key, fallback) = match provenance::of(&self.single_value_extended_properties) {
-            Some(Stamp::Key(marked)) => (Some(marked), fallback),
-            Some(marked @ Stamp::Fallback(_)) => (None, marked),
-            None => (key, fallback),
-        };
         Ok(TargetHeader {
             placed,
             key,
             fallback,
             class,
             size: Bytes::new(self.size),
-            created: self.created_date_time.as_deref().and_then(moment),
+            created: self.created_date_time.as_deref().and_then(property::moment),
         })
     }
-}
-
-/// A time as Graph writes it; nothing where it is not one.
-fn moment(text: &str) -> Option<Moment> {
-    let at: jiff::Timestamp = text.parse().ok()?;
-    Some(Moment::from_unix_ms(at.as_millisecond()))
 }
 
 /// An item's place from the two texts that name it; neither may be missing or empty.
@@ -140,31 +127,6 @@ mod tests {
             header.fallback,
             Stamp::fallback(Some("<a@b>"), &class, submitted)
         );
-    }
-
-    #[test]
-    fn what_the_typed_route_made_is_known_by_its_mark() {
-        let marked = |mark: &str| {
-            let mark = Property::named(&provenance::SOURCE, mark);
-            let mark = String::from_utf8(json::write(&mark)).unwrap();
-            item(&format!(
-                r#"{{"id":"a","changeKey":"c","type":"IPM.Note","singleValueExtendedProperties":[
-                {{"id":"Binary 0x300B","value":"AQID"}},{{"id":"String 0x1035","value":"<a@b>"}},{mark}]}}"#
-            ))
-            .unwrap()
-        };
-        let own = Stamp::fallback(Some("<a@b>"), &ItemClass::new("IPM.Note"), None);
-        let keyed = marked("k:0a0b");
-        assert_eq!(keyed.key, SearchKey::new([10, 11]));
-        assert_eq!(keyed.fallback, own);
-        let weak = Stamp::Fallback([7; 16]);
-        let fallback = marked(&provenance::text(&weak));
-        assert_eq!((fallback.key.as_ref(), &fallback.fallback), (None, &weak));
-        assert!(fallback.bears(&weak));
-        // A mark that somebody spoilt is none.
-        let spoilt = marked("k:zz");
-        assert_eq!(spoilt.key, SearchKey::new([1, 2, 3]));
-        assert_eq!(spoilt.fallback, own);
     }
 
     #[test]

@@ -236,6 +236,11 @@ pub fn filetime(text: &str) -> Option<u64> {
     u64::try_from(at.as_nanosecond().div_euclid(100) + FILETIME_OF_UNIX).ok()
 }
 
+/// FILETIME of a moment; `None` before 1601.
+pub fn filetime_of(moment: Moment) -> Option<u64> {
+    u64::try_from(i128::from(moment.unix_ms()) * 10_000 + FILETIME_OF_UNIX).ok()
+}
+
 /// Writes a FILETIME as Graph shows it: UTC, whole seconds. `None` beyond the year 9999.
 pub fn filetime_text(filetime: u64) -> Option<String> {
     let seconds = (i128::from(filetime) - FILETIME_OF_UNIX).div_euclid(10_000_000);

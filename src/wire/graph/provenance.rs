@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::item::{SearchKey, Stamp};
+use crate::base::item::{SearchKey, Stamp, unhex};
 use crate::base::limits::STREAM_IDENTITY_MAX;
 use crate::wire::graph::property::{self, NamedId, Property};
 
@@ -33,30 +33,15 @@ pub fn text(stamp: &Stamp) -> String {
 /// Reads a mark's value. `None` for what is none of ours.
 pub fn read(text: &str) -> Option<Stamp> {
     let (kind, digits) = text.split_once(':')?;
+    if digits.len() > 2 * STREAM_IDENTITY_MAX {
+        return None;
+    }
     let bytes = unhex(digits)?;
     match kind {
         "k" => SearchKey::new(bytes).map(Stamp::Key),
         "f" => bytes.try_into().ok().map(Stamp::Fallback),
         _ => None,
     }
-}
-
-fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let lower = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    let digits = digits.as_bytes();
-    let honest = digits.len().is_multiple_of(2)
-        && digits.len() <= 2 * STREAM_IDENTITY_MAX
-        && digits.iter().all(lower);
-    let nibble = |b: u8| match b {
-        b'0'..=b'9' => b - b'0',
-        _ => b - b'a' + 10,
-    };
-    let bytes = digits.chunks_exact(2);
-    honest.then(|| {
-        bytes
-            .map(|two| nibble(two[0]) << 4 | nibble(two[1]))
-            .collect()
-    })
 }
 
 /// The mark as a create carries it.

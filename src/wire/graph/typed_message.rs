@@ -16,15 +16,13 @@ use crate::wire::graph::property::{self, NamedId, Property, PropertyId};
 use crate::wire::graph::query::ListQuery;
 use crate::wire::graph::typed_attachment::post_body;
 use crate::wire::graph::{items, json, provenance};
+use crate::wire::item_stream::tags::{
+    FLAG_READ as READ, FLAG_SUBMITTED as SUBMITTED, FLAG_UNSENT as UNSENT,
+};
 use crate::wire::losses::{self, Family};
 
 /// Who has no address that a service takes, with their places in the lists: kept here, and put back when the message is read.
 pub const UNADDRESSED: NamedId = NamedId::text(provenance::SET, "mailferry-unaddressed");
-
-/// Bits of PidTagMessageFlags ([MS-OXCMSG] 2.2.1.6).
-const READ: u32 = 1;
-const SUBMITTED: u32 = 4;
-const UNSENT: u32 = 8;
 
 /// The properties that are read back, beside the fields.
 const EXPANDED: [PropertyId; 8] = [

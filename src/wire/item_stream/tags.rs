@@ -97,6 +97,8 @@ pub const CHANGE_KEY: u16 = 0x65E2;
 pub const FLAG_READ: u32 = 0x1;
 /// Bit of PidTagMessageFlags: unsent.
 pub const FLAG_UNSENT: u32 = 0x8;
+/// Handed in for sending.
+pub const FLAG_SUBMITTED: u32 = 0x4;
 /// Bit of PidTagMessageFlags: has attachments.
 pub const FLAG_ATTACH: u32 = 0x10;
 /// Bit of PidTagMessageFlags: associated.
