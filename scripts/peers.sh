@@ -149,7 +149,9 @@ kdc_up() {
   dns_canonicalize_hostname = false
   rdns = false
 [realms]
-  LAB.TEST = { kdc = 127.0.0.1:18888 }
+  LAB.TEST = {
+    kdc = 127.0.0.1:18888
+  }
 [domain_realm]
   localhost = LAB.TEST
 CONF
@@ -228,7 +230,7 @@ fi
 
 if [ "${MAILFERRY_PEERS_GRAPH:-yes}" = no ]; then
   skip "msgraph-sdk: switched off by MAILFERRY_PEERS_GRAPH=no"
-elif pip msgraph-sdk==1.65.0 azure-identity requests; then
+elif pip msgraph-sdk==1.65.0 deprecated azure-identity requests; then
   check "msgraph-sdk signs in, lists, exports, batches and opens a session" "$python" scripts/peers/graph.py "$lab"
 else
   skip "msgraph-sdk: not to be had from PyPI"

@@ -25,6 +25,8 @@ LAB, WAY, PORT, READY = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(s
 CERT = sys.argv[5:7]
 FACTS = json.loads((LAB / "lab.json").read_text())
 WORD = {"ntlm": "NTLM", "kerberos": "Negotiate"}[WAY]
+# Kerberos comes wrapped in SPNEGO, as IIS takes it.
+PROTOCOL = {"ntlm": "ntlm", "kerberos": "negotiate"}[WAY]
 STATS = {"signed_in": 0, "refused": 0, "passed_on": 0}
 
 
@@ -67,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(401, [("WWW-Authenticate", WORD)])
             if self.context is None:
                 self.context = spnego.server(
-                    protocol=WAY, service="HTTP", hostname="localhost", channel_bindings=BINDING
+                    protocol=PROTOCOL, service="HTTP", hostname="localhost", channel_bindings=BINDING
                 )
             try:
                 out = self.context.step(base64.b64decode(token))
