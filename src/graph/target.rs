@@ -30,6 +30,7 @@ use crate::wire::graph::import::ImportReply;
 use crate::wire::graph::items::{ItemPage, MailboxItem};
 use crate::wire::graph::json;
 use crate::wire::graph::path::Resource;
+use crate::wire::graph::provenance::Home;
 use crate::wire::graph::query::{Disposal, ListQuery};
 use crate::wire::graph::settings::ExchangeSettings;
 
@@ -294,7 +295,8 @@ impl Target for GraphTarget {
         if page.next_link.as_deref() == Some(url.as_str()) {
             return Err(folders::endless());
         }
-        let headers = page.value.into_iter().map(|item| item.into_header(status));
+        let home = Home::of(mailbox);
+        let headers = (page.value.into_iter()).map(|item| item.into_header(status, home));
         Ok(TargetPage {
             items: headers.collect::<Result<_, _>>()?,
             next: page.next_link.map(Cursor::new),

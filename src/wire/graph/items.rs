@@ -8,6 +8,7 @@ use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::quantity::Bytes;
 use crate::wire::graph::json;
 use crate::wire::graph::property::{self, Property, PropertyId};
+use crate::wire::graph::provenance::{self, Home};
 
 /// `mailboxItem`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +54,9 @@ impl MailboxItem {
         placed(self.id.as_deref(), self.change_key.as_deref(), status)
     }
 
-    /// The item in the words of the seam.
-    pub fn into_header(self, status: u16) -> Result<TargetHeader, Setback> {
+    /// The item in the words of the seam. Where it bears our mark for this mailbox, the mark says whose copy it is: the service gives a search key
+    /// of its own to what is created by its class.
+    pub fn into_header(self, status: u16, home: Home) -> Result<TargetHeader, Setback> {
         let placed = self.placed(status)?;
         let value = |id| property::value_of(&self.single_value_extended_properties, id);
         let key = match value(PropertyId::SEARCH_KEY) {
@@ -68,6 +70,14 @@ impl MailboxItem {
         let class = ItemClass::new(self.class.clone().unwrap_or_default());
         let submitted = value(PropertyId::SUBMITTED).and_then(property::filetime);
         let fallback = Stamp::fallback(value(PropertyId::MESSAGE_ID), &class, submitted);
+        let mark = provenance::of(&self.single_value_extended_properties);
+        let (key, fallback) = match mark.filter(|mark| mark.home == home) {
+            None => (key, fallback),
+            Some(mark) => match mark.stamp {
+                Stamp::Key(key) => (Some(key), fallback),
+                Stamp::Fallback(hash) => (None, Stamp::Fallback(hash)),
+            },
+        };
         Ok(TargetHeader {
             placed,
             key,
@@ -102,9 +112,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::id::TargetMailboxId;
 
     fn item(body: &str) -> Result<TargetHeader, Setback> {
-        json::read::<MailboxItem>(200, body.as_bytes())?.into_header(200)
+        let home = Home::of(&TargetMailboxId::new("MBX:1@2"));
+        json::read::<MailboxItem>(200, body.as_bytes())?.into_header(200, home)
+    }
+
+    fn marked(mark: &str) -> TargetHeader {
+        let id = provenance::SOURCE;
+        let body = format!(
+            r#"{{"id":"a","changeKey":"b","type":"IPM.Note","singleValueExtendedProperties":[
+            {{"id":"Binary 0x300B","value":"AQID"}},{{"id":"{id}","value":"{mark}"}}]}}"#
+        );
+        item(&body).unwrap()
+    }
+
+    #[test]
+    fn our_mark_says_whose_copy_it_is_in_its_own_mailbox_only() {
+        let own = marked("k:0f@41928d6fc0c33ec7");
+        assert_eq!(own.key, SearchKey::new([15]));
+        let own = marked(&format!("f:{}@41928d6fc0c33ec7", "07".repeat(16)));
+        assert_eq!((own.key, own.fallback), (None, Stamp::Fallback([7; 16])));
+        for other in ["k:0f@41928d6fc0c33ec8", "k:0f", "anything"] {
+            assert_eq!(marked(other).key, SearchKey::new([1, 2, 3]), "{other}");
+        }
     }
 
     #[test]

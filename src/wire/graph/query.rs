@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::base::quantity::Count;
 use crate::wire::graph::escape;
 use crate::wire::graph::property::{NamedId, PropertyId};
+use crate::wire::graph::provenance;
 
 /// Why a query is refused.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -78,6 +79,7 @@ impl ListQuery {
                 PropertyId::MESSAGE_ID,
                 PropertyId::SUBMITTED,
             ],
+            named: vec![provenance::SOURCE],
             ..Self::selecting(&["id", "changeKey", "type", "size", "createdDateTime"])
         }
     }
@@ -233,7 +235,8 @@ mod tests {
         assert_eq!(
             escape::decode_form(&query.encode()).unwrap(),
             "$top=250&$select=id,changeKey,type,size,createdDateTime&$expand=singleValueExtendedProperties(\
-             $filter=id eq 'Binary 0x300B' or id eq 'String 0x1035' or id eq 'SystemTime 0x0039')"
+             $filter=id eq 'Binary 0x300B' or id eq 'String 0x1035' or id eq 'SystemTime 0x0039' \
+             or id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source')"
         );
     }
 

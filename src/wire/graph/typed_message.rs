@@ -13,6 +13,7 @@ use crate::base::outcome::Setback;
 use crate::base::quantity::Moment;
 use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedMessage};
 use crate::wire::graph::property::{self, NamedId, Property, PropertyId};
+use crate::wire::graph::provenance::Mark;
 use crate::wire::graph::query::ListQuery;
 use crate::wire::graph::typed_attachment::post_body;
 use crate::wire::graph::{items, json, provenance};
@@ -175,12 +176,12 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// The request for a message that bears `stamp`.
-    pub fn of(message: &TypedMessage, stamp: &Stamp) -> Result<Self, Unfit> {
+    /// The request for a message that bears `mark`.
+    pub fn of(message: &TypedMessage, mark: &Mark) -> Result<Self, Unfit> {
         if losses::family_of(&message.common.class) != Some(Family::Message) {
             return Err(Unfit::Class);
         }
-        let mut head = json::write(&fields_of(message, stamp));
+        let mut head = json::write(&fields_of(message, mark));
         head.pop();
         if head.len() as u64 >= GRAPH_REQUEST_MAX.get() {
             return Err(Unfit::TooLarge);
@@ -213,7 +214,7 @@ impl NewMessage {
     }
 }
 
-fn fields_of(message: &TypedMessage, stamp: &Stamp) -> MessageFields {
+fn fields_of(message: &TypedMessage, mark: &Mark) -> MessageFields {
     let common = &message.common;
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let mut aside = Aside::default();
@@ -235,7 +236,7 @@ fn fields_of(message: &TypedMessage, stamp: &Stamp) -> MessageFields {
         bcc_recipients: aside.list("bcc", &message.bcc),
         reply_to: aside.list("reply_to", &message.reply_to),
         flag: message.flag.as_ref().map(flag_of),
-        single_value_extended_properties: properties_of(message, stamp),
+        single_value_extended_properties: properties_of(message, mark),
     };
     if !aside.0.is_empty() {
         let text = String::from_utf8(json::write(&aside.0)).unwrap_or_default();
@@ -252,9 +253,9 @@ fn is_base64(text: &str) -> bool {
 }
 
 /// The extended properties of a create.
-fn properties_of(message: &TypedMessage, stamp: &Stamp) -> Vec<Property> {
+fn properties_of(message: &TypedMessage, mark: &Mark) -> Vec<Property> {
     let common = &message.common;
-    let mut out = vec![provenance::mark(stamp)];
+    let mut out = vec![provenance::mark(mark)];
     let mut add = |id, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             out.push(Property::tagged(id, value));
@@ -456,7 +457,7 @@ impl ShownMessage {
         let fields = &self.fields;
         let properties = &fields.single_value_extended_properties;
         let value = |id| property::value_of(properties, id);
-        let key = match provenance::of(properties) {
+        let key = match provenance::of(properties).map(|mark| mark.stamp) {
             Some(Stamp::Key(key)) => key.to_string(),
             Some(Stamp::Fallback(_)) | None => String::new(),
         };

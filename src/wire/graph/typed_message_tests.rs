@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::base::item::SearchKey;
+use crate::base::id::TargetMailboxId;
+use crate::base::item::{SearchKey, Stamp};
 use crate::base::typed::TypedAttachment;
 
 fn at(text: &str) -> Option<Moment> {
@@ -60,12 +61,13 @@ fn received() -> TypedMessage {
     message
 }
 
-fn stamp() -> Stamp {
-    Stamp::Key(SearchKey::new([0, 0xff]).unwrap())
+fn mark() -> Mark {
+    let stamp = Stamp::Key(SearchKey::new([0, 0xff]).unwrap());
+    Mark::new(stamp, &TargetMailboxId::new("MBX:1@2"))
 }
 
 fn request(message: &TypedMessage) -> Value {
-    let new = NewMessage::of(message, &stamp()).unwrap();
+    let new = NewMessage::of(message, &mark()).unwrap();
     let body = new.body([]);
     assert_eq!(body.len() as u64, new.bare_len());
     serde_json::from_slice(&body).unwrap()
@@ -118,7 +120,7 @@ fn a_received_message_is_created_as_what_it_was() {
         ("Integer 0x0036", "2"),
         (
             "String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source",
-            "k:00ff",
+            "k:00ff@41928d6fc0c33ec7",
         ),
     ] {
         assert_eq!(property_in(&got, id).as_deref(), Some(value), "{id}");
@@ -267,15 +269,12 @@ fn what_would_act_or_does_not_fit_is_refused_before_anything_is_sent() {
     ] {
         let mut message = received();
         message.common.class = class.to_owned();
-        let got = NewMessage::of(&message, &stamp()).err();
+        let got = NewMessage::of(&message, &mark()).err();
         assert_eq!(got, Some(Unfit::Class), "{class}");
     }
     let mut large = received();
     large.common.body.content = "x".repeat(4_000_000);
-    assert_eq!(
-        NewMessage::of(&large, &stamp()).err(),
-        Some(Unfit::TooLarge)
-    );
+    assert_eq!(NewMessage::of(&large, &mark()).err(), Some(Unfit::TooLarge));
 }
 
 #[test]
@@ -370,7 +369,7 @@ fn requests_validate_against_the_openapi_subset() {
             ..received()
         },
     ] {
-        let new = NewMessage::of(&message, &stamp()).unwrap();
+        let new = NewMessage::of(&message, &mark()).unwrap();
         let body = new.body([(&file, &b"one"[..]), (&file, &b""[..])]);
         let value: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(value["attachments"].as_array().unwrap().len(), 2);
