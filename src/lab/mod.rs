@@ -38,6 +38,17 @@ pub mod record;
 pub mod server;
 pub mod tls;
 pub mod truth;
+mod typed_mime;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the faces that show typed items use it")
+)]
+mod typed_props;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the faces that show typed items use it")
+)]
+mod typed_render;
 pub mod world;
 mod world_calls;
 mod world_content;

@@ -23,3 +23,4 @@ pub mod schema;
 pub mod shape;
 pub mod sync_folder_hierarchy;
 pub mod sync_folder_items;
+pub mod typed_attachment;
