@@ -4,9 +4,9 @@
 //! as this process lives; any other is begun anew, after what it left was removed.
 
 use crate::base::id::TargetFolderId;
-use crate::base::item::{Placed, Stamp};
+use crate::base::item::Placed;
 use crate::base::limits::UNSEEN_MAX;
-use crate::base::outcome::{RefusalWhy, Setback, UnreachedCause};
+use crate::base::outcome::{RefusalWhy, Said, Setback, UnreachedCause};
 use crate::base::quantity::Bytes;
 use crate::base::typed::{TypedAttachment, TypedMessage};
 use crate::graph::caller::{Caller, json_call, json_post};
@@ -22,10 +22,11 @@ use crate::verify::typed::{Canon, compare};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::mail_folder::{MarkedMessage, move_body};
 use crate::wire::graph::path_user::{Holder, OfUser};
+use crate::wire::graph::provenance::{self, Mark};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::{Way, in_one_call, is_too_small, post_body, ways};
 use crate::wire::graph::typed_message::{NewMessage, Unfit};
-use crate::wire::graph::{json, provenance};
+use crate::wire::graph::json;
 use crate::wire::parcel::{ParcelReport, stamp_of};
 
 /// The making of one message.
@@ -44,8 +45,8 @@ struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    fn of(message: &'a TypedMessage, stamp: &Stamp, report: &ParcelReport) -> Result<Self, Setback> {
-        let new = NewMessage::of(message, stamp).map_err(|why| match why {
+    fn of(message: &'a TypedMessage, mark: &Mark, report: &ParcelReport) -> Result<Self, Setback> {
+        let new = NewMessage::of(message, mark).map_err(|why| match why {
             Unfit::Class => unfit(RefusalWhy::TargetRefused, "class-not-carried"),
             Unfit::TooLarge => unfit(RefusalWhy::TooLarge, "text-too-large"),
         })?;
@@ -82,14 +83,14 @@ impl Making<'_> {
         folder: &TargetFolderId,
         message: &TypedMessage,
     ) -> Result<Placed, Setback> {
-        let stamp = stamp_of(&self.report.item);
-        let load = Load::of(message, &stamp, self.report)?;
+        let mark = Mark::new(stamp_of(&self.report.item), self.site.mailbox);
+        let load = Load::of(message, &mark, self.report)?;
         let mut reel = Reel::new(self.parcel);
         if in_one_call(&load.ways) {
             let request = load.request(&mut reel).await?;
             return self.create(folder.as_str(), request).await;
         }
-        let mark = provenance::mark(&stamp).value.unwrap_or_default();
+        let mark = provenance::text(&mark);
         let caller = &self.target.caller;
         let bench = self.target.benches.of(self.site.mailbox);
         let hidden = bench.folder(caller, self.site).await.map_err(before_create)?;
@@ -294,7 +295,7 @@ fn unseen(begun: &mut Begun, setback: Setback) -> Setback {
             begun.unseen += 1;
             setback
         }
-        Setback::Gone => Setback::GatewayGaveUp(crate::base::outcome::Said::status(404)),
+        Setback::Gone => Setback::GatewayGaveUp(Said::status(404)),
         other => other,
     }
 }
@@ -326,7 +327,8 @@ pub(super) async fn amend(
     if amendment.is_empty() {
         return Ok(placed.clone());
     }
-    let body = amendment.body(newer, &stamp_of(&report.item));
+    let mark = Mark::new(stamp_of(&report.item), site.mailbox);
+    let body = amendment.body(newer, &mark);
     let part = OfUser::Message {
         message: placed.item.as_str().to_owned(),
     };

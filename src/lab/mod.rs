@@ -25,6 +25,9 @@ mod graph_import;
 mod graph_mailbox;
 mod graph_pages;
 mod graph_token;
+mod graph_typed;
+mod graph_typed_files;
+mod graph_typed_json;
 mod graph_users;
 pub mod infected;
 pub mod leads;
@@ -38,11 +41,8 @@ pub mod record;
 pub mod server;
 pub mod tls;
 pub mod truth;
+mod typed_make;
 mod typed_mime;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the faces that show typed items use it")
-)]
 mod typed_props;
 #[cfg_attr(
     not(test),
@@ -58,6 +58,7 @@ mod world_source;
 mod world_store;
 mod world_sync;
 mod world_target;
+mod world_typed;
 mod world_users;
 pub mod wrong;
 

@@ -2,24 +2,13 @@
 //!
 //! The setters serve changes as well: each writes the properties of one field, and takes away those that no longer hold.
 
+use super::populate_items::{PUBLIC_STRINGS, TASK};
+use super::typed_props::entries_of;
 use super::world::filetime_of;
 use crate::base::quantity::Moment;
 use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedItem, TypedMessage};
 use crate::base::item::unhex;
 use crate::wire::item_stream::{Attachment, Message, Name, Prop, tags};
-
-/// {xxxxxxxx-0000-0000-C000-000000000046} on the wire.
-pub(super) const fn office(first: u32) -> [u8; 16] {
-    let head = first.to_le_bytes();
-    [
-        head[0], head[1], head[2], head[3], 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0x46,
-    ]
-}
-
-/// PS_PUBLIC_STRINGS.
-pub(super) const PUBLIC_STRINGS: [u8; 16] = office(0x0002_0329);
-/// PSETID_Task.
-pub(super) const TASK: [u8; 16] = office(0x0006_2003);
 
 /// Properties of the sender and of whom it is sent for: name, address type, address, SMTP address.
 pub(super) const SENDER: [u16; 4] = [0x0C1A, 0x0C1E, 0x0C1F, 0x5D01];
@@ -172,33 +161,9 @@ pub(super) fn set_reply_to(out: &mut Message, people: &[Person]) {
     if people.is_empty() {
         return;
     }
-    let mut entries = Vec::new();
-    for person in people {
-        let id = one_off(person);
-        entries.extend(u32::try_from(id.len()).unwrap_or(0).to_le_bytes());
-        entries.extend(&id);
-        entries.resize(entries.len().next_multiple_of(4), 0);
-    }
-    let mut list = u32::try_from(people.len()).unwrap_or(0).to_le_bytes().to_vec();
-    list.extend(u32::try_from(entries.len()).unwrap_or(0).to_le_bytes());
-    list.extend(entries);
-    out.set(Prop::binary(0x004F, list));
+    out.set(Prop::binary(0x004F, entries_of(people)));
     let names: Vec<&str> = people.iter().map(|own| own.name.as_str()).collect();
     out.set(Prop::text(0x0050, &names.join(";")));
-}
-
-/// A one-off entry id ([MS-OXCDATA] 2.2.5.1).
-fn one_off(person: &Person) -> Vec<u8> {
-    let mut out = vec![0; 4];
-    out.extend([
-        0x81, 0x2B, 0x1F, 0xA4, 0xBE, 0xA3, 0x10, 0x19, 0x9D, 0x6E, 0x00, 0xDD, 0x01, 0x0F, 0x54, 0x02,
-    ]);
-    out.extend([0, 0, 0x01, 0x90]);
-    for text in [&person.name, "SMTP", &person.address] {
-        out.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
-        out.extend([0, 0]);
-    }
-    out
 }
 
 /// PidTagFlagStatus, PidTagFlagCompleteTime, PidLidTaskStartDate, PidLidTaskDueDate ([MS-OXOFLAG] 2.2).

@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::base::item::Stamp;
 use crate::base::typed::TypedMessage;
 use crate::wire::graph::json;
 use crate::wire::graph::typed_message::{UNADDRESSED, fields_of};
 use crate::wire::graph::property::NamedId;
+use crate::wire::graph::provenance::Mark;
 
 /// A field of the comparison, and the members of the request that carry it; true where only a draft takes it.
 const FIELDS: &[(&str, &[&str], bool)] = &[
@@ -55,9 +55,9 @@ impl Amendment {
         self.members.is_empty()
     }
 
-    /// The request that brings a copy with this stamp to the state of `newer`.
-    pub fn body(&self, newer: &TypedMessage, stamp: &Stamp) -> Vec<u8> {
-        let fields = serde_json::to_value(fields_of(newer, stamp)).unwrap_or_default();
+    /// The request that brings a copy with this mark to the state of `newer`.
+    pub fn body(&self, newer: &TypedMessage, mark: &Mark) -> Vec<u8> {
+        let fields = serde_json::to_value(fields_of(newer, mark)).unwrap_or_default();
         let mut out = Map::new();
         for member in &self.members {
             let value = match (*member, fields.get(*member)) {
@@ -92,6 +92,8 @@ fn unaddressed(fields: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::id::TargetMailboxId;
+    use crate::base::item::Stamp;
     use crate::base::typed::Person;
 
     fn members(fields: &[&str], draft: bool) -> Option<Vec<&'static str>> {
@@ -121,7 +123,7 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_sent() {
-        let stamp = Stamp::Fallback([7; 16]);
+        let mark = Mark::new(Stamp::Fallback([7; 16]), &TargetMailboxId::new("m"));
         let mut newer = TypedMessage {
             flags: 1,
             to: vec![Person { name: "A".to_owned(), address: "a@b.example".to_owned() }],
@@ -130,16 +132,16 @@ mod tests {
         let read = |body: Vec<u8>| serde_json::from_slice::<Value>(&body).unwrap();
         let marked = Amendment::of(["flags.read", "flag.complete"], false).unwrap();
         assert_eq!(
-            read(marked.body(&newer, &stamp)),
+            read(marked.body(&newer, &mark)),
             serde_json::json!({"isRead": true, "flag": {"flagStatus": "notFlagged"}})
         );
         let sent = Amendment::of(["to"], true).unwrap();
-        let body = read(sent.body(&newer, &stamp));
+        let body = read(sent.body(&newer, &mark));
         assert_eq!(body["toRecipients"][0]["emailAddress"]["address"], "a@b.example");
         assert_eq!(body["singleValueExtendedProperties"][0]["value"], "[]");
         assert_eq!(body.as_object().unwrap().len(), 2);
         newer.to[0].address = "no address".to_owned();
-        let body = read(sent.body(&newer, &stamp));
+        let body = read(sent.body(&newer, &mark));
         assert_eq!(body["toRecipients"], serde_json::json!([]));
         assert!(body["singleValueExtendedProperties"][0]["value"].as_str().unwrap().contains("no address"));
     }
