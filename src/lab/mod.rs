@@ -7,12 +7,14 @@ pub mod control;
 pub mod direct;
 mod direct_source;
 mod direct_target;
+mod direct_typed_source;
 pub mod eml;
 mod ews_answers;
 pub mod ews_http;
 mod ews_looks;
 pub mod ews_sign_in;
 mod ews_stream;
+mod ews_typed;
 mod ews_weather;
 pub mod face;
 pub mod fault;
@@ -39,15 +41,7 @@ pub mod server;
 pub mod tls;
 pub mod truth;
 mod typed_mime;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the faces that show typed items use it")
-)]
 mod typed_props;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the faces that show typed items use it")
-)]
 mod typed_render;
 pub mod world;
 mod world_calls;
