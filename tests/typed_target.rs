@@ -19,9 +19,7 @@ use mailferry::base::mailbox::{FolderRole, TargetFolder};
 use mailferry::base::outcome::{RefusalWhy, Setback};
 use mailferry::base::quantity::{Bytes, Count, Moment, Span, Tick};
 use mailferry::base::secret::Secret;
-use mailferry::base::typed::{
-    FollowUp, Person, TypedAttachment, TypedItem, TypedMessage,
-};
+use mailferry::base::typed::{FollowUp, Person, TypedAttachment, TypedItem, TypedMessage};
 use mailferry::engine::spool::{Spill, Spool, Spooling};
 use mailferry::lab::direct::{DirectTarget, SharedWorld, lock};
 use mailferry::lab::fault::{CallKind, Fault};
@@ -86,10 +84,20 @@ impl Bench {
 
     async fn read(&self, placed: &Placed) -> ParcelReport {
         let (mailbox, inbox) = (self.mailbox().await, self.role(FolderRole::Inbox).await);
-        report(self.typed.read(&mailbox, &inbox, &placed.item).await.unwrap()).await
+        report(
+            self.typed
+                .read(&mailbox, &inbox, &placed.item)
+                .await
+                .unwrap(),
+        )
+        .await
     }
 
-    async fn amend(&self, placed: &Placed, own: &(TypedItem, Vec<Vec<u8>>)) -> Result<Placed, Setback> {
+    async fn amend(
+        &self,
+        placed: &Placed,
+        own: &(TypedItem, Vec<Vec<u8>>),
+    ) -> Result<Placed, Setback> {
         let (mailbox, inbox) = (self.mailbox().await, self.role(FolderRole::Inbox).await);
         let parcel = self.parcel(own).await;
         self.typed.amend(&mailbox, &inbox, placed, &parcel).await
@@ -98,7 +106,9 @@ impl Bench {
     /// Requests on the mailbox so far.
     fn requests(&self) -> u64 {
         let stats = lock(&self.world).stats();
-        stats["target"][address(0).reveal()]["requests"].as_u64().unwrap_or(0)
+        stats["target"][address(0).reveal()]["requests"]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     /// Items in our hidden folder; `None` when there is none.
@@ -206,7 +216,11 @@ fn with_files(mut own: TypedMessage, lengths: &[usize]) -> (TypedItem, Vec<Vec<u
     let files: Vec<Vec<u8>> = lengths
         .iter()
         .enumerate()
-        .map(|(n, len)| (0..*len).map(|at| u8::try_from((at * 7 + at / 251 + n) % 251).unwrap()).collect())
+        .map(|(n, len)| {
+            (0..*len)
+                .map(|at| u8::try_from((at * 7 + at / 251 + n) % 251).unwrap())
+                .collect()
+        })
         .collect();
     own.common.attachments = (0..files.len())
         .map(|n| TypedAttachment {
@@ -247,7 +261,13 @@ async fn what_is_composed_is_listed_with_its_mark_and_reads_back_the_same(bench:
         with_files(received(1), &[]),
         with_files(received(2), &[10, 0, 70_000]),
         with_files(draft(3), &[5]),
-        with_files(TypedMessage { flags: 4, ..received(4) }, &[]),
+        with_files(
+            TypedMessage {
+                flags: 4,
+                ..received(4)
+            },
+            &[],
+        ),
     ] {
         let placed = bench.compose(&own).await;
         let listed = bench.list().await;
@@ -271,8 +291,12 @@ async fn a_draft_stays_one_and_what_was_received_is_none(bench: &Bench) {
         let tree = decode(&bytes).unwrap();
         let flags = u32::from_le_bytes(tree.get(tags::MESSAGE_FLAGS).unwrap().try_into().unwrap());
         assert_eq!(flags & 8, want);
-        let time = |tag| tree.get(tag).map(|raw| u64::from_le_bytes(raw.try_into().unwrap()));
-        let source = (want == 0).then_some(11_644_473_600 * 10_000_000 + 1_500_000_000 * 10_000_000);
+        let time = |tag| {
+            tree.get(tag)
+                .map(|raw| u64::from_le_bytes(raw.try_into().unwrap()))
+        };
+        let source =
+            (want == 0).then_some(11_644_473_600 * 10_000_000 + 1_500_000_000 * 10_000_000);
         assert_eq!(time(tags::CLIENT_SUBMIT_TIME), source);
         let later = source.map(|own| own + 7 * 10_000_000);
         assert_eq!(time(tags::MESSAGE_DELIVERY_TIME), later);
@@ -303,7 +327,9 @@ async fn what_a_reader_changes_follows_and_nothing_else(bench: &Bench) {
         (&amended, &with_files(received(1), &[41])),
     ] {
         match bench.amend(placed, own).await {
-            Err(Setback::ItemRefused(refusal)) => assert_eq!(refusal.why, RefusalWhy::TargetRefused),
+            Err(Setback::ItemRefused(refusal)) => {
+                assert_eq!(refusal.why, RefusalWhy::TargetRefused)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -333,7 +359,9 @@ async fn what_the_route_does_not_carry_is_refused_before_anything_is_made(bench:
         let mut own = received(1);
         own.common.class = class.to_owned();
         match bench.try_compose(&with_files(own, &[])).await {
-            Err(Setback::ItemRefused(refusal)) => assert_eq!(refusal.why, RefusalWhy::TargetRefused),
+            Err(Setback::ItemRefused(refusal)) => {
+                assert_eq!(refusal.why, RefusalWhy::TargetRefused)
+            }
             other => panic!("{class}: {other:?}"),
         }
     }
@@ -348,7 +376,10 @@ async fn what_the_route_does_not_carry_is_refused_before_anything_is_made(bench:
 async fn a_folder_that_is_gone_is_named(bench: &Bench) {
     let (mailbox, mut folder) = (bench.mailbox().await, bench.role(FolderRole::Inbox).await);
     folder.id = mailferry::base::id::TargetFolderId::new("AAMkAGnowhere");
-    for own in [with_files(received(1), &[]), with_files(received(2), &[4 * MB])] {
+    for own in [
+        with_files(received(1), &[]),
+        with_files(received(2), &[4 * MB]),
+    ] {
         let parcel = bench.parcel(&own).await;
         let done = bench.typed.compose(&mailbox, &folder, &parcel).await;
         assert_eq!(done, Err(Setback::FolderGone));
@@ -361,12 +392,22 @@ async fn a_folder_that_is_gone_is_named(bench: &Bench) {
 async fn an_item_that_is_gone_says_so(bench: &Bench) {
     let (mailbox, inbox) = (bench.mailbox().await, bench.role(FolderRole::Inbox).await);
     let placed = bench.compose(&with_files(received(1), &[])).await;
-    bench.target.retract(&mailbox, &inbox.id, &placed).await.unwrap();
+    bench
+        .target
+        .retract(&mailbox, &inbox.id, &placed)
+        .await
+        .unwrap();
     let read = bench.typed.read(&mailbox, &inbox, &placed.item).await;
     assert_eq!(read.err(), Some(Setback::Gone));
-    let stale = Placed { change_key: ChangeKey::new("x"), ..placed };
+    let stale = Placed {
+        change_key: ChangeKey::new("x"),
+        ..placed
+    };
     let amended = bench.amend(&stale, &with_files(received(1), &[])).await;
-    assert!(matches!(amended, Err(Setback::ItemRefused(_))), "{amended:?}");
+    assert!(
+        matches!(amended, Err(Setback::ItemRefused(_))),
+        "{amended:?}"
+    );
     bench.assert_clean();
 }
 
@@ -374,13 +415,26 @@ async fn a_create_whose_answer_is_lost_is_doubt_and_its_copy_is_found(bench: &Be
     bench.mailbox().await;
     bench.role(FolderRole::Inbox).await;
     let own = with_files(received(1), &[]);
-    for (fault, copies) in [(Fault::ResetBefore, 0), (Fault::ResetAfter, 1), (Fault::GatewayAfter, 2)] {
+    for (fault, copies) in [
+        (Fault::ResetBefore, 0),
+        (Fault::ResetAfter, 1),
+        (Fault::GatewayAfter, 2),
+    ] {
         bench.script(&[(CallKind::Import, Some(fault))]);
         let done = bench.try_compose(&own).await;
-        assert!(matches!(done, Err(Setback::Lost(_) | Setback::GatewayGaveUp(_))), "{done:?}");
+        assert!(
+            matches!(done, Err(Setback::Lost(_) | Setback::GatewayGaveUp(_))),
+            "{done:?}"
+        );
         assert_eq!(bench.list().await.len(), copies);
     }
-    assert!(bench.list().await.iter().all(|own| own.bears(&stamp_of(&with_files(received(1), &[]).0))));
+    assert!(
+        bench
+            .list()
+            .await
+            .iter()
+            .all(|own| own.bears(&stamp_of(&with_files(received(1), &[]).0)))
+    );
     bench.assert_clean();
 }
 
@@ -502,7 +556,11 @@ mod graph_over_http {
         for lengths in [&[][..], &[10, 2_000, 900_000], &[2_600_000]] {
             let parcel = bench.parcel(&with_files(received(1), lengths)).await;
             let before = bench.requests();
-            bench.typed.compose(&mailbox, &inbox, &parcel).await.unwrap();
+            bench
+                .typed
+                .compose(&mailbox, &inbox, &parcel)
+                .await
+                .unwrap();
             assert_eq!(bench.requests() - before, 1, "{lengths:?}");
             assert_eq!(bench.typed.made_besides(&mailbox), Count::ZERO);
         }
@@ -517,24 +575,29 @@ mod graph_over_http {
             let (bench, _lab) = seeded(seed).await;
             let (mailbox, inbox) = (bench.mailbox().await, bench.role(FolderRole::Inbox).await);
             bench.typed.made_besides(&mailbox);
-            let lengths = [
-                100,
-                2_700_000,
-                3_050_000,
-                8 * MB,
-                35 * MB,
-            ];
+            let lengths = [100, 2_700_000, 3_050_000, 8 * MB, 35 * MB];
             let own = with_files(received(1), &lengths);
             let parcel = bench.parcel(&own).await;
             let before = bench.requests();
-            let placed = bench.typed.compose(&mailbox, &inbox, &parcel).await.unwrap();
+            let placed = bench
+                .typed
+                .compose(&mailbox, &inbox, &parcel)
+                .await
+                .unwrap();
             let besides = bench.typed.made_besides(&mailbox).get();
             assert_eq!(bench.requests() - before, 1 + besides);
             assert_eq!(bench.hidden().await, Some(0));
             assert_eq!(bench.list().await.len(), 1);
             bench.typed.made_besides(&mailbox);
             let before = bench.requests();
-            let back = report(bench.typed.read(&mailbox, &inbox, &placed.item).await.unwrap()).await;
+            let back = report(
+                bench
+                    .typed
+                    .read(&mailbox, &inbox, &placed.item)
+                    .await
+                    .unwrap(),
+            )
+            .await;
             let besides = bench.typed.made_besides(&mailbox).get();
             assert_eq!(bench.requests() - before, 1 + besides);
             assert_eq!(besides, lengths.len() as u64 + 1);
@@ -563,9 +626,19 @@ mod graph_over_http {
             &[(CallKind::MakeFolder, Some(Fault::ResetAfter))],
             &[(attach, Some(Fault::GatewayAfter))],
             &[(attach, None), (attach, Some(Fault::Busy(None)))],
-            &[(attach, None), (attach, None), (attach, Some(Fault::Busy(None)))],
-            &[(CallKind::Import, None), (CallKind::Import, Some(Fault::ResetBefore))],
-            &[(CallKind::Import, None), (CallKind::Import, Some(Fault::Busy(None)))],
+            &[
+                (attach, None),
+                (attach, None),
+                (attach, Some(Fault::Busy(None))),
+            ],
+            &[
+                (CallKind::Import, None),
+                (CallKind::Import, Some(Fault::ResetBefore)),
+            ],
+            &[
+                (CallKind::Import, None),
+                (CallKind::Import, Some(Fault::Busy(None))),
+            ],
         ];
         for script in scripts {
             let (bench, _lab) = bench().await;
@@ -590,12 +663,23 @@ mod graph_over_http {
     async fn slices_survive_what_the_line_does_to_them() {
         let attach = CallKind::Attach;
         for seed in [1, 3] {
-            for fault in [Fault::ResetBefore, Fault::ResetAfter, Fault::GatewayAfter, Fault::CutBody] {
+            for fault in [
+                Fault::ResetBefore,
+                Fault::ResetAfter,
+                Fault::GatewayAfter,
+                Fault::CutBody,
+            ] {
                 let (bench, _lab) = seeded(seed).await;
                 let own = with_files(received(1), &[9 * MB]);
                 bench.mailbox().await;
                 // The session is opened; the second slice, and the last one, meet it.
-                bench.script(&[(attach, None), (attach, None), (attach, Some(fault)), (attach, None), (attach, Some(fault))]);
+                bench.script(&[
+                    (attach, None),
+                    (attach, None),
+                    (attach, Some(fault)),
+                    (attach, None),
+                    (attach, Some(fault)),
+                ]);
                 let placed = bench.compose(&own).await;
                 assert_same(&own, &bench.read(&placed).await);
                 assert_eq!(bench.list().await.len(), 1);
@@ -610,7 +694,10 @@ mod graph_over_http {
         let (bench, _lab) = bench().await;
         let own = with_files(received(1), &[5 * MB]);
         bench.mailbox().await;
-        bench.script(&[(CallKind::Import, None), (CallKind::Import, Some(Fault::ResetAfter))]);
+        bench.script(&[
+            (CallKind::Import, None),
+            (CallKind::Import, Some(Fault::ResetAfter)),
+        ]);
         let done = bench.try_compose(&own).await;
         assert!(matches!(done, Err(Setback::Lost(_))), "{done:?}");
         let listed = bench.list().await;
@@ -627,10 +714,19 @@ mod graph_over_http {
         bench.mailbox().await;
         let attach = CallKind::Attach;
         let throttled = Some(Fault::Busy(None));
-        bench.script(&[(attach, None), (attach, None), (attach, None), (attach, throttled)]);
+        bench.script(&[
+            (attach, None),
+            (attach, None),
+            (attach, None),
+            (attach, throttled),
+        ]);
         let first = bench.try_compose(&own).await;
         assert!(matches!(first, Err(Setback::Throttled { .. })), "{first:?}");
-        let stats = |bench: &Bench| lock(&bench.world).stats()["total"]["target"]["bytes_in"].as_u64().unwrap();
+        let stats = |bench: &Bench| {
+            lock(&bench.world).stats()["total"]["target"]["bytes_in"]
+                .as_u64()
+                .unwrap()
+        };
         let before = stats(&bench);
         bench.compose(&own).await;
         // Two slices were there already.
@@ -648,7 +744,10 @@ mod graph_over_http {
         lock(&bench.world).befall(Now::default(), unseen).unwrap();
         let own = with_files(received(1), &[2_700_000, 5 * MB]);
         let first = bench.try_compose(&own).await;
-        assert!(matches!(first, Err(Setback::Throttled { wait: Some(_), .. })), "{first:?}");
+        assert!(
+            matches!(first, Err(Setback::Throttled { wait: Some(_), .. })),
+            "{first:?}"
+        );
         let before = bench.requests();
         bench.compose(&own).await;
         assert!(bench.requests() > before);
@@ -675,7 +774,11 @@ mod graph_over_http {
                 () = far => {}
             }
         }
-        assert_eq!(bench.hidden().await, Some(1), "the first was removed, the second lies there");
+        assert_eq!(
+            bench.hidden().await,
+            Some(1),
+            "the first was removed, the second lies there"
+        );
         // Another process.
         let options = GraphOptions {
             login_url: lab.info.login_url.clone(),
@@ -688,7 +791,10 @@ mod graph_over_http {
         let other = GraphTarget::new(options, clock()).unwrap();
         let parcel = bench.parcel(&own).await;
         let unresolved = other.compose(&mailbox, &inbox, &parcel).await;
-        assert!(matches!(unresolved, Err(Setback::OurRequest(_))), "{unresolved:?}");
+        assert!(
+            matches!(unresolved, Err(Setback::OurRequest(_))),
+            "{unresolved:?}"
+        );
         other.resolve(&address(0)).await.unwrap();
         other.compose(&mailbox, &inbox, &parcel).await.unwrap();
         assert_eq!(bench.list().await.len(), 1);
@@ -702,7 +808,12 @@ mod graph_over_http {
         let mailbox = bench.mailbox().await;
         for n in 1..3 {
             bench.script(&[(CallKind::Attach, Some(Fault::GatewayBefore))]);
-            assert!(bench.try_compose(&with_files(received(n), &[2_700_000])).await.is_err());
+            assert!(
+                bench
+                    .try_compose(&with_files(received(n), &[2_700_000]))
+                    .await
+                    .is_err()
+            );
         }
         assert_eq!(bench.hidden().await, Some(2));
         assert_eq!(bench.typed.tidy(&mailbox).await, Ok(Count::new(2)));

@@ -39,7 +39,8 @@ Weather: POST {control_url}/weather takes one JSON object, each part of it optio
   curl -d '{"faults":[{"fault":"gateway_after","call":"import","times":3}]}' $CONTROL_URL/weather
   curl -d '{"mishaps":[{"mishap":"moving","mailbox":"a@clinic.example"}]}' $CONTROL_URL/weather
 
-CALL is token, read, sync, export, make_folder, open_session, import, attach or delete, on either side.
+CALL is token, read, sync, export, make_folder, open_session, import, attach or delete, on either
+side.
 
 A fault befalls the next calls of its kind, `times` of them, after `after` that pass. A side that
 has no such shape shows its nearest relative, or lets the call pass:

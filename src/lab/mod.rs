@@ -7,6 +7,7 @@ pub mod control;
 pub mod direct;
 mod direct_source;
 mod direct_target;
+mod direct_typed_source;
 mod direct_typed_target;
 pub mod eml;
 mod ews_answers;
@@ -14,6 +15,7 @@ pub mod ews_http;
 mod ews_looks;
 pub mod ews_sign_in;
 mod ews_stream;
+mod ews_typed;
 mod ews_weather;
 pub mod face;
 pub mod fault;
@@ -45,10 +47,6 @@ pub mod truth;
 mod typed_make;
 mod typed_mime;
 mod typed_props;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the faces that show typed items use it")
-)]
 mod typed_render;
 pub mod world;
 mod world_calls;

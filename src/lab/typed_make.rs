@@ -249,3 +249,114 @@ pub(super) fn named_text(message: &Message, set: u128, name: &str) -> Option<Str
     let own = message.props.iter().find(|own| own.name == wanted)?;
     text_of(own)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lab::typed_render::render;
+    use crate::wire::item_stream::{decode, encode};
+
+    fn text() -> impl Strategy<Value = String> {
+        "[a-zA-Zäß😀 ]{0,12}"
+    }
+
+    fn person() -> impl Strategy<Value = Person> {
+        ("[A-Z][a-z]{0,6}", "[a-z]{1,6}@[a-z]{1,6}").prop_map(|(name, address)| Person { name, address })
+    }
+
+    fn people() -> impl Strategy<Value = Vec<Person>> {
+        proptest::collection::vec(person(), 0..4)
+    }
+
+    fn moment() -> impl Strategy<Value = Option<Moment>> {
+        proptest::option::of((0_i64..4_000_000_000).prop_map(|secs| Moment::from_unix_ms(secs * 1_000)))
+    }
+
+    fn flag() -> impl Strategy<Value = Option<FollowUp>> {
+        let one = (any::<bool>(), moment(), moment(), moment());
+        proptest::option::of(one.prop_map(|(complete, start, due, completed)| FollowUp { complete, start, due, completed }))
+    }
+
+    fn common() -> impl Strategy<Value = TypedCommon> {
+        let words = (text(), text(), any::<bool>(), proptest::collection::vec("[A-Z][a-z]{1,5}", 0..3));
+        let rest = (proptest::collection::vec(any::<u8>(), 16), 0_u8..3, 0_u8..4, moment(), moment());
+        (words, rest).prop_map(|((subject, content, html, categories), (key, importance, sensitivity, created, modified))| TypedCommon {
+            class: "IPM.Note".to_owned(),
+            search_key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+            subject,
+            body: TypedBody { html, content },
+            importance,
+            sensitivity,
+            categories,
+            created,
+            modified,
+            attachments: Vec::new(),
+        })
+    }
+
+    fn a_message() -> impl Strategy<Value = TypedMessage> {
+        let who = (people(), people(), people(), people(), proptest::option::of(person()), proptest::option::of(person()));
+        let when = (moment(), moment(), flag(), 0_u32..16);
+        let texts = (text(), text(), text(), text(), proptest::collection::vec(any::<u8>(), 0..40));
+        (common(), who, when, texts).prop_map(
+            |(common, (to, cc, bcc, reply_to, from, sender), (submitted, delivered, flag, flags), (message_id, headers, in_reply_to, references, index))| TypedMessage {
+                common, message_id, flags, submitted, delivered, from, sender, to, cc, bcc, reply_to, headers, in_reply_to, references,
+                conversation_index: crate::wire::base64::encode(&index),
+                flag,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_made_shows_what_it_was_made_of(
+            mut own in a_message(),
+            files in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..50), "[a-z]{1,6}", "[a-z]{0,4}", any::<bool>()), 0..3),
+        ) {
+            let bytes: Vec<Vec<u8>> = files.iter().map(|own| own.0.clone()).collect();
+            own.common.attachments = files.into_iter().map(|(_, name, content_id, inline)| TypedAttachment {
+                name, content_id, inline, ..TypedAttachment::default()
+            }).collect();
+            let item = TypedItem::Message(Box::new(own));
+            let tree = make(&item, &bytes);
+            let (shown, shown_bytes) = render(&tree).unwrap();
+            prop_assert!(shown == item);
+            prop_assert_eq!(&shown_bytes, &bytes);
+            // As a stream it is the same.
+            prop_assert!(decode(&encode(&tree)) == Some(tree));
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_taken_away_leaves_nothing() {
+        let mut own = TypedMessage {
+            flag: Some(FollowUp { due: Some(Moment::from_unix_ms(9_000)), ..FollowUp::default() }),
+            reply_to: vec![Person { name: "A".to_owned(), address: "a@b".to_owned() }],
+            ..TypedMessage::default()
+        };
+        own.common.class = "IPM.Note".to_owned();
+        own.common.categories = vec!["Blue".to_owned()];
+        let mut tree = make(&TypedItem::Message(Box::new(own)), &[]);
+        set_flag(&mut tree, None);
+        set_categories(&mut tree, &[]);
+        set_reply_to(&mut tree, &[]);
+        let Some((TypedItem::Message(shown), _)) = render(&tree) else {
+            panic!("a message");
+        };
+        assert!(shown.flag.is_none() && shown.common.categories.is_empty() && shown.reply_to.is_empty());
+    }
+
+    #[test]
+    fn names_of_properties_are_found_letter_by_letter() {
+        let mut tree = Message::default();
+        set_named(&mut tree, 7, "Mine", "one");
+        set_named(&mut tree, 7, "mine", "two");
+        set_named(&mut tree, 7, "Mine", "three");
+        assert_eq!(named_text(&tree, 7, "Mine").as_deref(), Some("three"));
+        assert_eq!(named_text(&tree, 7, "mine").as_deref(), Some("two"));
+        assert_eq!(named_text(&tree, 8, "mine"), None);
+        assert_ne!(tree.props[0].id, tree.props[1].id);
+    }
+}

@@ -3,6 +3,7 @@
 use super::world::moment_of;
 use crate::base::quantity::Moment;
 use crate::base::typed::Person;
+use crate::wire::ews::item::some_moment;
 use crate::wire::item_stream::{Name, Prop, Value, tags};
 use crate::wire::xml::admissible;
 
@@ -84,10 +85,7 @@ impl<'a> Props<'a> {
     pub(super) fn time(self, at: At) -> Option<Moment> {
         let filetime = u64::from_le_bytes(self.bytes(at)?.try_into().ok()?);
         let at = moment_of(filetime).unix_ms().div_euclid(1_000) * 1_000;
-        let at = Moment::from_unix_ms(at);
-        let year = at.to_string();
-        let none = year.starts_with("1601-01-01") || year.starts_with("4501-01-01");
-        (!none).then_some(at)
+        some_moment(Moment::from_unix_ms(at))
     }
 
     /// Somebody: name, SMTP address, and the address to fall back on.

@@ -45,10 +45,23 @@ pub(super) fn read_out(message: &Message) -> Option<(TypedItem, Vec<Vec<u8>>)> {
     Some((item, files))
 }
 
+/// An item of any class: what has no family is shown as a message.
+pub(super) fn any(message: &Message) -> (TypedItem, Vec<Vec<u8>>) {
+    render(message).unwrap_or_else(|| {
+        let (own, files) = message_of(message);
+        (TypedItem::Message(Box::new(own)), files)
+    })
+}
+
+/// The MIME form of an item.
+pub(super) fn mime(message: &Message) -> Vec<u8> {
+    let (own, files) = message_of(message);
+    mime_of(&own, &files)
+}
+
 /// An item as the file that a server makes of it, e.g. of an embedded one.
 pub(super) fn file_of(message: &Message) -> (Kind, Vec<u8>) {
-    let (own, files) = message_of(message);
-    (Kind::Message, mime_of(&own, &files))
+    (Kind::Message, mime(message))
 }
 
 /// The class as it is spelled; what has none is a message.

@@ -1,6 +1,8 @@
 //! What an attachment of EWS is called in a parcel: files as they are, embedded items as files of their kind.
 
+use crate::base::quantity::Bytes;
 use crate::base::typed::TypedAttachment;
+use crate::wire::xml::{Element, Ns, Writer};
 
 /// Name of the attachment that holds a signed or encrypted message as it was sent, byte for byte.
 pub const SIGNED: &str = "signed-message.eml";
@@ -43,7 +45,8 @@ impl Kind {
         }
     }
 
-    const fn end(self) -> &'static str {
+    /// The end of its file names.
+    pub const fn end(self) -> &'static str {
         match self {
             Self::Message => ".eml",
             Self::Event => ".ics",
@@ -93,6 +96,96 @@ pub fn bare_content_id(text: &str) -> String {
     let text = text.trim();
     let inner = text.strip_prefix('<').and_then(|t| t.strip_suffix('>'));
     inner.unwrap_or(text).to_owned()
+}
+
+/// What an attachment is at the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A file.
+    File,
+    /// An item of its own.
+    Item,
+    /// A link or whatever newer servers have: nothing that could be read.
+    Other,
+}
+
+/// Names are content.
+impl std::fmt::Debug for AttachmentRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AttachmentRef({:?}, {})", self.what, self.size)
+    }
+}
+
+/// An attachment as an item lists it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AttachmentRef {
+    /// By which it is asked for.
+    pub id: String,
+    /// What it is.
+    pub what: What,
+    /// Its words. Of an item they are not yet those of its file.
+    pub own: TypedAttachment,
+    /// What the server counts for it, which is more than its bytes; zero where it does not say.
+    pub size: Bytes,
+    /// True for the picture of a contact.
+    pub photo: bool,
+}
+
+impl AttachmentRef {
+    /// Reads a child of `t:Attachments`.
+    pub fn read(e: &Element) -> Option<Self> {
+        let text = |name| e.t(name).map(|own| own.text.clone()).unwrap_or_default();
+        let says = |name| e.t(name).and_then(Element::boolean) == Some(true);
+        Some(Self {
+            id: e
+                .t("AttachmentId")
+                .filter(|_| e.ns == Ns::Types)?
+                .attr("Id")?
+                .to_owned(),
+            what: match e.name.as_str() {
+                "FileAttachment" => What::File,
+                "ItemAttachment" => What::Item,
+                _ => What::Other,
+            },
+            own: TypedAttachment {
+                name: text("Name"),
+                content_type: text("ContentType"),
+                content_id: bare_content_id(&text("ContentId")),
+                inline: says("IsInline"),
+                embedded: false,
+            },
+            size: Bytes::new(e.t("Size").and_then(Element::number).unwrap_or(0)),
+            photo: says("IsContactPhoto"),
+        })
+    }
+
+    /// Begins the element and writes what a listing shows of it; the bytes may follow, then one `close`.
+    pub fn open(&self, w: &mut Writer) {
+        let element = match self.what {
+            What::File => "t:FileAttachment",
+            What::Item => "t:ItemAttachment",
+            What::Other => "t:ReferenceAttachment",
+        };
+        w.open(element, &[]);
+        w.empty("t:AttachmentId", &[("Id", &self.id)]);
+        w.leaf("t:Name", &self.own.name);
+        for (name, text) in [
+            ("t:ContentType", &self.own.content_type),
+            ("t:ContentId", &self.own.content_id),
+        ] {
+            if !text.is_empty() {
+                w.leaf(name, text);
+            }
+        }
+        w.leaf("t:Size", &self.size.get().to_string());
+        w.leaf("t:IsInline", if self.own.inline { "true" } else { "false" });
+        if self.what == What::File {
+            w.leaf(
+                "t:IsContactPhoto",
+                if self.photo { "true" } else { "false" },
+            );
+        }
+    }
 }
 
 #[cfg(test)]
