@@ -20,6 +20,7 @@ use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget};
 use crate::plan::document::{AuthMethod, Credential, Plan, Proof, SourceAuth};
 use crate::port::clock::Clock;
 use crate::port::screen::Screener;
+use crate::port::typed::TypedPorts;
 use crate::screen::quarantine::QuarantineDir;
 use crate::screen::{Clamd, ItemScreener, ScreenOptions};
 use crate::sift::HashLists;
@@ -40,6 +41,11 @@ pub struct Sides {
 }
 
 impl Sides {
+    /// Both ends of the typed route: the same two, by their other calls.
+    pub fn typed(&self) -> Option<TypedPorts> {
+        None
+    }
+
     /// The same, with what looks into items on their way, where the plan wants it.
     pub fn screened(mut self, open: &OpenPlan) -> Result<Self, CommandError> {
         self.screener = screener(open, Arc::clone(&self.clock))?;

@@ -125,6 +125,7 @@ pub async fn carry(
         clock: Arc::clone(&clock),
         events: fanout.clone(),
         screener: sides.screener.clone(),
+        typed: sides.typed(),
     };
     let run = wiring::run_id(clock.as_ref());
     let order = RunOrder {

@@ -199,9 +199,11 @@ fn context(open: &OpenPlan, sides: &Sides, ledger: Arc<EmbeddedLedger>, control:
             clock,
             events: Arc::new(Silent),
             screener: None,
+            typed: sides.typed(),
         },
         spec: Arc::new(open.plan.to_spec()),
         control,
+        book: Arc::default(),
     }
 }
 
