@@ -118,15 +118,7 @@ pub async fn carry(
     let asked = Cell::new(None);
     let timer = Arc::clone(&clock);
     let watch = watch(lever.clone(), timer, stop_at, signals, &asked, ui);
-    let ports = Ports {
-        source: sides.source.clone(),
-        target: sides.target.clone(),
-        ledger: ledger.clone(),
-        clock: Arc::clone(&clock),
-        events: fanout.clone(),
-        screener: sides.screener.clone(),
-        typed: sides.typed(),
-    };
+    let ports = sides.ports(ledger.clone(), fanout.clone());
     let run = wiring::run_id(clock.as_ref());
     let order = RunOrder {
         spec: Arc::new(spec),
