@@ -27,7 +27,7 @@ use mailferry::base::mailbox::{
 };
 use mailferry::base::outcome::{Said, Setback};
 use mailferry::base::quantity::{Bytes, Count};
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{Route, RouteRule};
 use mailferry::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use mailferry::engine::audit::{Level, Order, audit};
 use mailferry::engine::balance;
@@ -169,6 +169,7 @@ impl Sides {
                     class,
                     size: Bytes::new(40_000),
                     created: None,
+                    route: Route::Stream,
                 }
             });
             return TargetPage {

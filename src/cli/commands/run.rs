@@ -20,7 +20,6 @@ use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::engine::balance;
 use crate::engine::control::control;
-use crate::engine::ports::Ports;
 use crate::engine::run::{RunEnd, RunOrder, RunStop, run as engine_run};
 use crate::evidence::balance::Balance;
 use crate::evidence::runs::Figures;
@@ -425,6 +424,7 @@ mod tests {
                 folders: vec![folder],
                 exceptions: Vec::new(),
                 leftovers: Vec::new(),
+                typed: BTreeMap::new(),
             }],
         }
     }

@@ -24,7 +24,6 @@ use crate::engine::audit::{Level, MailboxAudit, Order, audit};
 use crate::engine::control::{Control, control};
 use crate::engine::cx::{Break, RunCx};
 use crate::engine::pacer::Pacer;
-use crate::engine::ports::Ports;
 use crate::engine::run::enlist;
 use crate::engine::spool::Spool;
 use crate::evidence::grade::{Grade, worst};
