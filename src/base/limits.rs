@@ -152,6 +152,15 @@ pub const SOURCE_EXPORT_IDS: usize = INTENT_GROUP;
 /// Listed bytes per ExportItems call: larger items go alone.
 pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
 
+/// Ids per typed read: 10 to 20 are advised for properties, and a batch is held back between items rather than refused (reference/ews.md 1).
+pub const TYPED_READ_IDS: usize = 16;
+
+/// Refused streams of one class, with none taken, after which a run tries no more of that class: each costs a call and an upload.
+pub const ROUTE_CLASS_REFUSALS: u32 = 3;
+
+/// The same for all classes of the tenant together: three classes tried, and some of the fourth.
+pub const ROUTE_TENANT_REFUSALS: u32 = 10;
+
 // ---- Engine --------------------------------------------------------------------------------------------------------------------
 
 /// Intents that share one durable append. 1,000,000 items x 2 syncs x 5 ms = 2.8 h of waiting for disks one by one; in groups of

@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod outline;
 pub mod probe;
 pub mod quantity;
+pub mod route;
 pub mod screen_rules;
 pub mod screening;
 pub mod secret;
