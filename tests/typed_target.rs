@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 
 use crate::stage::*;
 use mailferry::base::id::{ChangeKey, TargetMailboxId};
-use mailferry::base::item::{Placed, TargetHeader};
+use mailferry::base::item::{Placed, Stamp, TargetHeader};
 use mailferry::base::mailbox::{FolderRole, TargetFolder};
 use mailferry::base::outcome::{RefusalWhy, Setback};
 use mailferry::base::quantity::{Bytes, Count, Moment, Span, Tick};
@@ -68,7 +68,9 @@ impl Bench {
     async fn try_compose(&self, own: &(TypedItem, Vec<Vec<u8>>)) -> Result<Placed, Setback> {
         let (mailbox, inbox) = (self.mailbox().await, self.role(FolderRole::Inbox).await);
         let parcel = self.parcel(own).await;
-        self.typed.compose(&mailbox, &inbox, &parcel).await
+        self.typed
+            .compose(&mailbox, &inbox, &stamp_of(&own.0), &parcel)
+            .await
     }
 
     async fn compose(&self, own: &(TypedItem, Vec<Vec<u8>>)) -> Placed {
@@ -153,6 +155,11 @@ fn measured(own: &(TypedItem, Vec<Vec<u8>>)) -> ParcelReport {
     let mut meter = ParcelMeter::new();
     meter.feed(&encode(&own.0, &own.1)).unwrap();
     meter.finish().unwrap()
+}
+
+/// The stamp of the first message.
+fn stamp() -> Stamp {
+    stamp_of(&with_files(received(1), &[]).0)
 }
 
 fn somebody(name: &str) -> Person {
@@ -360,14 +367,17 @@ async fn what_the_route_does_not_carry_is_refused_before_anything_is_made(bench:
         own.common.class = class.to_owned();
         match bench.try_compose(&with_files(own, &[])).await {
             Err(Setback::ItemRefused(refusal)) => {
-                assert_eq!(refusal.why, RefusalWhy::TargetRefused)
+                assert_eq!(refusal.why, RefusalWhy::NoTypedForm)
             }
             other => panic!("{class}: {other:?}"),
         }
     }
     let (mailbox, inbox) = (bench.mailbox().await, bench.role(FolderRole::Inbox).await);
     let nonsense = bench.body(b"no parcel").await;
-    let done = bench.typed.compose(&mailbox, &inbox, &nonsense).await;
+    let done = bench
+        .typed
+        .compose(&mailbox, &inbox, &stamp(), &nonsense)
+        .await;
     assert!(matches!(done, Err(Setback::OurRequest(_))), "{done:?}");
     assert_eq!(bench.list().await.len(), before);
     bench.assert_clean();
@@ -381,7 +391,10 @@ async fn a_folder_that_is_gone_is_named(bench: &Bench) {
         with_files(received(2), &[4 * MB]),
     ] {
         let parcel = bench.parcel(&own).await;
-        let done = bench.typed.compose(&mailbox, &folder, &parcel).await;
+        let done = bench
+            .typed
+            .compose(&mailbox, &folder, &stamp(), &parcel)
+            .await;
         assert_eq!(done, Err(Setback::FolderGone));
     }
     bench.typed.tidy(&mailbox).await.unwrap();
@@ -558,7 +571,7 @@ mod graph_over_http {
             let before = bench.requests();
             bench
                 .typed
-                .compose(&mailbox, &inbox, &parcel)
+                .compose(&mailbox, &inbox, &stamp(), &parcel)
                 .await
                 .unwrap();
             assert_eq!(bench.requests() - before, 1, "{lengths:?}");
@@ -581,7 +594,7 @@ mod graph_over_http {
             let before = bench.requests();
             let placed = bench
                 .typed
-                .compose(&mailbox, &inbox, &parcel)
+                .compose(&mailbox, &inbox, &stamp(), &parcel)
                 .await
                 .unwrap();
             let besides = bench.typed.made_besides(&mailbox).get();
@@ -769,8 +782,9 @@ mod graph_over_http {
                     tokio::task::yield_now().await;
                 }
             };
+            let stamp = stamp();
             tokio::select! {
-                done = bench.typed.compose(&mailbox, &inbox, &parcel) => panic!("{done:?}"),
+                done = bench.typed.compose(&mailbox, &inbox, &stamp, &parcel) => panic!("{done:?}"),
                 () = far => {}
             }
         }
@@ -790,13 +804,16 @@ mod graph_over_http {
         };
         let other = GraphTarget::new(options, clock()).unwrap();
         let parcel = bench.parcel(&own).await;
-        let unresolved = other.compose(&mailbox, &inbox, &parcel).await;
+        let unresolved = other.compose(&mailbox, &inbox, &stamp(), &parcel).await;
         assert!(
             matches!(unresolved, Err(Setback::OurRequest(_))),
             "{unresolved:?}"
         );
         other.resolve(&address(0)).await.unwrap();
-        other.compose(&mailbox, &inbox, &parcel).await.unwrap();
+        other
+            .compose(&mailbox, &inbox, &stamp(), &parcel)
+            .await
+            .unwrap();
         assert_eq!(bench.list().await.len(), 1);
         assert_eq!(bench.hidden().await, Some(0));
         bench.assert_clean();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use crate::base::id::{TargetFolderId, TargetItemId, TargetMailboxId};
-use crate::base::item::Placed;
+use crate::base::item::{Placed, Stamp};
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use crate::base::quantity::Count;
@@ -22,6 +22,7 @@ use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
+use crate::wire::graph::provenance::Mark;
 
 /// One call of the seam: in which mailbox, whose it is, and whether its first request was made, the one that callers count for themselves.
 pub(super) struct Site<'a> {
@@ -67,6 +68,7 @@ impl TypedTarget for GraphTarget {
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
+        stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
@@ -76,13 +78,14 @@ impl TypedTarget for GraphTarget {
                 let making = typed_message::Making {
                     target: self,
                     site: &site,
+                    mark: Mark::new(stamp.clone(), mailbox),
                     report: &report,
                     parcel,
                 };
                 making.compose(&folder.id, own).await
             }
             TypedItem::Event(_) | TypedItem::Contact(_) => {
-                Err(unfit(RefusalWhy::TargetRefused, "class-not-carried"))
+                Err(unfit(RefusalWhy::NoTypedForm, "class-not-carried"))
             }
         }
     }
@@ -101,7 +104,7 @@ impl TypedTarget for GraphTarget {
                 typed_message::amend(&self.caller, &site, placed, newer, &report).await
             }
             TypedItem::Event(_) | TypedItem::Contact(_) => {
-                Err(unfit(RefusalWhy::TargetRefused, "class-not-carried"))
+                Err(unfit(RefusalWhy::NoTypedForm, "class-not-carried"))
             }
         }
     }
@@ -126,7 +129,8 @@ impl TypedTarget for GraphTarget {
         };
         let swept = sweep(caller, &site, &folder, None).await?;
         caller.made(mailbox, 3);
-        self.remove_folder(mailbox, &TargetFolderId::new(folder)).await?;
+        self.remove_folder(mailbox, &TargetFolderId::new(folder))
+            .await?;
         Ok(swept)
     }
 

@@ -27,7 +27,7 @@ use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::UNNAMED;
 use crate::wire::item_stream::{Message, Name, tags};
 use crate::wire::losses::family_of;
-use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, encode, stamp_of};
+use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, encode};
 
 /// A parcel in memory.
 type Whole = (TypedItem, Vec<Vec<u8>>);
@@ -62,7 +62,7 @@ fn refused(why: RefusalWhy, code: &str) -> Setback {
 /// Refuses what the route does not carry, before anything is made.
 fn fit((item, files): &Whole) -> Result<(), Setback> {
     if family_of(&item.common().class).is_none() {
-        return Err(refused(RefusalWhy::TargetRefused, "class-not-carried"));
+        return Err(refused(RefusalWhy::NoTypedForm, "class-not-carried"));
     }
     let most = limits::ATTACHMENT_MAX.get();
     if files.iter().any(|file| file.len() as u64 > most) {
@@ -72,7 +72,7 @@ fn fit((item, files): &Whole) -> Result<(), Setback> {
 }
 
 /// The tree of a copy, as the route brings it about: dates stand for each other, and what has no name gets one.
-fn tree_of((item, files): &Whole, mark: &Mark) -> Message {
+fn tree_of((item, files): &Whole, mark: &str) -> Message {
     let mut item = item.clone();
     let common = match &mut item {
         TypedItem::Message(own) => {
@@ -90,7 +90,7 @@ fn tree_of((item, files): &Whole, mark: &Mark) -> Message {
         }
     }
     let mut out = make(&item, files);
-    set_named(&mut out, SOURCE.set, &SOURCE.name, &provenance::text(mark));
+    set_named(&mut out, SOURCE.set, &SOURCE.name, mark);
     out
 }
 
@@ -108,7 +108,11 @@ fn dates(own: &mut TypedMessage) {
 fn shown(message: &Message) -> Option<Whole> {
     let (mut item, files) = render(message)?;
     let mark = named_text(message, SOURCE.set, &SOURCE.name);
-    let key = match mark.as_deref().and_then(provenance::read).map(|mark| mark.stamp) {
+    let key = match mark
+        .as_deref()
+        .and_then(provenance::read)
+        .map(|mark| mark.stamp)
+    {
         Some(Stamp::Key(key)) => key.to_string(),
         Some(Stamp::Fallback(_)) | None => String::new(),
     };
@@ -163,11 +167,12 @@ impl TypedTarget for DirectTarget {
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
+        stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let own = whole(parcel).await?;
         fit(&own)?;
-        let mark = Mark::new(stamp_of(&own.0), mailbox);
+        let mark = provenance::text(&Mark::new(stamp.clone(), mailbox));
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let row = world.make_typed(now, id, folder.id.as_str(), tree_of(&own, &mark))?;
@@ -185,7 +190,6 @@ impl TypedTarget for DirectTarget {
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let own = whole(parcel).await?;
-        let mark = Mark::new(stamp_of(&own.0), mailbox);
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let (row, tree) = match world.typed_tree(id, old.item.as_str()) {
@@ -198,7 +202,8 @@ impl TypedTarget for DirectTarget {
                 None => return Err(Refused::WrongVersion),
                 Some(false) => row,
                 Some(true) => {
-                    let newer = tree_of(&own, &mark);
+                    let mark = named_text(&tree, SOURCE.set, &SOURCE.name);
+                    let newer = tree_of(&own, &mark.unwrap_or_default());
                     world.change_typed(now, id, old.item.as_str(), |message| {
                         let kept = std::mem::take(&mut message.props);
                         *message = Message {
