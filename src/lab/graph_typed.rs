@@ -17,9 +17,6 @@ use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::query::ListQuery;
 use crate::wire::item_stream::{Message, Prop, tags};
 
-/// The largest request the service takes; a larger one gets 413 and no word.
-pub(super) const REQUEST_MAX: usize = 4_000_000;
-
 const FOLDER_FIELDS: &[&str] = &[
     "id",
     "displayName",
@@ -31,7 +28,7 @@ const FOLDER_FIELDS: &[&str] = &[
 
 /// Answers a call on what belongs to a user.
 pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>) -> Answer {
-    if asked.body.len() > REQUEST_MAX {
+    if asked.body.len() > lab.world(|world, _| world.request_max()) {
         lab.invalid("a request above 4 MB");
         return Answer::empty(413);
     }

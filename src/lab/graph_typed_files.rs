@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
 use super::graph_mailbox::{object, refused};
-use super::graph_typed::{Place, REQUEST_MAX};
+use super::graph_typed::Place;
 use super::graph_typed_json::{file_of, named_file};
 use super::typed_render::render;
 use super::world::Refused;
@@ -211,7 +211,7 @@ pub(super) fn session(lab: &GraphFace, asked: &Asked<'_>) -> Answer {
 }
 
 fn put(lab: &GraphFace, token: &str, asked: &Asked<'_>) -> Answer {
-    if asked.body.len() > REQUEST_MAX {
+    if asked.body.len() > lab.world(|world, _| world.request_max()) {
         lab.invalid("a slice above 4 MB");
         return Answer::empty(413);
     }
