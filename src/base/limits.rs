@@ -145,9 +145,6 @@ pub const SOURCE_EXPORT_IDS: usize = INTENT_GROUP;
 /// Listed bytes per ExportItems call: larger items go alone.
 pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
 
-/// Ids per typed read: 10 to 20 are advised for properties, and a batch is held back between items rather than refused (reference/ews.md 1).
-pub const TYPED_READ_IDS: usize = 16;
-
 /// Refused streams of one class, with none taken, after which a run tries no more of that class: each costs a call and an upload.
 pub const ROUTE_CLASS_REFUSALS: u32 = 3;
 
