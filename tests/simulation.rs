@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::stage::*;
 use mailferry::base::dice::Dice;
 use mailferry::base::quantity::Span;
+use mailferry::base::route::RouteRule;
 use mailferry::base::spec::PassKind;
 use mailferry::lab::fault::Weather;
 use mailferry::lab::world::{Limits, WorldOptions};
@@ -59,6 +60,7 @@ fn draw(seed: u64) -> Knobs {
         pass: PassKind::Follow,
         variety: seed.is_multiple_of(3).then(|| 60 + u64::from(upto(60))),
         screener: None,
+        route: RouteRule::Auto,
     }
 }
 

@@ -160,6 +160,12 @@ pub const SOURCE_EXPORT_IDS: usize = INTENT_GROUP;
 /// Listed bytes per ExportItems call: larger items go alone.
 pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
 
+/// Refused streams of one class, with none taken, after which a run tries no more of that class: each costs a call and an upload.
+pub const ROUTE_CLASS_REFUSALS: u32 = 3;
+
+/// The same for all classes of the tenant together: three classes tried, and some of the fourth.
+pub const ROUTE_TENANT_REFUSALS: u32 = 10;
+
 // ---- Engine --------------------------------------------------------------------------------------------------------------------
 
 /// Intents that share one durable append. 1,000,000 items x 2 syncs x 5 ms = 2.8 h of waiting for disks one by one; in groups of
@@ -382,6 +388,22 @@ pub const XML_ATTRIBUTES_MAX: usize = 64;
 
 /// Elements in a SOAP message that is read as a tree: 1,000 items x 30 elements, ten times over; at about 150 bytes each 45 MB.
 pub const XML_ELEMENTS_MAX: usize = 300_000;
+
+/// Items whose properties are asked for in one GetItem on the typed route (reference/ews.md section 1: 10 to 20).
+pub const TYPED_BATCH: usize = 10;
+
+/// Such a reply: some 100 KB for each of 10 items, and room for one whose text fills a parcel's head three times over. What is larger is asked for
+/// in halves.
+pub const TYPED_REPLY_MAX: Bytes = Bytes::new(3 * PARCEL_HEAD_MAX as u64);
+
+/// Embedded items of one item that are kept from the call which tells their kind; what is more is read a second time. 20 messages of 200 KB.
+pub const TYPED_HELD_MAX: usize = 4_000_000;
+
+/// Attachments read by one GetAttachment, by the sizes the server states: ten signatures' pictures of 100 KB. A larger one is read alone.
+pub const TYPED_TOGETHER: Bytes = Bytes::new(1_000_000);
+
+/// The same, by number.
+pub const TYPED_TOGETHER_IDS: usize = 20;
 
 /// The largest request Exchange 2016 takes (maxAllowedContentLength; reference/ews.md section 3). The lab refuses more.
 pub const EWS_REQUEST_MAX: usize = 67_108_864;
@@ -651,6 +673,7 @@ const _: () = assert!(TARGET_UPLOAD_PER_WINDOW.get() <= GRAPH_UPLOAD_PER_WINDOW.
 const _: () = assert!(TARGET_REQUESTS_PER_WINDOW.get() <= GRAPH_REQUESTS_PER_WINDOW.get());
 const _: () = assert!(SOURCE_SYNC_PAGE.get() <= 512);
 const _: () = assert!(SOURCE_EXPORT_IDS <= 100);
+const _: () = assert!(TYPED_BATCH <= 20);
 const _: () = assert!(BODY_PIECE.is_multiple_of(3));
 const _: () = assert!(SPOOL_TOTAL.get() >= 2 * ITEM_MAX.get());
 const _: () = assert!(SPOOL_IN_MEMORY.get() <= SPOOL_MEMORY_TOTAL.get());

@@ -16,6 +16,7 @@ pub mod outline;
 pub mod probe;
 pub mod prose;
 pub mod quantity;
+pub mod route;
 pub mod screen_rules;
 pub mod screening;
 pub mod secret;

@@ -438,6 +438,16 @@ impl TypedItem {
         }
     }
 
+    /// Every text: the item's own, then those of its exceptions.
+    pub fn texts(&self) -> Vec<&TypedBody> {
+        let mut out = vec![&self.common().body];
+        if let Self::Event(event) = self {
+            let changed = event.exceptions.iter().filter_map(|e| e.instead.as_deref());
+            out.extend(changed.map(|own| &own.common.body));
+        }
+        out
+    }
+
     /// Every attachment in the order of the parcel: the item's own, then those of its exceptions.
     pub fn attachments(&self) -> Vec<&TypedAttachment> {
         let mut out: Vec<&TypedAttachment> = self.common().attachments.iter().collect();

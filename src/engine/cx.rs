@@ -1,6 +1,6 @@
 //! What one job's drivers share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
@@ -19,6 +19,7 @@ use crate::engine::pacer::Pacer;
 use crate::engine::ports::Ports;
 use crate::engine::spool::Spool;
 use crate::flow::copy::{CopyState, replay};
+use crate::flow::route::RouteBook;
 use crate::pace::backoff;
 use crate::port::ledger::{Lease, LedgerError};
 
@@ -39,6 +40,8 @@ pub struct RunCx {
     pub server: Arc<Pacer>,
     /// The pace of our application on the whole target.
     pub app: Arc<Pacer>,
+    /// What it has learnt about routes.
+    pub book: Arc<Mutex<RouteBook>>,
 }
 
 /// What one job's drivers share.
@@ -99,6 +102,11 @@ impl From<LedgerError> for Break {
 }
 
 impl RunCx {
+    /// What the run has learnt about routes. Never held across a wait.
+    pub fn routes(&self) -> MutexGuard<'_, RouteBook> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the listeners.
     pub fn tell(&self, kind: EventKind) {
         let at = self.ports.clock.moment();

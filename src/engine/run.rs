@@ -72,6 +72,7 @@ pub async fn run(ports: Ports, order: RunOrder, lever: &Lever, control: &Control
         spec: Arc::clone(&spec),
         run: order.run,
         control: control.clone(),
+        book: Arc::default(),
     };
     cx.tell(EventKind::RunStarted {
         jobs: Count::new(spec.jobs.len() as u64),

@@ -275,7 +275,6 @@ async fn carry_folder(ferry: Ferry<'_>, folder: &FolderRow, waiting: bool) -> Re
     let sums = ferry.cx.sums(folder.no).await?;
     let due = waiting || sums.due(Due::Create) + sums.due(Due::Update) > Count::ZERO;
     if let (true, Some(to)) = (due, &folder.target) {
-        let folder = folder.no;
         carry(Lane { ferry, folder, to }, waiting).await?;
     }
     Ok(())

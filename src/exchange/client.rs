@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::base::id::MailboxId;
 use crate::base::limits;
 use crate::base::outcome::{Said, Setback};
-use crate::base::quantity::Span;
+use crate::base::quantity::{Bytes, Span};
 use crate::base::secret::SafeUrl;
 use crate::exchange::sign_in::SignIn;
 use crate::exchange::trouble::SourceTrouble;
@@ -175,10 +175,22 @@ impl Client {
         call: &Call,
         place: Place,
     ) -> Result<Reply<O::Payload>, Setback> {
+        let max = limits::REPLY_MAX;
+        self.ask_within::<O>(mailbox, call, place, max).await
+    }
+
+    /// The same, with a reply of at most `max`.
+    pub(super) async fn ask_within<O: Operation>(
+        &self,
+        mailbox: &MailboxId,
+        call: &Call,
+        place: Place,
+        max: Bytes,
+    ) -> Result<Reply<O::Payload>, Setback> {
         let answer = self.send(mailbox, call, CallKind::Ask).await?;
         let (status, hints) = (answer.status(), hints(&answer));
         let kind = answer.header("Content-Type").map(str::to_owned);
-        let body = answer.read_all(limits::REPLY_MAX).await?;
+        let body = answer.read_all(max).await?;
         match reply::read::<O>(&body) {
             Ok(reply) if status == 200 => Ok(reply),
             Ok(_) => Err(classify::http(status, hints)),

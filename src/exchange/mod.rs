@@ -12,6 +12,7 @@ mod sign_in;
 mod source;
 mod survey;
 mod trouble;
+mod typed;
 
 pub use sign_in::{KerberosFrom, SignIn, has_kerberos};
 pub use source::ExchangeSource;

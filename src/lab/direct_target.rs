@@ -17,6 +17,7 @@ use crate::base::limits;
 use crate::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
 use crate::base::outcome::{Said, Scope, Setback};
 use crate::base::quantity::{Bytes, Count, Span};
+use crate::base::route::Route;
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
 use crate::port::target::{Cursor, Target, TargetPage};
@@ -138,6 +139,7 @@ fn target_header(row: ItemRow) -> TargetHeader {
         class: row.class,
         size: row.size,
         created: Some(row.created),
+        route: Route::Stream,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::direct::EMPTY_STATE_WAIT;
 use super::ews_looks::is_look;
+use super::ews_typed::Part;
 use super::fault::{Entry, Fault};
 use super::world::{FolderRow, HierarchyChange, ItemRow, Refused as No, SyncChange, World};
 use super::wrong::Wrong;
@@ -57,6 +58,8 @@ pub(super) enum Answer {
     Whole(String),
     /// An export, streamed item by item.
     Export(Vec<ItemId>),
+    /// Text and data, streamed.
+    Parts(Vec<Part>),
     /// A fault, by code.
     Fault(&'static str),
     /// No answer of EWS at all: the application fell over.
@@ -104,6 +107,9 @@ impl Desk<'_> {
             Call::GetFolder(call) if is_look(&call.shape) => self.look_at_folders(call),
             Call::FindItem(call) if is_look(&call.shape) => self.look_for_items(call),
             Call::GetItem(call) if is_look(&call.shape) => self.look_at_items(call),
+            Call::GetItem(call) if call.shape.mime => self.mimes(call),
+            Call::GetItem(call) if call.shape.is_typed() => self.typed_items(call),
+            Call::GetAttachment(call) => self.attachments(call),
             Call::GetInboxRules(call) => self.inbox_rules(call),
             Call::GetDelegate(call) => self.delegates(call),
             Call::GetUserOofSettings(call) => self.automatic_reply(call),
@@ -422,7 +428,7 @@ pub(super) fn told(entry: Entry) -> Refused {
 }
 
 /// ErrorServerBusy for one message.
-fn busy(wait: Option<Span>) -> Refused {
+pub(super) fn busy(wait: Option<Span>) -> Refused {
     Refused {
         back_off: wait,
         ..Refused::error("ErrorServerBusy")

@@ -19,6 +19,7 @@ use super::direct::lock;
 use super::ews_answers::{Answer, Desk};
 use super::ews_sign_in::SignInRules;
 use super::ews_stream::ExportStream;
+use super::ews_typed;
 use super::ews_weather;
 use super::face::{Face, Flight, Scissors};
 use super::fault::{CallKind, Fault};
@@ -185,7 +186,8 @@ fn unauthorized(basic: bool) -> Response {
 
 const fn kind_of(call: &Call) -> CallKind {
     match call {
-        Call::ExportItems(_) => CallKind::Export,
+        Call::ExportItems(_) | Call::GetAttachment(_) => CallKind::Export,
+        Call::GetItem(call) if call.shape.mime => CallKind::Export,
         Call::SyncFolderItems(_) | Call::SyncFolderHierarchy(_) => CallKind::Sync,
         Call::GetFolder(_)
         | Call::FindFolder(_)
@@ -289,6 +291,10 @@ impl Desktop {
                 let stream =
                     ExportStream::new(self.face.clone(), &mailbox, items, fault, flight, scissors);
                 ews_weather::xml(StatusCode::OK, stream.into_body())
+            }
+            Answer::Parts(parts) => {
+                let body = ews_typed::body(parts, fault, flight, scissors);
+                ews_weather::xml(StatusCode::OK, body)
             }
             Answer::Whole(text) => whole(text, fault, flight, scissors),
         }

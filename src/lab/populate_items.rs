@@ -7,17 +7,17 @@ use crate::base::quantity::{Moment, Span};
 use crate::wire::item_stream::{Attachment, Message, Prop, tags};
 
 /// PS_PUBLIC_STRINGS on the wire.
-const PUBLIC_STRINGS: [u8; 16] = office(0x0002_0329);
+pub(super) const PUBLIC_STRINGS: [u8; 16] = office(0x0002_0329);
 /// PSETID_Common.
-const COMMON: [u8; 16] = office(0x0006_2008);
+pub(super) const COMMON: [u8; 16] = office(0x0006_2008);
 /// PSETID_Appointment.
-const APPOINTMENT: [u8; 16] = office(0x0006_2002);
+pub(super) const APPOINTMENT: [u8; 16] = office(0x0006_2002);
 /// PSETID_Address.
-const ADDRESS: [u8; 16] = office(0x0006_2004);
+pub(super) const ADDRESS: [u8; 16] = office(0x0006_2004);
 /// PSETID_Task.
-const TASK: [u8; 16] = office(0x0006_2003);
+pub(super) const TASK: [u8; 16] = office(0x0006_2003);
 /// PSETID_Meeting.
-const MEETING: [u8; 16] = [
+pub(super) const MEETING: [u8; 16] = [
     0x90, 0xDA, 0xD8, 0x6E, 0x0B, 0x45, 0x1B, 0x10, 0x98, 0xDA, 0x00, 0xAA, 0x00, 0x3F, 0x13, 0x05,
 ];
 

@@ -33,6 +33,7 @@ use mailferry::base::item::{ItemKey, Placed};
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::{Count, Moment, Span};
+use mailferry::base::route::RouteRule;
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
@@ -84,6 +85,8 @@ pub struct Knobs {
     pub pass: PassKind,
     /// Who looks into items on their way, where somebody does.
     pub screener: Option<Arc<dyn Screener>>,
+    /// By which route items travel.
+    pub route: RouteRule,
 }
 
 impl Default for Knobs {
@@ -104,6 +107,7 @@ impl Default for Knobs {
             variety: None,
             pass: PassKind::Follow,
             screener: None,
+            route: RouteRule::Auto,
         }
     }
 }
@@ -238,6 +242,7 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
         select: Selection::default(),
         pass: knobs.pass,
         allow_deletes: true,
+        route: knobs.route,
     }
 }
 
@@ -520,6 +525,7 @@ pub async fn act_with(
         }),
         clock: Arc::clone(clock),
         events,
+        typed: None,
         screener: knobs.screener.as_ref().map(|inner| {
             Arc::new(Stepped {
                 inner: Arc::clone(inner),

@@ -206,10 +206,15 @@ pub fn read_all(e: Option<&Element>) -> Vec<ItemEntry> {
 pub(super) fn moment(text: &str) -> Option<Moment> {
     let text = text.trim();
     let at: jiff::Timestamp = text.parse().or_else(|_| format!("{text}Z").parse()).ok()?;
-    let (none_before, none_after) = (-11_600_000_000, 79_800_000_000);
+    some_moment(Moment::from_unix_ms(at.as_millisecond()))
+}
+
+/// A date, unless it is one of those that mean none.
+pub fn some_moment(at: Moment) -> Option<Moment> {
+    let (none_before, none_after) = (-11_600_000_000_000, 79_800_000_000_000);
     (none_before..none_after)
-        .contains(&at.as_second())
-        .then(|| Moment::from_unix_ms(at.as_millisecond()))
+        .contains(&at.unix_ms())
+        .then_some(at)
 }
 
 fn filetime(at: Moment) -> Option<u64> {

@@ -276,6 +276,24 @@ static GET_ITEM: Model = model(Content::Steps(&[
     one(M, &[("ItemShape", &ITEM_SHAPE)]),
     one(M, &[("ItemIds", &ANY_ITEM_IDS)]),
 ]));
+static ATTACHMENT_ID: Model = Model {
+    attrs: &[("Id", true, Simple::Text)],
+    content: Content::Empty,
+};
+static ATTACHMENT_SHAPE: Model = model(Content::Steps(&[
+    maybe(T, &[("IncludeMimeContent", &BOOL)]),
+    maybe(T, &[("BodyType", &BODY_TYPE)]),
+    maybe(T, &[("FilterHtmlContent", &BOOL)]),
+    maybe(T, &[("AdditionalProperties", &PATHS)]),
+]));
+static ATTACHMENT_IDS: Model = model(Content::Steps(&[some(
+    T,
+    &[("AttachmentId", &ATTACHMENT_ID)],
+)]));
+static GET_ATTACHMENT: Model = model(Content::Steps(&[
+    maybe(M, &[("AttachmentShape", &ATTACHMENT_SHAPE)]),
+    one(M, &[("AttachmentIds", &ATTACHMENT_IDS)]),
+]));
 static EXPORT_ITEMS: Model = model(Content::Steps(&[one(M, &[("ItemIds", &ITEM_IDS)])]));
 
 static GET_INBOX_RULES: Model = model(Content::Steps(&[maybe(
@@ -397,6 +415,7 @@ pub(super) fn operation(e: &Element) -> Option<&'static Model> {
         "SyncFolderItems" => &SYNC_ITEMS,
         "FindItem" => &FIND_ITEM,
         "GetItem" => &GET_ITEM,
+        "GetAttachment" => &GET_ATTACHMENT,
         "ExportItems" => &EXPORT_ITEMS,
         "GetInboxRules" => &GET_INBOX_RULES,
         "GetDelegate" => &GET_DELEGATE,

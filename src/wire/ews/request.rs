@@ -6,6 +6,7 @@ use crate::base::id::MailboxId;
 use crate::wire::ews::export_items::ExportItems;
 use crate::wire::ews::find_folder::FindFolder;
 use crate::wire::ews::find_item::FindItem;
+use crate::wire::ews::get_attachment::GetAttachment;
 use crate::wire::ews::get_delegate::GetDelegate;
 use crate::wire::ews::get_folder::GetFolder;
 use crate::wire::ews::get_inbox_rules::GetInboxRules;
@@ -33,6 +34,8 @@ pub enum Call {
     FindItem(FindItem),
     /// GetItem.
     GetItem(GetItem),
+    /// GetAttachment.
+    GetAttachment(GetAttachment),
     /// ExportItems.
     ExportItems(ExportItems),
     /// GetInboxRules.
@@ -53,6 +56,7 @@ impl Call {
             Self::SyncFolderItems(_) => "SyncFolderItems",
             Self::FindItem(_) => "FindItem",
             Self::GetItem(_) => "GetItem",
+            Self::GetAttachment(_) => "GetAttachment",
             Self::ExportItems(_) => "ExportItems",
             Self::GetInboxRules(_) => "GetInboxRules",
             Self::GetDelegate(_) => "GetDelegate",
@@ -69,6 +73,7 @@ impl Call {
             Self::SyncFolderItems(call) => call.write(w),
             Self::FindItem(call) => call.write(w),
             Self::GetItem(call) => call.write(w),
+            Self::GetAttachment(call) => call.write(w),
             Self::ExportItems(call) => call.write(w),
             Self::GetInboxRules(call) => call.write(w),
             Self::GetDelegate(call) => call.write(w),
@@ -84,6 +89,7 @@ impl Call {
             "SyncFolderItems" => Self::SyncFolderItems(SyncFolderItems::read(e)?),
             "FindItem" => Self::FindItem(FindItem::read(e)),
             "GetItem" => Self::GetItem(GetItem::read(e)),
+            "GetAttachment" => Self::GetAttachment(GetAttachment::read(e)),
             "ExportItems" => Self::ExportItems(ExportItems::read(e)),
             "GetInboxRules" => Self::GetInboxRules(GetInboxRules::read(e)),
             "GetDelegate" => Self::GetDelegate(GetDelegate::read(e)?),

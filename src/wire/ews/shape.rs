@@ -149,6 +149,13 @@ impl Tag {
     /// PidTagClientSubmitTime.
     pub const SUBMITTED: Self = Self::new(0x0039, PropType::SystemTime);
 
+    /// PidTagMessageDeliveryTime.
+    pub const DELIVERED: Self = Self::new(0x0E06, PropType::SystemTime);
+    /// PidTagMessageFlags.
+    pub const FLAGS: Self = Self::new(0x0E07, PropType::Integer);
+    /// PidTagTransportMessageHeaders.
+    pub const HEADERS: Self = Self::new(0x007D, PropType::String);
+
     /// PidTagFolderWebViewInfo: the home page of a folder.
     pub const WEB_VIEW: Self = Self::new(0x36DF, PropType::Binary);
     /// PidTagRuleMessageName.
@@ -230,17 +237,20 @@ pub struct Shape {
     pub base: BaseShape,
     /// More properties.
     pub more: Vec<Path>,
-    /// True when MIME content is asked for. We never do.
+    /// True when MIME content is asked for.
     pub mime: bool,
+    /// True when the text is asked for as it was written: HTML, else plain.
+    pub best: bool,
 }
 
 impl Shape {
-    fn of(fields: &[&str], tags: &[Tag]) -> Self {
+    pub(super) fn of(fields: &[&str], tags: &[Tag]) -> Self {
         let fields = fields.iter().map(|f| Path::Field((*f).to_owned()));
         Self {
             base: BaseShape::IdOnly,
             more: fields.chain(tags.iter().map(|t| Path::Tag(*t))).collect(),
             mime: false,
+            best: false,
         }
     }
 
@@ -355,6 +365,9 @@ impl Shape {
         if self.mime {
             w.leaf("t:IncludeMimeContent", "true");
         }
+        if self.best {
+            w.leaf("t:BodyType", "Best");
+        }
         if !self.more.is_empty() {
             w.open("t:AdditionalProperties", &[]);
             for path in &self.more {
@@ -389,6 +402,7 @@ impl Shape {
             base,
             more: more.unwrap_or_default().iter().map(path).collect(),
             mime: e.t("IncludeMimeContent").and_then(Element::boolean) == Some(true),
+            best: e.t("BodyType").is_some_and(|b| b.text.trim() == "Best"),
         }
     }
 }

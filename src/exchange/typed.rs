@@ -1,0 +1,494 @@
+//! The typed source port on EWS: properties by GetItem in batches, attachments by GetAttachment, each item's parcel handed on as it comes.
+//!
+//! An embedded item's kind is known only from its own reply, and the head of a parcel names every file; so embedded items are asked for before the
+//! head is written. Small ones are kept from that call, larger ones read again.
+
+use std::collections::VecDeque;
+
+use async_trait::async_trait;
+
+use crate::base::id::{ItemId, MailboxId};
+use crate::base::limits;
+use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
+use crate::base::quantity::Bytes;
+use crate::base::typed::{TypedAttachment, TypedItem};
+use crate::exchange::client::{self, Client};
+use crate::exchange::source::{ExchangeSource, incomplete};
+use crate::port::source::ExportSink;
+use crate::port::typed::TypedSource;
+use crate::transport::CallKind;
+use crate::wire::ews::classify::{self, Place};
+use crate::wire::ews::export_splitter::Split;
+use crate::wire::ews::get_attachment::{Attached, AttachmentSplitter, GetAttachment, MimeSplitter};
+use crate::wire::ews::get_item::GetItem;
+use crate::wire::ews::reply::Message;
+use crate::wire::ews::request::Call;
+use crate::wire::ews::shape::Shape;
+use crate::wire::ews::typed_attachment::{AttachmentRef, What, is_signed, signed};
+use crate::wire::ews::typed_item::{GetTyped, Shown};
+use crate::wire::losses::Family;
+use crate::wire::parcel;
+
+/// One entry per item: as the server shows it, or what stands in the way.
+type Entries = Vec<Result<Shown, Setback>>;
+
+#[async_trait]
+impl TypedSource for ExchangeSource {
+    async fn read(
+        &self,
+        mailbox: &MailboxId,
+        items: &[ItemId],
+        sink: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback> {
+        let mut reading = Reading {
+            client: &self.client,
+            mailbox,
+            family: Family::Message,
+            in_parts: false,
+        };
+        let mut out: Vec<Result<(), Setback>> = Vec::with_capacity(items.len());
+        for batch in items.chunks(limits::TYPED_BATCH) {
+            let shown = match reading.show(batch).await {
+                Ok(shown) => shown,
+                Err(setback) => return give_up(out, setback, items.len()),
+            };
+            for own in shown {
+                let index = out.len();
+                let carried = match own {
+                    Ok(shown) => reading.carry(index, shown, sink).await,
+                    Err(setback) => Err(setback),
+                };
+                match carried {
+                    Err(setback) if !is_of_one_item(&setback) => {
+                        return give_up(out, setback, items.len());
+                    }
+                    other => out.push(other),
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// True for what says nothing about the items after this one.
+const fn is_of_one_item(setback: &Setback) -> bool {
+    matches!(
+        setback,
+        Setback::ItemRefused(_) | Setback::Gone | Setback::Truncated | Setback::NotTried(_)
+    )
+}
+
+/// Ends a call that cannot go on. What was read whole before counts where the setback may pass by itself: those after it were not tried.
+fn give_up(
+    mut out: Vec<Result<(), Setback>>,
+    setback: Setback,
+    asked: usize,
+) -> Result<Vec<Result<(), Setback>>, Setback> {
+    let passing = matches!(
+        setback,
+        Setback::Throttled { .. }
+            | Setback::Unwell(_)
+            | Setback::Lost(_)
+            | Setback::GatewayGaveUp(_)
+            | Setback::Misread(..)
+    );
+    if !passing || !out.iter().any(Result::is_ok) {
+        return Err(setback);
+    }
+    out.push(Err(setback));
+    out.resize_with(asked, || Err(Setback::NotTried(Said::default())));
+    Ok(out)
+}
+
+/// One call of the port.
+struct Reading<'a> {
+    client: &'a Client,
+    mailbox: &'a MailboxId,
+    /// What the items before were: a folder mostly holds one family.
+    family: Family,
+    /// True once the server refused everything in one call.
+    in_parts: bool,
+}
+
+impl Reading<'_> {
+    /// The properties of some items. What turns out to be of another family is asked for again.
+    async fn show(&mut self, ids: &[ItemId]) -> Result<Entries, Setback> {
+        let first = self.family;
+        let mut out = self.ask(ids, first).await?;
+        for family in Family::ALL.into_iter().filter(|own| *own != first) {
+            let of_it = |own: &Result<Shown, Setback>| {
+                own.as_ref().is_ok_and(|own| own.family() == Some(family))
+            };
+            let places: Vec<usize> = (0..out.len()).filter(|at| of_it(&out[*at])).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let again: Vec<ItemId> = places.iter().map(|at| ids[*at].clone()).collect();
+            let shown = self.ask(&again, family).await?;
+            for (at, own) in places.into_iter().zip(shown) {
+                out[at] = own;
+            }
+            self.family = family;
+        }
+        Ok(out)
+    }
+
+    /// Asks for items as those of a family. A reply that is too large is asked for in halves.
+    async fn ask(&mut self, ids: &[ItemId], family: Family) -> Result<Entries, Setback> {
+        let mut out = Vec::with_capacity(ids.len());
+        let mut todo = VecDeque::from([ids]);
+        while let Some(ids) = todo.pop_front() {
+            match self.ask_whole(ids, family).await {
+                Ok(shown) => out.extend(shown),
+                Err(Setback::Misread(MisreadCause::TooLarge, _)) if ids.len() > 1 => {
+                    let (first, second) = ids.split_at(ids.len() / 2);
+                    todo.push_front(second);
+                    todo.push_front(first);
+                }
+                Err(Setback::Misread(MisreadCause::TooLarge, _)) => {
+                    out.push(Err(refused("TextTooLarge")));
+                }
+                Err(setback) => return Err(setback),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Everything in one call, or, where the server refuses so much, in two.
+    async fn ask_whole(&mut self, ids: &[ItemId], family: Family) -> Result<Entries, Setback> {
+        if !self.in_parts {
+            let whole = self.ask_once(ids, Shape::typed(family)).await;
+            let too_much = match &whole {
+                Ok(all) => all
+                    .iter()
+                    .filter_map(|own| own.as_ref().err())
+                    .any(is_too_much),
+                Err(setback) => is_too_much(setback),
+            };
+            if !too_much {
+                return whole;
+            }
+            self.in_parts = true;
+        }
+        let [first, second] = Shape::typed_parts(family);
+        let first = self.ask_once(ids, first).await?;
+        let second = self.ask_once(ids, second).await?;
+        let both = |(first, second): (Result<Shown, Setback>, Result<Shown, Setback>)| {
+            let mut own = first?;
+            own.take_rest(second?);
+            Ok(own)
+        };
+        Ok(first.into_iter().zip(second).map(both).collect())
+    }
+
+    async fn ask_once(&self, ids: &[ItemId], shape: Shape) -> Result<Entries, Setback> {
+        let call = Call::GetItem(GetItem {
+            shape,
+            items: ids.to_vec(),
+        });
+        let max = limits::TYPED_REPLY_MAX;
+        let reply = (self.client)
+            .ask_within::<GetTyped>(self.mailbox, &call, Place::Item, max)
+            .await?;
+        if reply.messages.len() != ids.len() {
+            return Err(incomplete());
+        }
+        for (message, asked) in reply.messages.iter().zip(ids) {
+            match message {
+                // An item at another's place: then no place can be trusted.
+                Message::Done(own) if own.id != *asked && ids.contains(&own.id) => {
+                    return Err(incomplete());
+                }
+                // An outage that shows on one item is the call's.
+                Message::Refused(why) if classify::is_outage(why) => {
+                    return Err(classify::refused(why, Place::Batch));
+                }
+                Message::Done(_) | Message::Refused(_) | Message::Incomplete => {}
+            }
+        }
+        let messages = reply.messages.into_iter();
+        Ok(messages.map(|own| own.into_result(Place::Item)).collect())
+    }
+
+    /// Hands one item on as a parcel.
+    async fn carry(
+        &self,
+        index: usize,
+        shown: Shown,
+        sink: &mut dyn ExportSink,
+    ) -> Result<(), Setback> {
+        if shown.family() != Some(Family::Message) {
+            return Err(refused("ClassNotCarried"));
+        }
+        let id = shown.id;
+        let mut item = shown.item;
+        let (files, mut named) = self.files(shown.attachments).await?;
+        let with_original = is_signed(&item.common().class);
+        if with_original {
+            named.push(signed());
+        }
+        match &mut item {
+            TypedItem::Message(own) => own.common.attachments = named,
+            TypedItem::Event(own) => own.common.attachments = named,
+            TypedItem::Contact(own) => own.common.attachments = named,
+        }
+        let head = parcel::head(&item);
+        drop(item);
+        if head.len() > limits::PARCEL_HEAD_MAX {
+            return Err(refused("TextTooLarge"));
+        }
+        sink.begin(index).await?;
+        give(&head, sink).await?;
+        for group in groups(files) {
+            match group {
+                Group::Held(bytes) => {
+                    give(&parcel::attachment(), sink).await?;
+                    for piece in bytes.chunks(limits::BODY_PIECE) {
+                        give(&parcel::piece(piece), sink).await?;
+                    }
+                }
+                Group::Asked(ids) => self.stream(ids, sink).await?,
+            }
+        }
+        if with_original {
+            give(&parcel::attachment(), sink).await?;
+            self.original(id, sink).await?;
+        }
+        give(&parcel::end(), sink).await
+    }
+
+    /// What the head says of each attachment, and how each is read.
+    async fn files(
+        &self,
+        attachments: Vec<AttachmentRef>,
+    ) -> Result<(Vec<File>, Vec<TypedAttachment>), Setback> {
+        let mut room = limits::TYPED_HELD_MAX;
+        let (mut files, mut named) = (Vec::new(), Vec::new());
+        for own in attachments {
+            let mut held = None;
+            let size = own.size;
+            match own.what {
+                What::File => named.push(own.own),
+                What::Other => return Err(refused("AttachmentNotAFile")),
+                What::Item => {
+                    let (kind, bytes) = self.embedded(&own.id, room).await?;
+                    named.push(kind.file(own.own));
+                    room -= bytes.as_ref().map_or(0, Vec::len);
+                    held = bytes;
+                }
+            }
+            let id = own.id;
+            files.push(File { id, size, held });
+        }
+        Ok((files, named))
+    }
+
+    /// What an embedded item is, and its bytes, where they find room.
+    async fn embedded(
+        &self,
+        id: &str,
+        room: usize,
+    ) -> Result<(crate::wire::ews::typed_attachment::Kind, Option<Vec<u8>>), Setback> {
+        let mut held = Some(Vec::new());
+        let mut keep = |bytes: &[u8]| match &mut held {
+            Some(own) if own.len() + bytes.len() <= room => own.extend_from_slice(bytes),
+            own => *own = None,
+        };
+        let call = Call::GetAttachment(GetAttachment {
+            mime: true,
+            ids: vec![id.to_owned()],
+        });
+        let mut answer = (self.client)
+            .send(self.mailbox, &call, CallKind::Transfer)
+            .await?;
+        let (status, hints) = (answer.status(), client::hints(&answer));
+        let mut splitter = AttachmentSplitter::new();
+        while let Some(chunk) = answer.chunk().await? {
+            for part in splitter.push(&chunk) {
+                if let Split::Piece(bytes) = part {
+                    keep(&bytes);
+                }
+            }
+        }
+        let only = splitter.finish(status, hints, 1)?.pop();
+        match only.ok_or_else(incomplete)?? {
+            (Attached::Item(kind), _) => Ok((kind, held)),
+            (Attached::File, _) => Err(incomplete()),
+        }
+    }
+
+    /// Hands attachments on, in order, as their bytes come.
+    async fn stream(&self, ids: Vec<String>, sink: &mut dyn ExportSink) -> Result<(), Setback> {
+        let asked = ids.len();
+        let call = Call::GetAttachment(GetAttachment { mime: true, ids });
+        let mut answer = (self.client)
+            .send(self.mailbox, &call, CallKind::Transfer)
+            .await?;
+        let (status, hints) = (answer.status(), client::hints(&answer));
+        let mut splitter = AttachmentSplitter::new();
+        while let Some(chunk) = answer.chunk().await? {
+            for part in splitter.push(&chunk) {
+                match part {
+                    Split::Begin(index) if index < asked => {
+                        give(&parcel::attachment(), sink).await?;
+                    }
+                    // More messages than ids: nothing of this reply will count.
+                    Split::Begin(_) => return Err(incomplete()),
+                    Split::Piece(bytes) => give_bytes(&bytes, sink).await?,
+                }
+            }
+        }
+        // One that did not come spoils the item: its place in the parcel is taken by the next, and the entry says so.
+        let results = splitter.finish(status, hints, asked)?;
+        results.into_iter().try_for_each(|own| own.map(|_| ()))
+    }
+
+    /// Hands on the MIME form of an item.
+    async fn original(&self, id: ItemId, sink: &mut dyn ExportSink) -> Result<(), Setback> {
+        let call = Call::GetItem(GetItem {
+            shape: Shape::mime(),
+            items: vec![id],
+        });
+        let mut answer = (self.client)
+            .send(self.mailbox, &call, CallKind::Transfer)
+            .await?;
+        let (status, hints) = (answer.status(), client::hints(&answer));
+        let mut splitter = MimeSplitter::new();
+        while let Some(chunk) = answer.chunk().await? {
+            for part in splitter.push(&chunk) {
+                match part {
+                    Split::Begin(0) => {}
+                    Split::Begin(_) => return Err(incomplete()),
+                    Split::Piece(bytes) => give_bytes(&bytes, sink).await?,
+                }
+            }
+        }
+        splitter.finish(status, hints).map(|_| ())
+    }
+}
+
+/// How an attachment is read.
+struct File {
+    id: String,
+    size: Bytes,
+    held: Option<Vec<u8>>,
+}
+
+/// Attachments that are handed on together.
+enum Group {
+    /// One whose bytes are here.
+    Held(Vec<u8>),
+    /// Those asked for in one call.
+    Asked(Vec<String>),
+}
+
+/// Small attachments share a call; the order stays.
+fn groups(files: Vec<File>) -> Vec<Group> {
+    let mut out = Vec::new();
+    let mut sum = Bytes::ZERO;
+    for file in files {
+        if let Some(bytes) = file.held {
+            out.push(Group::Held(bytes));
+            continue;
+        }
+        match out.last_mut() {
+            Some(Group::Asked(ids))
+                if ids.len() < limits::TYPED_TOGETHER_IDS
+                    && sum + file.size <= limits::TYPED_TOGETHER =>
+            {
+                ids.push(file.id);
+                sum += file.size;
+            }
+            _ => {
+                sum = file.size;
+                out.push(Group::Asked(vec![file.id]));
+            }
+        }
+    }
+    out
+}
+
+async fn give(record: &[u8], sink: &mut dyn ExportSink) -> Result<(), Setback> {
+    for piece in record.chunks(limits::BODY_PIECE) {
+        sink.piece(piece).await?;
+    }
+    Ok(())
+}
+
+async fn give_bytes(bytes: &[u8], sink: &mut dyn ExportSink) -> Result<(), Setback> {
+    for piece in bytes.chunks(limits::BODY_PIECE) {
+        give(&parcel::piece(piece), sink).await?;
+    }
+    Ok(())
+}
+
+/// An item that the route does not carry, in a word of ours.
+fn refused(code: &'static str) -> Setback {
+    Setback::ItemRefused(Refusal {
+        why: RefusalWhy::NoTypedForm,
+        said: Said::code(code),
+    })
+}
+
+/// The answer to a shape that asks for too much at once (reference/ews.md section 1, GetItem).
+fn is_too_much(setback: &Setback) -> bool {
+    let Setback::OurRequest(said) = setback else {
+        return false;
+    };
+    let code = said.code.as_ref();
+    code.is_some_and(|code| code.as_str() == "ErrorInvalidRequest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::outcome::HaltCause;
+
+    fn file(id: u8, size: u64, held: bool) -> File {
+        File {
+            id: id.to_string(),
+            size: Bytes::new(size),
+            held: held.then(|| vec![id]),
+        }
+    }
+
+    #[test]
+    fn small_attachments_share_a_call_and_keep_their_order() {
+        let max = limits::TYPED_TOGETHER.get();
+        let files = vec![
+            file(1, max - 1, false),
+            file(2, 1, false),
+            file(3, 1, false),
+            file(4, 0, true),
+            file(5, max * 9, false),
+            file(6, 1, false),
+        ];
+        let shown: Vec<String> = groups(files)
+            .into_iter()
+            .map(|group| match group {
+                Group::Held(bytes) => format!("held {}", bytes[0]),
+                Group::Asked(ids) => ids.join("+"),
+            })
+            .collect();
+        assert_eq!(shown, ["1+2", "3", "held 4", "5", "6"]);
+        let many = (0..50).map(|n| file(n, 0, false)).collect();
+        assert!(groups(many).len() == 50_usize.div_ceil(limits::TYPED_TOGETHER_IDS));
+    }
+
+    #[test]
+    fn what_was_read_before_a_passing_setback_counts() {
+        let unwell = Setback::Unwell(Said::default());
+        let kept = give_up(vec![Ok(()), Err(Setback::Gone)], unwell.clone(), 4).unwrap();
+        let not_tried = Err(Setback::NotTried(Said::default()));
+        assert_eq!(
+            kept,
+            [Ok(()), Err(Setback::Gone), Err(unwell.clone()), not_tried]
+        );
+        assert_eq!(
+            give_up(vec![Err(Setback::Gone)], unwell.clone(), 4),
+            Err(unwell)
+        );
+        let closed = Setback::MailboxClosed(HaltCause::Moving, Said::default());
+        assert_eq!(give_up(vec![Ok(())], closed.clone(), 4), Err(closed));
+    }
+}

@@ -1,0 +1,434 @@
+//! GetItem, answered with an item as its class knows it. What a reply does not say is what an item without it would have.
+
+use crate::base::id::ItemId;
+use crate::base::quantity::Moment;
+use crate::base::typed::{Person, TypedBody, TypedCommon, TypedItem};
+use crate::wire::base64;
+use crate::wire::ews::item;
+use crate::wire::ews::reply::Operation;
+use crate::wire::ews::shape::{self, Shape, Tag};
+use crate::wire::ews::typed_attachment::AttachmentRef;
+use crate::wire::ews::typed_message;
+use crate::wire::losses::{self, Family};
+use crate::wire::xml::{Element, Ns, Writer};
+
+/// The words of EWS for importance, by number.
+const IMPORTANCE: [&str; 3] = ["Low", "Normal", "High"];
+/// The words for sensitivity.
+const SENSITIVITY: [&str; 4] = ["Normal", "Personal", "Private", "Confidential"];
+
+/// An item as a reply shows it. What hangs on it is listed and not yet in the item: the kind of an embedded item is known when it is read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its id.
+    pub id: ItemId,
+    /// The item, as one of its family; as a message where its class has none.
+    pub item: TypedItem,
+    /// What hangs on it, in the server's order.
+    pub attachments: Vec<AttachmentRef>,
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Shown({:?}, {} attachments)",
+            self.item,
+            self.attachments.len()
+        )
+    }
+}
+
+impl Shown {
+    /// The family of its class; `None` where the typed route does not carry it.
+    pub fn family(&self) -> Option<Family> {
+        losses::family_of(&self.item.common().class)
+    }
+
+    /// Reads an item element. `None` where it has no id, or its text is not whole.
+    pub fn read(e: &Element) -> Option<Self> {
+        let id = e.t("ItemId").filter(|_| e.ns == Ns::Types)?.attr("Id")?;
+        let list = e.t("Attachments").map(|list| list.children.as_slice());
+        let list = list.unwrap_or_default().iter().map(AttachmentRef::read);
+        let common = read_common(e)?;
+        Some(Self {
+            id: ItemId::new(id),
+            item: TypedItem::Message(Box::new(typed_message::read(e, common))),
+            attachments: list.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Puts in what a second call about the same item said: people and attachments.
+    pub fn take_rest(&mut self, other: Self) {
+        self.attachments = other.attachments;
+        match (&mut self.item, other.item) {
+            (TypedItem::Message(own), TypedItem::Message(more)) => {
+                (own.from, own.sender) = (more.from, more.sender);
+                (own.to, own.cc, own.bcc) = (more.to, more.cc, more.bcc);
+                own.reply_to = more.reply_to;
+            }
+            _ => {}
+        }
+    }
+
+    /// The same item with only what `shape` asks for.
+    #[must_use]
+    pub fn shaped(mut self, shape: &Shape) -> Self {
+        let wants = |field: &str| shape.wants(field);
+        if !wants("item:Attachments") {
+            self.attachments.clear();
+        }
+        match &mut self.item {
+            TypedItem::Message(own) => {
+                strip(&mut own.common, &wants);
+                typed_message::strip(own, &wants);
+            }
+            TypedItem::Event(_) | TypedItem::Contact(_) => {}
+        }
+        self
+    }
+
+    /// Writes the element in the order of the schema.
+    pub fn write(&self, w: &mut Writer) {
+        match &self.item {
+            TypedItem::Message(own) => {
+                w.open("t:Message", &[]);
+                self.write_common(&own.common, &own.in_reply_to, w);
+                typed_message::write(own, w);
+                w.close();
+            }
+            TypedItem::Event(_) | TypedItem::Contact(_) => {}
+        }
+    }
+
+    /// What every item has, up to the extended properties.
+    fn write_common(&self, common: &TypedCommon, in_reply_to: &str, w: &mut Writer) {
+        w.empty(
+            "t:ItemId",
+            &[("Id", self.id.as_str()), ("ChangeKey", "CQAAAA==")],
+        );
+        text(w, "t:ItemClass", &common.class);
+        text(w, "t:Subject", &common.subject);
+        let sensitivity = SENSITIVITY.get(usize::from(common.sensitivity));
+        w.leaf("t:Sensitivity", sensitivity.unwrap_or(&"Normal"));
+        let kind = if common.body.html { "HTML" } else { "Text" };
+        w.leaf_with("t:Body", &[("BodyType", kind)], &common.body.content);
+        if !self.attachments.is_empty() {
+            w.open("t:Attachments", &[]);
+            for attachment in &self.attachments {
+                attachment.open(w);
+                w.close();
+            }
+            w.close();
+        }
+        if !common.categories.is_empty() {
+            w.open("t:Categories", &[]);
+            for category in &common.categories {
+                w.leaf("t:String", category);
+            }
+            w.close();
+        }
+        let importance = IMPORTANCE.get(usize::from(common.importance));
+        w.leaf("t:Importance", importance.unwrap_or(&"Normal"));
+        text(w, "t:InReplyTo", in_reply_to);
+        date(w, "t:DateTimeCreated", common.created);
+        let key = crate::base::item::unhex(&common.search_key).unwrap_or_default();
+        if !key.is_empty() {
+            shape::write_extended(Tag::SEARCH_KEY, &base64::encode(&key), w);
+        }
+    }
+}
+
+/// Takes away what is not wanted.
+fn strip(common: &mut TypedCommon, wants: &dyn Fn(&str) -> bool) {
+    if !wants("item:Subject") {
+        common.subject.clear();
+    }
+    if !wants("item:Body") {
+        common.body = TypedBody::default();
+    }
+    if !wants("item:Importance") {
+        common.importance = 1;
+    }
+    if !wants("item:Sensitivity") {
+        common.sensitivity = 0;
+    }
+    if !wants("item:Categories") {
+        common.categories.clear();
+    }
+    if !wants("item:DateTimeCreated") {
+        (common.created, common.modified) = (None, None);
+    }
+}
+
+fn read_common(e: &Element) -> Option<TypedCommon> {
+    let word = |name, words: &[&str], usual: u8| {
+        let own = e.t(name).map_or("", |own| own.text.trim());
+        let place = words.iter().position(|word| *word == own);
+        place.and_then(|at| u8::try_from(at).ok()).unwrap_or(usual)
+    };
+    let key = extended(e, Tag::SEARCH_KEY).and_then(|text| base64::decode(text.trim()).ok());
+    let key = key.and_then(crate::base::item::SearchKey::new);
+    let categories = e.t("Categories").map(|own| own.children.as_slice());
+    let body = match e.t("Body") {
+        // We set no limit, so that a text cut short is the server's mistake and not the item.
+        Some(body) if body.attr("IsTruncated") == Some("true") => return None,
+        Some(body) => TypedBody {
+            html: body.attr("BodyType") == Some("HTML"),
+            content: body.text.clone(),
+        },
+        None => TypedBody::default(),
+    };
+    Some(TypedCommon {
+        class: text_of(e, "ItemClass").trim().to_owned(),
+        search_key: key.map(|key| key.to_string()).unwrap_or_default(),
+        subject: text_of(e, "Subject"),
+        body,
+        importance: word("Importance", &IMPORTANCE, 1),
+        sensitivity: word("Sensitivity", &SENSITIVITY, 0),
+        categories: (categories.unwrap_or_default().iter())
+            .map(|own| own.text.clone())
+            .collect(),
+        created: moment_of(e, "DateTimeCreated"),
+        modified: moment_of(e, "LastModifiedTime"),
+        attachments: Vec::new(),
+    })
+}
+
+/// The text of a child, or the empty one.
+pub(super) fn text_of(e: &Element, name: &str) -> String {
+    e.t(name).map(|own| own.text.clone()).unwrap_or_default()
+}
+
+/// The date in a child, to the second.
+pub(super) fn moment_of(e: &Element, name: &str) -> Option<Moment> {
+    whole(item::moment(&e.t(name)?.text)?)
+}
+
+/// A date to the second.
+pub(super) fn whole(at: Moment) -> Option<Moment> {
+    Some(Moment::from_unix_ms(at.unix_ms().div_euclid(1_000) * 1_000))
+}
+
+/// The value of an extended property.
+pub(super) fn extended(e: &Element, tag: Tag) -> Option<&str> {
+    let own = e
+        .children
+        .iter()
+        .filter(|c| c.is(Ns::Types, "ExtendedProperty"));
+    own.filter_map(shape::extended)
+        .find(|(id, _)| *id == tag.id)
+        .and_then(|(_, values)| values.first().copied())
+}
+
+/// An element with text, unless it is empty.
+pub(super) fn text(w: &mut Writer, name: &'static str, text: &str) {
+    if !text.is_empty() {
+        w.leaf(name, text);
+    }
+}
+
+/// An element with a date, where there is one.
+pub(super) fn date(w: &mut Writer, name: &'static str, at: Option<Moment>) {
+    if let Some(at) = at {
+        w.leaf(name, &at.to_string());
+    }
+}
+
+/// A `t:Mailbox`.
+pub(super) fn read_person(mailbox: &Element) -> Person {
+    Person {
+        name: text_of(mailbox, "Name"),
+        address: text_of(mailbox, "EmailAddress"),
+    }
+}
+
+/// The same, the other way: an address without `@` is one of the directory.
+pub(super) fn write_person(person: &Person, w: &mut Writer) {
+    w.open("t:Mailbox", &[]);
+    text(w, "t:Name", &person.name);
+    text(w, "t:EmailAddress", &person.address);
+    if !person.address.is_empty() {
+        let kind = if person.address.contains('@') {
+            "SMTP"
+        } else {
+            "EX"
+        };
+        w.leaf("t:RoutingType", kind);
+    }
+    w.close();
+}
+
+/// GetItem, answered so. The request is [`GetItem`](super::get_item::GetItem) with [`Shape::typed`].
+#[derive(Clone, Copy, Debug)]
+pub struct GetTyped;
+
+impl Operation for GetTyped {
+    const NAME: &'static str = "GetItem";
+    const RESPONSE: &'static str = "m:GetItemResponse";
+    const MESSAGE: &'static str = "m:GetItemResponseMessage";
+    type Payload = Shown;
+
+    fn read_payload(message: &Element) -> Option<Shown> {
+        Shown::read(message.m("Items")?.children.first()?)
+    }
+
+    fn write_payload(item: &Shown, w: &mut Writer) {
+        w.open("m:Items", &[]);
+        item.write(w);
+        w.close();
+    }
+
+    fn write_nothing(w: &mut Writer) {
+        w.empty("m:Items", &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::quantity::Bytes;
+    use crate::base::typed::{FollowUp, TypedAttachment, TypedMessage};
+    use crate::wire::ews::reply::{self, Message};
+    use crate::wire::ews::typed_attachment::What;
+    use crate::wire::soap::ServerVersion;
+
+    const VERSION: ServerVersion = ServerVersion {
+        major: 15,
+        minor: 1,
+        build: 2507,
+        revision: 6,
+    };
+
+    fn person(n: u8) -> Person {
+        Person {
+            name: format!("Ann <{n}> & Co\r\n"),
+            address: format!("a{n}@clinic.example"),
+        }
+    }
+
+    fn full() -> Shown {
+        let at = |secs: i64| Some(Moment::from_unix_ms(secs * 1_000));
+        let attachment = |n: u8, what| AttachmentRef {
+            id: format!("AA+/{n}="),
+            what,
+            own: TypedAttachment {
+                name: format!("n{n}"),
+                content_type: "image/png".to_owned(),
+                content_id: "c@d".to_owned(),
+                inline: n == 0,
+                embedded: false,
+            },
+            size: Bytes::new(70),
+            photo: false,
+        };
+        let common = TypedCommon {
+            class: "IPM.Note.SMIME".to_owned(),
+            search_key: "00ff10".to_owned(),
+            subject: " Größe\tx ".to_owned(),
+            body: TypedBody {
+                html: true,
+                content: "<p>a\r\n&amp;</p>\n".to_owned(),
+            },
+            importance: 2,
+            sensitivity: 3,
+            categories: vec!["Red".to_owned(), "x, y".to_owned()],
+            created: at(1_700_000_000),
+            modified: at(1_700_000_001),
+            attachments: Vec::new(),
+        };
+        Shown {
+            id: ItemId::new("AAA+/="),
+            item: TypedItem::Message(Box::new(TypedMessage {
+                common,
+                message_id: "<a@b>".to_owned(),
+                flags: 0x8000_0011,
+                submitted: at(1_600_000_000),
+                delivered: at(1_600_000_009),
+                from: Some(person(1)),
+                sender: Some(person(2)),
+                to: vec![person(3), Person::default(), person(4)],
+                cc: vec![person(5)],
+                bcc: vec![Person {
+                    name: String::new(),
+                    address: "/O=LAB/CN=X".to_owned(),
+                }],
+                reply_to: vec![person(6)],
+                headers: "Received: a\r\n\tb\r\n".to_owned(),
+                in_reply_to: "<c@d>".to_owned(),
+                references: "<e@f> <g@h>".to_owned(),
+                conversation_index: "AQID".to_owned(),
+                flag: Some(FollowUp {
+                    complete: true,
+                    start: at(1_500_000_000),
+                    due: at(1_500_000_001),
+                    completed: at(1_500_000_002),
+                }),
+            })),
+            attachments: vec![attachment(0, What::File), attachment(1, What::Item)],
+        }
+    }
+
+    fn read(text: &str) -> Message<Shown> {
+        let mut reply = reply::read::<GetTyped>(text.as_bytes()).expect("a reply");
+        reply.messages.pop().expect("a message")
+    }
+
+    fn written(shown: Shown) -> String {
+        reply::write::<GetTyped>(&VERSION, &[Message::Done(shown)])
+    }
+
+    #[test]
+    fn a_message_comes_back_as_it_was() {
+        assert_eq!(read(&written(full())), Message::Done(full()));
+        let empty = Shown {
+            id: ItemId::new("a"),
+            item: TypedItem::Message(Box::new(TypedMessage {
+                common: TypedCommon {
+                    importance: 1,
+                    ..TypedCommon::default()
+                },
+                ..TypedMessage::default()
+            })),
+            attachments: Vec::new(),
+        };
+        assert_eq!(read(&written(empty.clone())), Message::Done(empty));
+    }
+
+    #[test]
+    fn two_calls_give_what_one_gives() {
+        let [first, second] = Shape::typed_parts(Family::Message);
+        let mut one = full().shaped(&first);
+        assert_ne!(one, full());
+        one.take_rest(full().shaped(&second));
+        assert_eq!(one, full());
+        assert_eq!(full().shaped(&Shape::typed(Family::Message)), full());
+    }
+
+    #[test]
+    fn odd_replies_are_read_and_half_texts_are_none() {
+        let text = written(full());
+        let odd = text
+            .replace("2023-11-14T22:13:20Z", "4501-01-01T00:00:00")
+            .replace("<t:Importance>High</t:Importance>", "")
+            .replace(
+                "<t:Sensitivity>",
+                "<t:Newer><t:Subject>no</t:Subject></t:Newer><t:Sensitivity>",
+            )
+            .replace("Größe", "&#x0;&#x1F;");
+        let Message::Done(shown) = read(&odd) else {
+            panic!("a message");
+        };
+        let common = shown.item.common();
+        assert_eq!((common.created, common.importance), (None, 1));
+        assert_eq!(common.subject, " \u{FFFD}\u{FFFD}\tx ");
+        let half = text.replace(
+            "BodyType=\"HTML\"",
+            "BodyType=\"HTML\" IsTruncated=\"true\"",
+        );
+        assert_ne!(half, text);
+        assert_eq!(read(&half), Message::Incomplete);
+        let nobody = text.replace("<t:AttachmentId", "<t:OtherId");
+        assert_eq!(read(&nobody), Message::Incomplete);
+    }
+}
