@@ -108,6 +108,21 @@ pub const UNSEEN_MAX: u32 = 30;
 /// Attachments that one item may have. The service documents no bound; a listing that is longer does not end.
 pub const ATTACHMENTS_MAX: usize = 10_000;
 
+/// UTF-16 units of one named text property that we write: 32,000 bytes. From 32 KB on, Exchange hands a property out only as a stream, and whoever
+/// lists it may see nothing or a part of it (general knowledge of the store; no document of Graph names a limit).
+pub const KEPT_UNITS_MAX: usize = 16_000;
+
+/// Properties among which a longer text is divided. Each is 60 letters of the query that reads them back.
+pub const KEPT_PIECES: usize = 8;
+
+/// As many attendees of an event as are sure to be kept with their answers: 256 UTF-16 units for each, of which our frame takes 110. Those that do not
+/// fit stand in the text.
+pub const ATTENDEES_KEPT: usize = 500;
+
+/// Electronic mail addresses, and likewise addresses for instant messages, that a contact of the service has (contact resource).
+pub const CONTACT_ADDRESSES_MAX: usize = 3;
+
+const _: () = assert!(KEPT_UNITS_MAX * KEPT_PIECES / ATTENDEES_KEPT == 256);
 const _: () = assert!(TYPED_REQUEST_MAX.get() < GRAPH_REQUEST_MAX.get());
 const _: () = assert!(
     ATTACHMENT_POST_MAX.get().div_ceil(3) * 4 + ATTACHMENT_FRAME <= GRAPH_REQUEST_MAX.get()
@@ -151,9 +166,6 @@ pub const SOURCE_EXPORT_IDS: usize = INTENT_GROUP;
 
 /// Listed bytes per ExportItems call: larger items go alone.
 pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
-
-/// Ids per typed read: 10 to 20 are advised for properties, and a batch is held back between items rather than refused (reference/ews.md 1).
-pub const TYPED_READ_IDS: usize = 16;
 
 /// Refused streams of one class, with none taken, after which a run tries no more of that class: each costs a call and an upload.
 pub const ROUTE_CLASS_REFUSALS: u32 = 3;

@@ -14,7 +14,7 @@ use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
 use crate::base::item::{Digest, ItemClass, ItemKey, Placed, Stamp};
 use crate::base::limits::{
-    GROUPS_AHEAD, INTENT_GROUP, MOVE_PAUSE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS, TYPED_READ_IDS,
+    GROUPS_AHEAD, INTENT_GROUP, MOVE_PAUSE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS, TYPED_BATCH,
 };
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
@@ -191,7 +191,7 @@ fn next_group(wanted: &mut VecDeque<Wanted>) -> Vec<Wanted> {
     while let Some(next) = wanted.front() {
         let most = match next.route {
             Route::Stream => INTENT_GROUP.min(SOURCE_EXPORT_IDS),
-            Route::Typed => INTENT_GROUP.min(TYPED_READ_IDS),
+            Route::Typed => INTENT_GROUP.min(TYPED_BATCH),
         };
         let full = group.len() >= most;
         if !group.is_empty() && (full || bytes + next.size > SOURCE_EXPORT_BYTES) {

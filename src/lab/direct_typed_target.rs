@@ -10,6 +10,7 @@ use super::fault::CallKind;
 use super::typed_make::{make, named_text, set_named};
 use super::typed_render::render;
 use super::world::{Now, Refused, World};
+use super::world_events::Beside;
 use crate::base::event::Side;
 use crate::base::id::{TargetItemId, TargetMailboxId};
 use crate::base::item::{Placed, Stamp};
@@ -104,6 +105,22 @@ fn dates(own: &mut TypedMessage) {
     own.delivered = delivered.or(submitted).or(made);
 }
 
+/// Events and contacts are kept as they were given.
+fn keep(world: &mut World, id: &str, (item, files): &Whole) {
+    if !matches!(item, TypedItem::Message(_)) {
+        let beside = Beside::Whole(Box::new(item.clone()), files.clone());
+        world.beside.insert(id.to_owned(), beside);
+    }
+}
+
+/// What lies there, however it is kept.
+fn there(world: &World, id: &str, tree: &Message) -> Option<Whole> {
+    match world.beside.get(id) {
+        Some(Beside::Whole(item, files)) => Some((*item.clone(), files.clone())),
+        _ => shown(tree),
+    }
+}
+
 /// What a copy shows: with the key that its mark names, as the route reads it.
 fn shown(message: &Message) -> Option<Whole> {
     let (mut item, files) = render(message)?;
@@ -135,7 +152,12 @@ fn canon((item, files): &Whole) -> Option<Canon> {
 fn amendable(now: &Whole, then: &Whole) -> Option<bool> {
     let draft = match &now.0 {
         TypedItem::Message(own) => own.draft(),
-        TypedItem::Event(_) | TypedItem::Contact(_) => return None,
+        TypedItem::Event(own) => {
+            let plain = |item: &TypedItem| item.attachments().is_empty();
+            let alone = own.recurrence.is_none() && plain(&now.0) && plain(&then.0);
+            return alone.then(|| canon(now) != canon(then));
+        }
+        TypedItem::Contact(_) => return Some(canon(now) != canon(then)),
     };
     let differences = compare(&canon(then)?, &canon(now)?);
     let fields = differences.iter().filter(|own| own.effect.is_none());
@@ -176,6 +198,7 @@ impl TypedTarget for DirectTarget {
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let row = world.make_typed(now, id, folder.id.as_str(), tree_of(&own, &mark))?;
+            keep(world, &row.id, &own);
             Ok((placed(&row), answer(1)))
         };
         let upload = parcel.len().get() / 3 * 4 + 600;
@@ -196,7 +219,7 @@ impl TypedTarget for DirectTarget {
                 Err(Refused::NoItem) => return Err(Refused::WrongVersion),
                 other => other?,
             };
-            let there = shown(&tree).filter(|_| placed(&row) == *old);
+            let there = there(world, &row.id, &tree).filter(|_| placed(&row) == *old);
             let there = there.ok_or(Refused::WrongVersion)?;
             let row = match amendable(&there, &own) {
                 None => return Err(Refused::WrongVersion),
@@ -204,6 +227,7 @@ impl TypedTarget for DirectTarget {
                 Some(true) => {
                     let mark = named_text(&tree, SOURCE.set, &SOURCE.name);
                     let newer = tree_of(&own, &mark.unwrap_or_default());
+                    keep(world, old.item.as_str(), &own);
                     world.change_typed(now, id, old.item.as_str(), |message| {
                         let kept = std::mem::take(&mut message.props);
                         *message = Message {
@@ -234,7 +258,7 @@ impl TypedTarget for DirectTarget {
         let id = mailbox.as_str();
         let act = |world: &mut World, _| {
             let (_, tree) = world.typed_tree(id, item.as_str())?;
-            let (item, files) = shown(&tree).ok_or(Refused::NoItem)?;
+            let (item, files) = there(world, item.as_str(), &tree).ok_or(Refused::NoItem)?;
             let bytes = encode(&item, &files);
             let length = answer(1) + Bytes::new(bytes.len() as u64);
             Ok((bytes, length))

@@ -11,6 +11,7 @@ use super::graph_typed_json::{
     Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, shown, touches_text,
 };
 use super::world::{Now, Refused, World};
+use super::{graph_contacts, graph_events};
 use crate::base::quantity::Count;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
@@ -56,6 +57,15 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
         OfUser::Attachments { of } if post => files::add(&at, of),
         OfUser::AttachmentValue { of, attachment } if get => files::value(&at, of, attachment),
         OfUser::UploadSession { of } if post => files::open(&at, of),
+        OfUser::Attachment { of, attachment } if *method == Method::DELETE => {
+            files::remove(&at, of, attachment)
+        }
+        OfUser::Events { calendar } => graph_events::events(&at, calendar),
+        OfUser::Event { event } => graph_events::event(&at, event),
+        OfUser::Instances { event } if get => graph_events::instances(&at, event),
+        OfUser::Contacts { folder } => graph_contacts::contacts(&at, folder),
+        OfUser::Contact { contact } => graph_contacts::contact(&at, contact),
+        OfUser::Photo { contact } => graph_contacts::photo(&at, contact),
         _ => {
             lab.invalid("a method this resource does not have");
             Answer::error(
@@ -94,7 +104,7 @@ impl Place<'_> {
         self.lab.broken(why)
     }
 
-    fn resource(&self, part: OfUser) -> Resource {
+    pub(super) fn resource(&self, part: OfUser) -> Resource {
         Resource::Of {
             user: self.user.to_owned(),
             part,

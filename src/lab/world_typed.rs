@@ -5,6 +5,7 @@ use super::fault::Weather;
 use super::typed_make::{attach, named_text};
 use super::world::{ItemRow, Now, Refused, World, item_row};
 use super::world_content::Content;
+use super::world_events::instance_of;
 use super::world_source::find_folder;
 use super::world_store::{Deed, Item};
 use super::world_target::SIZE_ON_TOP;
@@ -139,6 +140,11 @@ impl World {
         own: &TypedAttachment,
         bytes: Vec<u8>,
     ) -> Result<ItemRow, Refused> {
+        if let Some(instance) = instance_of(id) {
+            return self.change_instance(now, mailbox, instance, |instance, fresh| {
+                instance.files.push((fresh, own.clone(), bytes));
+            });
+        }
         let row = self.target_item(mailbox, id)?;
         let new = row.size + Bytes::new(bytes.len() as u64);
         self.has_room(mailbox, row.size, new)?;
@@ -214,7 +220,8 @@ impl World {
         own: TypedAttachment,
         total: u64,
     ) -> Result<Option<String>, Refused> {
-        let row = self.target_item(mailbox, item)?;
+        let series = instance_of(item).map(|(series, _)| series);
+        let row = self.target_item(mailbox, series.unwrap_or(item))?;
         if total < SESSION_MIN[self.reading()] {
             return Ok(None);
         }
