@@ -44,6 +44,8 @@ mod simulation;
 mod stage;
 mod tampering;
 mod transport;
+mod typed_contacts;
+mod typed_events;
 mod weather;
 mod weather_http;
 mod wire_corpus;

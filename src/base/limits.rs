@@ -101,6 +101,21 @@ pub const UPLOAD_SESSIONS_MAX: u32 = 3;
 /// Ranges that one answer may say are missing. Slices go in order, so that there is one.
 pub const UPLOAD_RANGES_MAX: usize = 1_000;
 
+/// UTF-16 units of one named text property that we write: 32,000 bytes. From 32 KB on, Exchange hands a property out only as a stream, and whoever
+/// lists it may see nothing or a part of it (general knowledge of the store; no document of Graph names a limit).
+pub const KEPT_UNITS_MAX: usize = 16_000;
+
+/// Properties among which a longer text is divided. Each is 60 letters of the query that reads them back.
+pub const KEPT_PIECES: usize = 8;
+
+/// As many attendees of an event as are sure to be kept with their answers: 256 UTF-16 units for each, of which our frame takes 110. Those that do not
+/// fit stand in the text.
+pub const ATTENDEES_KEPT: usize = 500;
+
+/// Electronic mail addresses, and likewise addresses for instant messages, that a contact of the service has (contact resource).
+pub const CONTACT_ADDRESSES_MAX: usize = 3;
+
+const _: () = assert!(KEPT_UNITS_MAX * KEPT_PIECES / ATTENDEES_KEPT == 256);
 const _: () = assert!(TYPED_REQUEST_MAX.get() < GRAPH_REQUEST_MAX.get());
 const _: () = assert!(
     ATTACHMENT_POST_MAX.get().div_ceil(3) * 4 + ATTACHMENT_FRAME <= GRAPH_REQUEST_MAX.get()

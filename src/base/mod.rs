@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod outcome;
 pub mod outline;
 pub mod probe;
+pub mod prose;
 pub mod quantity;
 pub mod route;
 pub mod screen_rules;

@@ -165,7 +165,7 @@ pub struct FollowUp {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WallTime {
-    /// `2026-11-27T09:00:00`, without an offset.
+    /// `2026-11-27T09:00:00`, without an offset. With a `Z` behind it, it is a time in UTC, for nobody knows the clock of the zone.
     pub local: String,
     /// The zone's name as Exchange spells it, e.g. `W. Europe Standard Time`.
     pub zone: String,
