@@ -14,7 +14,9 @@ pub mod jwt;
 mod kept;
 #[cfg(test)]
 mod openapi;
+pub mod mail_folder;
 pub mod path;
+pub mod path_user;
 pub mod property;
 pub mod provenance;
 pub mod query;
@@ -23,6 +25,7 @@ pub mod settings;
 pub mod time_zone;
 mod time_zone_table;
 pub mod token;
+pub mod typed_amend;
 pub mod typed_attachment;
 pub mod typed_contact;
 pub mod typed_event;
