@@ -120,7 +120,12 @@ impl GraphTarget {
             options.credential,
         );
         Ok(Self {
-            caller: Arc::new(Caller::new(http(options.max_connections)?, tokens, clock, base)),
+            caller: Arc::new(Caller::new(
+                http(options.max_connections)?,
+                tokens,
+                clock,
+                base,
+            )),
             sessions: Sessions::default(),
             walks: Walks::default(),
             import: http(options.max_connections)?,

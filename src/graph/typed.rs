@@ -127,7 +127,8 @@ impl TypedTarget for GraphTarget {
         };
         let swept = sweep(caller, &site, &folder, None).await?;
         caller.made(mailbox, 3);
-        self.remove_folder(mailbox, &TargetFolderId::new(folder)).await?;
+        self.remove_folder(mailbox, &TargetFolderId::new(folder))
+            .await?;
         Ok(swept)
     }
 

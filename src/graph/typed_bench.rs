@@ -88,7 +88,10 @@ impl Bench {
     pub(super) fn done(&self, mark: &str) {
         let mut works = lock(&self.works);
         // One is the caller's.
-        if works.get(mark).is_some_and(|own| Arc::strong_count(own) <= 2) {
+        if works
+            .get(mark)
+            .is_some_and(|own| Arc::strong_count(own) <= 2)
+        {
             works.remove(mark);
         }
     }
@@ -204,7 +207,9 @@ pub(super) async fn sweep(
 ) -> Result<Count, Setback> {
     let mut swept = 0;
     for own in listed(caller, site, folder).await? {
-        let ours = own.mark().is_some_and(|own| mark.is_none_or(|mark| own == mark));
+        let ours = own
+            .mark()
+            .is_some_and(|own| mark.is_none_or(|mark| own == mark));
         let Some(id) = own.id.filter(|_| ours) else {
             continue;
         };

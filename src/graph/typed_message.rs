@@ -20,13 +20,13 @@ use crate::port::body::Body;
 use crate::transport::{CallBody, CallKind, Method};
 use crate::verify::typed::{Canon, compare};
 use crate::wire::graph::classify::Asked;
+use crate::wire::graph::json;
 use crate::wire::graph::mail_folder::{MarkedMessage, move_body};
 use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::provenance::{self, Mark};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::{Way, in_one_call, is_too_small, post_body, ways};
 use crate::wire::graph::typed_message::{NewMessage, Unfit};
-use crate::wire::graph::json;
 use crate::wire::parcel::{ParcelReport, stamp_of};
 
 /// The making of one message.
@@ -93,7 +93,10 @@ impl Making<'_> {
         let mark = provenance::text(&mark);
         let caller = &self.target.caller;
         let bench = self.target.benches.of(self.site.mailbox);
-        let hidden = bench.folder(caller, self.site).await.map_err(before_create)?;
+        let hidden = bench
+            .folder(caller, self.site)
+            .await
+            .map_err(before_create)?;
         let work = bench.work(&mark);
         let done = {
             let mut work = work.lock().await;
@@ -221,7 +224,9 @@ impl Making<'_> {
         let (own, len) = load.files[begun.next];
         let of = Holder::Message(begun.item.clone());
         if way == Way::Post {
-            return self.post(of, own, reel.read(begun.next, 0, len.get()).await?).await;
+            return self
+                .post(of, own, reel.read(begun.next, 0, len.get()).await?)
+                .await;
         }
         let caller = &self.target.caller;
         let far = Far {
@@ -238,7 +243,8 @@ impl Making<'_> {
         let uploading = begun.upload.get_or_insert_with(|| Uploading::new(len));
         match far.upload(uploading, &freight, len, reel).await {
             Err(setback) if way == Way::SessionOrPost && is_too_small(&setback) => {
-                self.post(of, own, reel.read(begun.next, 0, len.get()).await?).await
+                self.post(of, own, reel.read(begun.next, 0, len.get()).await?)
+                    .await
             }
             other => other,
         }
@@ -288,7 +294,9 @@ const fn is_put_off(setback: &Setback) -> bool {
 /// An item that was made just now may be out of sight, but not for ever; and that it is not there says nothing about the source.
 fn unseen(begun: &mut Begun, setback: Setback) -> Setback {
     match setback {
-        Setback::Throttled { said, .. } if said.status == Some(404) && begun.unseen >= UNSEEN_MAX => {
+        Setback::Throttled { said, .. }
+            if said.status == Some(404) && begun.unseen >= UNSEEN_MAX =>
+        {
             Setback::GatewayGaveUp(said)
         }
         Setback::Throttled { ref said, .. } if said.status == Some(404) => {

@@ -140,7 +140,10 @@ mod tests {
     fn parcel(files: &[Vec<u8>], step: usize) -> Body {
         let mut message = TypedMessage::default();
         message.common.attachments = vec![TypedAttachment::default(); files.len()];
-        Arc::new(Held(encode(&TypedItem::Message(Box::new(message)), files), step))
+        Arc::new(Held(
+            encode(&TypedItem::Message(Box::new(message)), files),
+            step,
+        ))
     }
 
     proptest! {
@@ -168,9 +171,18 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_parcel_is_refused() {
         let body: Body = Arc::new(Held(b"mail".to_vec(), 2));
-        assert!(matches!(measure(body.open()).await, Err(Setback::OurRequest(_))));
+        assert!(matches!(
+            measure(body.open()).await,
+            Err(Setback::OurRequest(_))
+        ));
         assert!(Reel::new(&body).read(0, 0, 1).await.is_err());
-        let cut: Body = Arc::new(Held(encode(&TypedItem::Message(Box::default()), &[])[..30].to_vec(), 7));
-        assert!(matches!(measure(cut.open()).await, Err(Setback::OurRequest(_))));
+        let cut: Body = Arc::new(Held(
+            encode(&TypedItem::Message(Box::default()), &[])[..30].to_vec(),
+            7,
+        ));
+        assert!(matches!(
+            measure(cut.open()).await,
+            Err(Setback::OurRequest(_))
+        ));
     }
 }

@@ -108,7 +108,11 @@ fn dates(own: &mut TypedMessage) {
 fn shown(message: &Message) -> Option<Whole> {
     let (mut item, files) = render(message)?;
     let mark = named_text(message, SOURCE.set, &SOURCE.name);
-    let key = match mark.as_deref().and_then(provenance::read).map(|mark| mark.stamp) {
+    let key = match mark
+        .as_deref()
+        .and_then(provenance::read)
+        .map(|mark| mark.stamp)
+    {
         Some(Stamp::Key(key)) => key.to_string(),
         Some(Stamp::Fallback(_)) | None => String::new(),
     };

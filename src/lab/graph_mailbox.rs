@@ -122,7 +122,11 @@ fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
 }
 
 /// Reads the query of a listing and holds it to the fields there are.
-pub(super) fn list_query(lab: &GraphFace, asked: &Asked<'_>, fields: &[&str]) -> Result<ListQuery, Answer> {
+pub(super) fn list_query(
+    lab: &GraphFace,
+    asked: &Asked<'_>,
+    fields: &[&str],
+) -> Result<ListQuery, Answer> {
     let query = ListQuery::parse(asked.query()).map_err(|why| lab.broken(&why.to_string()))?;
     let known = |name: &String| fields.contains(&name.as_str());
     if !query.select.iter().all(known) {
@@ -152,7 +156,12 @@ pub(super) fn refused(lab: &GraphFace, refused: Refused) -> Answer {
 }
 
 /// A folder by id or well-known name; an id spelt in another case is told apart.
-pub(super) fn find(world: &World, now: Now, mailbox: &str, folder: &str) -> Result<FolderRow, Refused> {
+pub(super) fn find(
+    world: &World,
+    now: Now,
+    mailbox: &str,
+    folder: &str,
+) -> Result<FolderRow, Refused> {
     match world.target_folder(now, mailbox, folder) {
         Err(Refused::NoFolder) => {
             let all = world.target_folders(now, mailbox)?;

@@ -84,7 +84,8 @@ impl Place<'_> {
         if !self.asked.query().is_empty() || !self.asked.is_json() {
             return Err(self.lab.broken("a JSON body, without parameters"));
         }
-        serde_json::from_slice(&self.asked.body).map_err(|_| self.lab.broken("a body that is no JSON"))
+        serde_json::from_slice(&self.asked.body)
+            .map_err(|_| self.lab.broken("a body that is no JSON"))
     }
 
     /// The refusal of a request that is none.
@@ -144,7 +145,12 @@ fn folders(at: &Place<'_>) -> Answer {
         skip: Some(Count::new(skip.saturating_add(top))),
         ..query.clone()
     });
-    listing(at.lab, &at.resource(OfUser::MailFolders), page.collect(), next)
+    listing(
+        at.lab,
+        &at.resource(OfUser::MailFolders),
+        page.collect(),
+        next,
+    )
 }
 
 fn make_folder(at: &Place<'_>) -> Answer {
@@ -153,10 +159,15 @@ fn make_folder(at: &Place<'_>) -> Answer {
         Err(answer) => return answer,
     };
     let members = value.as_object();
-    let known = members.is_some_and(|own| own.keys().all(|k| k == "displayName" || k == "isHidden"));
-    let name = value["displayName"].as_str().filter(|name| !name.is_empty());
+    let known =
+        members.is_some_and(|own| own.keys().all(|k| k == "displayName" || k == "isHidden"));
+    let name = value["displayName"]
+        .as_str()
+        .filter(|name| !name.is_empty());
     let (true, Some(name)) = (known, name) else {
-        return at.lab.broken("a new mail folder has displayName and isHidden");
+        return at
+            .lab
+            .broken("a new mail folder has displayName and isHidden");
     };
     let hidden = value["isHidden"] == Value::Bool(true);
     let made = at.lab.world(|world, now| {
@@ -342,7 +353,9 @@ fn relocate(at: &Place<'_>, id: &str) -> Answer {
         Err(answer) => return answer,
     };
     let alone = value.as_object().is_some_and(|own| own.len() == 1);
-    let to = value["destinationId"].as_str().or(value["DestinationId"].as_str());
+    let to = value["destinationId"]
+        .as_str()
+        .or(value["DestinationId"].as_str());
     let Some(to) = to.filter(|_| alone) else {
         return at.lab.broken("a move has destinationId and nothing else");
     };

@@ -38,7 +38,9 @@ pub(super) fn user_of(path: &str) -> Option<String> {
 
 /// What a message has attached, and the bytes.
 fn held(at: &Place<'_>, of: &Holder) -> Result<Vec<(TypedAttachment, Vec<u8>)>, Refused> {
-    let (_, tree) = at.lab.world(|world, _| world.typed_tree(at.mailbox, of.id()))?;
+    let (_, tree) = at
+        .lab
+        .world(|world, _| world.typed_tree(at.mailbox, of.id()))?;
     let (item, files) = render(&tree).ok_or(Refused::NoItem)?;
     let own = item.common().attachments.clone();
     Ok(own.into_iter().zip(files).collect())
@@ -54,7 +56,9 @@ pub(super) fn list(at: &Place<'_>, of: &Holder) -> Answer {
     let pairs = escape::pairs(at.asked.query()).unwrap_or_default();
     let known = |select: &str| select.split(',').all(|name| FIELDS.contains(&name));
     if !matches!(&pairs[..], [(name, value)] if name == "$select" && known(value)) {
-        return at.lab.broken("attachments are listed with $select of properties there are");
+        return at
+            .lab
+            .broken("attachments are listed with $select of properties there are");
     }
     let held = match held(at, of) {
         Ok(held) => held,
@@ -109,11 +113,15 @@ pub(super) fn add(at: &Place<'_>, of: &Holder) -> Answer {
         Err(why) => return at.broken(why),
     };
     let size = bytes.len();
-    let done = at.lab.world(|world, now| world.attach_typed(now, at.mailbox, of.id(), &own, bytes));
+    let done = at
+        .lab
+        .world(|world, now| world.attach_typed(now, at.mailbox, of.id(), &own, bytes));
     match done {
         Ok(_) => {
-            let fields = object(json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id_of(of, 0),
-                "name": own.name, "size": size, "isInline": own.inline}));
+            let fields = object(
+                json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id_of(of, 0),
+                "name": own.name, "size": size, "isInline": own.inline}),
+            );
             Answer::json(201, &fields)
         }
         Err(why) => refused(at.lab, why),
@@ -142,7 +150,9 @@ pub(super) fn open(at: &Place<'_>, of: &Holder) -> Answer {
     let fits = own.is_some_and(|own| own.keys().all(|name| known.contains(&name.as_str())))
         && item["attachmentType"] == "file";
     let (true, Some(total), Ok(own)) = (fits, item["size"].as_u64(), named_file(item)) else {
-        return at.lab.broken("a session is opened for a file with name and size");
+        return at
+            .lab
+            .broken("a session is opened for a file with name and size");
     };
     let opened = at
         .lab
@@ -170,7 +180,8 @@ pub(super) fn open(at: &Place<'_>, of: &Holder) -> Answer {
 
 fn missing(lab: &GraphFace, from: u64, url: Option<String>) -> Value {
     let ends = lab.world(|_, now| now.moment.after(Span::from_secs(3_600)));
-    let mut out = json!({"expirationDateTime": ends.to_string(), "nextExpectedRanges": [format!("{from}-")]});
+    let mut out =
+        json!({"expirationDateTime": ends.to_string(), "nextExpectedRanges": [format!("{from}-")]});
     if let Some(url) = url {
         out["uploadUrl"] = Value::String(url);
     }
@@ -221,7 +232,9 @@ fn put(lab: &GraphFace, token: &str, asked: &Asked<'_>) -> Answer {
 fn told(lab: &GraphFace, uploaded: Result<Uploaded, Refused>) -> Answer {
     match uploaded {
         Ok(Uploaded::Missing(from)) => Answer::json(200, &missing(lab, from, None)),
-        Ok(Uploaded::Made) => Answer::empty(201).header("location", format!("{}/attachment", lab.base)),
+        Ok(Uploaded::Made) => {
+            Answer::empty(201).header("location", format!("{}/attachment", lab.base))
+        }
         Ok(Uploaded::Disorder) => Answer::error(
             416,
             "fragmentOutOfOrder",
@@ -246,7 +259,13 @@ mod tests {
     #[test]
     fn ranges_and_urls_are_read_as_written() {
         assert_eq!(range_of("bytes 0-99/1000"), Some((0, 99, 1_000)));
-        for odd in ["", "0-99/1000", "bytes 0-99", "bytes -99/1000", "bytes 0-99/*"] {
+        for odd in [
+            "",
+            "0-99/1000",
+            "bytes 0-99",
+            "bytes -99/1000",
+            "bytes 0-99/*",
+        ] {
             assert_eq!(range_of(odd), None, "{odd}");
         }
         let path = "/api/v2.0/Users('a%40b')/AttachmentSessions('x')";

@@ -10,9 +10,7 @@ use super::typed_make::{
 use super::typed_render::render;
 use super::world::ItemRow;
 use crate::base::quantity::Moment;
-use crate::base::typed::{
-    FollowUp, Person, TypedAttachment, TypedBody, TypedItem, TypedMessage,
-};
+use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody, TypedItem, TypedMessage};
 use crate::wire::base64;
 use crate::wire::graph::property::{
     NamedId, PropertyId, PropertyType, filetime, filetime_text, moment,
@@ -143,7 +141,10 @@ fn member(out: &mut Message, name: &str, value: &Value) -> Result<(), Broken> {
         }
         "categories" => {
             let all = value.as_array().ok_or("categories are a list")?;
-            let all: Option<Vec<String>> = all.iter().map(|own| own.as_str().map(str::to_owned)).collect();
+            let all: Option<Vec<String>> = all
+                .iter()
+                .map(|own| own.as_str().map(str::to_owned))
+                .collect();
             set_categories(out, &all.ok_or("a category is a string")?);
         }
         "internetMessageId" => set_text(out, tags::INTERNET_MESSAGE_ID, text()?),
@@ -174,8 +175,12 @@ const IMPORTANCE: [&str; 3] = ["low", "normal", "high"];
 /// Holds an object to its members.
 fn only<'a>(value: &'a Value, names: &[&str]) -> Result<&'a Map<String, Value>, Broken> {
     let own = value.as_object().ok_or("an object is expected")?;
-    let known = own.keys().all(|name| names.contains(&name.as_str()) || name.contains("@odata."));
-    known.then_some(own).ok_or("a member that is not known there")
+    let known = own
+        .keys()
+        .all(|name| names.contains(&name.as_str()) || name.contains("@odata."));
+    known
+        .then_some(own)
+        .ok_or("a member that is not known there")
 }
 
 fn body_of(value: &Value) -> Result<TypedBody, Broken> {
@@ -197,9 +202,16 @@ fn somebody(value: &Value) -> Result<Option<Person>, Broken> {
         return Ok(None);
     }
     let own = only(value, &["emailAddress"])?;
-    let own = own.get("emailAddress").ok_or("somebody has an emailAddress")?;
+    let own = own
+        .get("emailAddress")
+        .ok_or("somebody has an emailAddress")?;
     let own = only(own, &["name", "address"])?;
-    let text = |name: &str| own.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        own.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let person = Person {
         name: text("name"),
         address: text("address"),
@@ -221,7 +233,12 @@ fn people(value: &Value) -> Result<Vec<Person>, Broken> {
 fn flag_of(value: &Value) -> Result<Option<FollowUp>, Broken> {
     let own = only(
         value,
-        &["flagStatus", "startDateTime", "dueDateTime", "completedDateTime"],
+        &[
+            "flagStatus",
+            "startDateTime",
+            "dueDateTime",
+            "completedDateTime",
+        ],
     )?;
     let time = |name: &str| -> Result<Option<Moment>, Broken> {
         let Some(value) = own.get(name).filter(|value| !value.is_null()) else {
@@ -229,7 +246,10 @@ fn flag_of(value: &Value) -> Result<Option<FollowUp>, Broken> {
         };
         let own = only(value, &["dateTime", "timeZone"])?;
         let zone = own.get("timeZone").and_then(Value::as_str);
-        let text = own.get("dateTime").and_then(Value::as_str).unwrap_or_default();
+        let text = own
+            .get("dateTime")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let at = moment(&format!("{}Z", text.trim_end_matches('Z')));
         match (at, zone) {
             (Some(at), Some("UTC")) => Ok(Some(at)),
@@ -281,13 +301,25 @@ fn extended(out: &mut Message, value: &Value) -> Result<(), Broken> {
 
 /// A file of a request, with its bytes.
 pub(super) fn file_of(value: &Value) -> Result<(TypedAttachment, Vec<u8>), Broken> {
-    let own = only(value, &["name", "contentType", "contentId", "isInline", "contentBytes"])?;
+    let own = only(
+        value,
+        &[
+            "name",
+            "contentType",
+            "contentId",
+            "isInline",
+            "contentBytes",
+        ],
+    )?;
     if own.get("@odata.type").and_then(Value::as_str) != Some("#microsoft.graph.fileAttachment") {
         return Err("an attachment says of which type it is");
     }
     let bytes = own.get("contentBytes").and_then(Value::as_str);
     let bytes = base64::decode(bytes.ok_or("an attachment has contentBytes")?);
-    Ok((named_file(value)?, bytes.map_err(|_| "contentBytes are base64")?))
+    Ok((
+        named_file(value)?,
+        bytes.map_err(|_| "contentBytes are base64")?,
+    ))
 }
 
 /// Name, type and place of a file.
@@ -307,20 +339,28 @@ pub(super) fn named_file(value: &Value) -> Result<TypedAttachment, Broken> {
 }
 
 /// A message as the service shows it, with what was expanded; nothing for other classes.
-pub(super) fn shown(row: &ItemRow, message: &Message, query: &ListQuery) -> Option<Map<String, Value>> {
+pub(super) fn shown(
+    row: &ItemRow,
+    message: &Message,
+    query: &ListQuery,
+) -> Option<Map<String, Value>> {
     let Some((TypedItem::Message(own), _)) = render(message) else {
         return None;
     };
     let mut out = fields(row, &own);
-    let tagged = query.expand.iter().filter_map(|id| {
-        Some(json!({"id": id.as_replied(), "value": value_of(message, *id)?}))
-    });
+    let tagged = query
+        .expand
+        .iter()
+        .filter_map(|id| Some(json!({"id": id.as_replied(), "value": value_of(message, *id)?})));
     let named = query.named.iter().filter_map(|id| {
         Some(json!({"id": id.to_string(), "value": named_text(message, id.set, &id.name)?}))
     });
     let expanded: Vec<Value> = tagged.chain(named).collect();
     if !expanded.is_empty() {
-        out.insert("singleValueExtendedProperties".to_owned(), Value::Array(expanded));
+        out.insert(
+            "singleValueExtendedProperties".to_owned(),
+            Value::Array(expanded),
+        );
     }
     Some(out)
 }
@@ -386,7 +426,10 @@ fn number(message: &Message, tag: u16) -> u32 {
 }
 
 fn value_of(message: &Message, id: PropertyId) -> Option<String> {
-    let own = message.props.iter().find(|own| own.name == Name::Tag(id.tag))?;
+    let own = message
+        .props
+        .iter()
+        .find(|own| own.name == Name::Tag(id.tag))?;
     let raw = own.value.one()?;
     match id.kind {
         PropertyType::String => text_of(own),

@@ -7,7 +7,7 @@ pub mod control;
 pub mod direct;
 mod direct_source;
 mod direct_target;
-mod direct_typed_source;
+pub mod direct_typed_source;
 mod direct_typed_target;
 pub mod eml;
 mod ews_answers;

@@ -5,9 +5,11 @@
 use super::populate_items::{PUBLIC_STRINGS, TASK};
 use super::typed_props::entries_of;
 use super::world::filetime_of;
-use crate::base::quantity::Moment;
-use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedItem, TypedMessage};
 use crate::base::item::unhex;
+use crate::base::quantity::Moment;
+use crate::base::typed::{
+    FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedItem, TypedMessage,
+};
 use crate::wire::item_stream::{Attachment, Message, Name, Prop, tags};
 
 /// Properties of the sender and of whom it is sent for: name, address type, address, SMTP address.
@@ -139,12 +141,17 @@ pub(super) const RECIPIENT_TYPE: u16 = 0x0C15;
 /// The recipients of one kind: 1 To, 2 Cc, 3 Bcc.
 pub(super) fn set_recipients(out: &mut Message, kind: u32, people: &[Person]) {
     let same = |row: &Vec<Prop>| {
-        let own = row.iter().find(|prop| prop.name == Name::Tag(RECIPIENT_TYPE));
+        let own = row
+            .iter()
+            .find(|prop| prop.name == Name::Tag(RECIPIENT_TYPE));
         own.is_some_and(|own| own.value.one() == Some(&kind.to_le_bytes()))
     };
     out.recipients.retain(|row| !same(row));
     for person in people {
-        let mut row = vec![Prop::i32(RECIPIENT_TYPE, kind), Prop::text(0x3001, &person.name)];
+        let mut row = vec![
+            Prop::i32(RECIPIENT_TYPE, kind),
+            Prop::text(0x3001, &person.name),
+        ];
         if !person.address.is_empty() {
             row.push(Prop::text(0x3002, "SMTP"));
             row.push(Prop::text(0x3003, &person.address));
@@ -217,7 +224,10 @@ pub(super) fn set_named(out: &mut Message, set: u128, name: &str, text: &str) {
     let wanted = Prop::text(0, text).called(0, wire, name);
     let known = out.props.iter().find(|own| own.name == wanted.name);
     let used = |id: u16| out.props.iter().any(|own| own.id == id);
-    let id = known.map_or_else(|| (0xB000..0xFFFF).find(|id| !used(*id)), |own| Some(own.id));
+    let id = known.map_or_else(
+        || (0xB000..0xFFFF).find(|id| !used(*id)),
+        |own| Some(own.id),
+    );
     out.set(Prop::text(0, text).called(id.unwrap_or(0xFFFE), wire, name));
 }
 
@@ -263,7 +273,8 @@ mod tests {
     }
 
     fn person() -> impl Strategy<Value = Person> {
-        ("[A-Z][a-z]{0,6}", "[a-z]{1,6}@[a-z]{1,6}").prop_map(|(name, address)| Person { name, address })
+        ("[A-Z][a-z]{0,6}", "[a-z]{1,6}@[a-z]{1,6}")
+            .prop_map(|(name, address)| Person { name, address })
     }
 
     fn people() -> impl Strategy<Value = Vec<Person>> {
@@ -271,38 +282,92 @@ mod tests {
     }
 
     fn moment() -> impl Strategy<Value = Option<Moment>> {
-        proptest::option::of((0_i64..4_000_000_000).prop_map(|secs| Moment::from_unix_ms(secs * 1_000)))
+        proptest::option::of(
+            (0_i64..4_000_000_000).prop_map(|secs| Moment::from_unix_ms(secs * 1_000)),
+        )
     }
 
     fn flag() -> impl Strategy<Value = Option<FollowUp>> {
         let one = (any::<bool>(), moment(), moment(), moment());
-        proptest::option::of(one.prop_map(|(complete, start, due, completed)| FollowUp { complete, start, due, completed }))
+        proptest::option::of(one.prop_map(|(complete, start, due, completed)| FollowUp {
+            complete,
+            start,
+            due,
+            completed,
+        }))
     }
 
     fn common() -> impl Strategy<Value = TypedCommon> {
-        let words = (text(), text(), any::<bool>(), proptest::collection::vec("[A-Z][a-z]{1,5}", 0..3));
-        let rest = (proptest::collection::vec(any::<u8>(), 16), 0_u8..3, 0_u8..4, moment(), moment());
-        (words, rest).prop_map(|((subject, content, html, categories), (key, importance, sensitivity, created, modified))| TypedCommon {
-            class: "IPM.Note".to_owned(),
-            search_key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
-            subject,
-            body: TypedBody { html, content },
-            importance,
-            sensitivity,
-            categories,
-            created,
-            modified,
-            attachments: Vec::new(),
-        })
+        let words = (
+            text(),
+            text(),
+            any::<bool>(),
+            proptest::collection::vec("[A-Z][a-z]{1,5}", 0..3),
+        );
+        let rest = (
+            proptest::collection::vec(any::<u8>(), 16),
+            0_u8..3,
+            0_u8..4,
+            moment(),
+            moment(),
+        );
+        (words, rest).prop_map(
+            |(
+                (subject, content, html, categories),
+                (key, importance, sensitivity, created, modified),
+            )| TypedCommon {
+                class: "IPM.Note".to_owned(),
+                search_key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+                subject,
+                body: TypedBody { html, content },
+                importance,
+                sensitivity,
+                categories,
+                created,
+                modified,
+                attachments: Vec::new(),
+            },
+        )
     }
 
     fn a_message() -> impl Strategy<Value = TypedMessage> {
-        let who = (people(), people(), people(), people(), proptest::option::of(person()), proptest::option::of(person()));
+        let who = (
+            people(),
+            people(),
+            people(),
+            people(),
+            proptest::option::of(person()),
+            proptest::option::of(person()),
+        );
         let when = (moment(), moment(), flag(), 0_u32..16);
-        let texts = (text(), text(), text(), text(), proptest::collection::vec(any::<u8>(), 0..40));
+        let texts = (
+            text(),
+            text(),
+            text(),
+            text(),
+            proptest::collection::vec(any::<u8>(), 0..40),
+        );
         (common(), who, when, texts).prop_map(
-            |(common, (to, cc, bcc, reply_to, from, sender), (submitted, delivered, flag, flags), (message_id, headers, in_reply_to, references, index))| TypedMessage {
-                common, message_id, flags, submitted, delivered, from, sender, to, cc, bcc, reply_to, headers, in_reply_to, references,
+            |(
+                common,
+                (to, cc, bcc, reply_to, from, sender),
+                (submitted, delivered, flag, flags),
+                (message_id, headers, in_reply_to, references, index),
+            )| TypedMessage {
+                common,
+                message_id,
+                flags,
+                submitted,
+                delivered,
+                from,
+                sender,
+                to,
+                cc,
+                bcc,
+                reply_to,
+                headers,
+                in_reply_to,
+                references,
                 conversation_index: crate::wire::base64::encode(&index),
                 flag,
             },
@@ -332,8 +397,14 @@ mod tests {
     #[test]
     fn a_field_that_is_taken_away_leaves_nothing() {
         let mut own = TypedMessage {
-            flag: Some(FollowUp { due: Some(Moment::from_unix_ms(9_000)), ..FollowUp::default() }),
-            reply_to: vec![Person { name: "A".to_owned(), address: "a@b".to_owned() }],
+            flag: Some(FollowUp {
+                due: Some(Moment::from_unix_ms(9_000)),
+                ..FollowUp::default()
+            }),
+            reply_to: vec![Person {
+                name: "A".to_owned(),
+                address: "a@b".to_owned(),
+            }],
             ..TypedMessage::default()
         };
         own.common.class = "IPM.Note".to_owned();
@@ -345,7 +416,9 @@ mod tests {
         let Some((TypedItem::Message(shown), _)) = render(&tree) else {
             panic!("a message");
         };
-        assert!(shown.flag.is_none() && shown.common.categories.is_empty() && shown.reply_to.is_empty());
+        assert!(
+            shown.flag.is_none() && shown.common.categories.is_empty() && shown.reply_to.is_empty()
+        );
     }
 
     #[test]

@@ -94,7 +94,11 @@ impl World {
     }
 
     /// An item and its tree.
-    pub(super) fn typed_tree(&self, mailbox: &str, id: &str) -> Result<(ItemRow, Message), Refused> {
+    pub(super) fn typed_tree(
+        &self,
+        mailbox: &str,
+        id: &str,
+    ) -> Result<(ItemRow, Message), Refused> {
         let store = self.target_store(mailbox)?;
         let item = store.items.get(id).ok_or_else(|| store.missing(id))?;
         let stream = item.content.stream().ok_or(Refused::Discarded)?;
@@ -178,7 +182,11 @@ impl World {
             return None;
         };
         let start = &stream[..stream.len().min(NAMES_WITHIN)];
-        let name: Vec<u8> = named.name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let name: Vec<u8> = named
+            .name
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         // Most items have none, and are not taken apart for it.
         let there = start.windows(name.len().max(1)).any(|part| part == name);
         named_text(&decode(stream).filter(|_| there)?, named.set, &named.name)
@@ -220,7 +228,10 @@ impl World {
     /// What a session misses.
     pub(super) fn ask_upload(&self, now: Now, token: &str) -> Uploaded {
         let slot = self.upload_slot(now, token);
-        slot.map_or(Uploaded::Gone, |own| Uploaded::Missing(own.got.len() as u64))
+        slot.map_or(
+            Uploaded::Gone,
+            |own| Uploaded::Missing(own.got.len() as u64),
+        )
     }
 
     /// Bytes from `from` on, of `total`. The last ones make the attachment, and end the session.

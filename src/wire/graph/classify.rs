@@ -230,11 +230,9 @@ fn not_found(asked: Asked, wordless: bool, said: Said) -> Setback {
         Asked::Settings | Asked::Session => {
             Setback::MailboxClosed(HaltCause::NoTargetMailbox, said)
         }
-        Asked::Folders
-        | Asked::MakeFolder
-        | Asked::Items
-        | Asked::Import
-        | Asked::Compose => Setback::FolderGone,
+        Asked::Folders | Asked::MakeFolder | Asked::Items | Asked::Import | Asked::Compose => {
+            Setback::FolderGone
+        }
         Asked::Export | Asked::Delete | Asked::Attach | Asked::Upload => Setback::Gone,
         // What is not there is not the version that was meant.
         Asked::Amend => refused(RefusalWhy::TargetRefused, said),

@@ -42,7 +42,9 @@ pub struct MailFolderPage {
 /// The query that lists folders, hidden ones too.
 pub fn folders_query() -> String {
     let query = ListQuery {
-        select: ["id", "displayName", "isHidden"].map(str::to_owned).to_vec(),
+        select: ["id", "displayName", "isHidden"]
+            .map(str::to_owned)
+            .to_vec(),
         top: Some(TARGET_PAGE),
         hidden: true,
         ..ListQuery::default()

@@ -12,9 +12,9 @@ pub mod items;
 pub mod json;
 pub mod jwt;
 mod kept;
+pub mod mail_folder;
 #[cfg(test)]
 mod openapi;
-pub mod mail_folder;
 pub mod path;
 pub mod path_user;
 pub mod property;

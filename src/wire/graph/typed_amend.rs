@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::base::typed::TypedMessage;
 use crate::wire::graph::json;
-use crate::wire::graph::typed_message::{UNADDRESSED, fields_of};
 use crate::wire::graph::property::NamedId;
 use crate::wire::graph::provenance::Mark;
+use crate::wire::graph::typed_message::{UNADDRESSED, fields_of};
 
 /// A field of the comparison, and the members of the request that carry it; true where only a draft takes it.
 const FIELDS: &[(&str, &[&str], bool)] = &[
@@ -40,7 +40,9 @@ impl Amendment {
                 Some(_) => field.starts_with(own),
                 None => field == own || field.strip_prefix(own) == Some(".names"),
             };
-            let row = FIELDS.iter().find(|(own, _, only)| fits(own) && (draft || !only));
+            let row = FIELDS
+                .iter()
+                .find(|(own, _, only)| fits(own) && (draft || !only));
             for member in row?.1 {
                 if !members.contains(member) {
                     members.push(*member);
@@ -67,7 +69,9 @@ impl Amendment {
             };
             out.insert((*member).to_owned(), value);
         }
-        let people = |own: &&str| own.ends_with("Recipients") || matches!(*own, "from" | "sender" | "replyTo");
+        let people = |own: &&str| {
+            own.ends_with("Recipients") || matches!(*own, "from" | "sender" | "replyTo")
+        };
         if self.members.iter().any(people) {
             out.insert(
                 "singleValueExtendedProperties".to_owned(),
@@ -102,21 +106,45 @@ mod tests {
 
     #[test]
     fn a_reader_changes_what_a_reader_can() {
-        let fields = ["flags.read", "flag.due", "flag.complete", "common.categories"];
+        let fields = [
+            "flags.read",
+            "flag.due",
+            "flag.complete",
+            "common.categories",
+        ];
         let want = vec!["isRead", "flag", "categories"];
         assert_eq!(members(&fields, false), Some(want));
         assert_eq!(members(&[], false), Some(Vec::new()));
-        for fixed in ["common.subject", "common.body.content", "to", "to.names", "headers", "attachments"] {
+        for fixed in [
+            "common.subject",
+            "common.body.content",
+            "to",
+            "to.names",
+            "headers",
+            "attachments",
+        ] {
             assert_eq!(members(&["flags.read", fixed], false), None, "{fixed}");
         }
     }
 
     #[test]
     fn a_draft_is_still_written() {
-        let fields = ["common.subject", "common.body.html", "to", "to.names", "cc.names"];
+        let fields = [
+            "common.subject",
+            "common.body.html",
+            "to",
+            "to.names",
+            "cc.names",
+        ];
         let want = vec!["subject", "body", "toRecipients", "ccRecipients"];
         assert_eq!(members(&fields, true), Some(want));
-        for fixed in ["headers", "attachments", "flags.draft", "submitted", "together"] {
+        for fixed in [
+            "headers",
+            "attachments",
+            "flags.draft",
+            "submitted",
+            "together",
+        ] {
             assert_eq!(members(&[fixed], true), None, "{fixed}");
         }
     }
@@ -126,7 +154,10 @@ mod tests {
         let mark = Mark::new(Stamp::Fallback([7; 16]), &TargetMailboxId::new("m"));
         let mut newer = TypedMessage {
             flags: 1,
-            to: vec![Person { name: "A".to_owned(), address: "a@b.example".to_owned() }],
+            to: vec![Person {
+                name: "A".to_owned(),
+                address: "a@b.example".to_owned(),
+            }],
             ..TypedMessage::default()
         };
         let read = |body: Vec<u8>| serde_json::from_slice::<Value>(&body).unwrap();
@@ -137,12 +168,20 @@ mod tests {
         );
         let sent = Amendment::of(["to"], true).unwrap();
         let body = read(sent.body(&newer, &mark));
-        assert_eq!(body["toRecipients"][0]["emailAddress"]["address"], "a@b.example");
+        assert_eq!(
+            body["toRecipients"][0]["emailAddress"]["address"],
+            "a@b.example"
+        );
         assert_eq!(body["singleValueExtendedProperties"][0]["value"], "[]");
         assert_eq!(body.as_object().unwrap().len(), 2);
         newer.to[0].address = "no address".to_owned();
         let body = read(sent.body(&newer, &mark));
         assert_eq!(body["toRecipients"], serde_json::json!([]));
-        assert!(body["singleValueExtendedProperties"][0]["value"].as_str().unwrap().contains("no address"));
+        assert!(
+            body["singleValueExtendedProperties"][0]["value"]
+                .as_str()
+                .unwrap()
+                .contains("no address")
+        );
     }
 }

@@ -18,7 +18,8 @@ use crate::wire::graph::json as body;
 pub const UNNAMED: &str = "unnamed";
 
 /// The query that lists attachments without their bytes. The content id belongs to one kind of attachment only and is named with it.
-pub const LIST_QUERY: &str = "$select=id,name,contentType,isInline,size,microsoft.graph.fileAttachment/contentId";
+pub const LIST_QUERY: &str =
+    "$select=id,name,contentType,isInline,size,microsoft.graph.fileAttachment/contentId";
 
 /// The service's word for an attachment that is too small for a session (reference/graph.md 2.3).
 const TOO_SMALL: &str = "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize";
@@ -30,7 +31,9 @@ pub fn is_too_small(setback: &Setback) -> bool {
         Setback::OurRequest(said) => said,
         _ => return false,
     };
-    said.code.as_ref().is_some_and(|code| code.as_str() == TOO_SMALL)
+    said.code
+        .as_ref()
+        .is_some_and(|code| code.as_str() == TOO_SMALL)
 }
 
 /// True where a session expects other bytes than those that came (reference/graph.md section 8).
