@@ -116,6 +116,7 @@ pub const ATTENDEES_KEPT: usize = 500;
 pub const CONTACT_ADDRESSES_MAX: usize = 3;
 
 const _: () = assert!(KEPT_UNITS_MAX * KEPT_PIECES / ATTENDEES_KEPT == 256);
+
 /// Times in a row that an item which was made just now may be out of sight of the next call before it is made anew. Others saw some fifty over 250
 /// attachments (reference/graph.md 2.3), which is one in five and never thirty in a row.
 pub const UNSEEN_MAX: u32 = 30;

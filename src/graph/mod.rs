@@ -10,6 +10,8 @@ mod target;
 mod tokens;
 mod typed;
 mod typed_bench;
+mod typed_contact;
+mod typed_event;
 mod typed_message;
 mod typed_parcel;
 mod typed_read;

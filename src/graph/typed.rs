@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use crate::base::id::{TargetFolderId, TargetItemId, TargetMailboxId};
-use crate::base::item::Placed;
+use crate::base::item::{Placed, Stamp};
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use crate::base::quantity::Count;
@@ -16,12 +16,14 @@ use crate::graph::caller::Caller;
 use crate::graph::target::GraphTarget;
 use crate::graph::typed_bench::{find, sweep};
 use crate::graph::typed_parcel::measure;
-use crate::graph::{typed_message, typed_read};
+use crate::graph::{typed_contact, typed_event, typed_message, typed_read};
 use crate::port::body::{Body, BodyStream};
 use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
+use crate::wire::graph::provenance::Mark;
+use crate::wire::parcel::stamp_of;
 
 /// One call of the seam: in which mailbox, whose it is, and whether its first request was made, the one that callers count for themselves.
 pub(super) struct Site<'a> {
@@ -67,7 +69,7 @@ impl TypedTarget for GraphTarget {
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
-        _stamp: &crate::base::item::Stamp,
+        stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
@@ -77,13 +79,31 @@ impl TypedTarget for GraphTarget {
                 let making = typed_message::Making {
                     target: self,
                     site: &site,
+                    mark: Mark::new(stamp.clone(), mailbox),
                     report: &report,
                     parcel,
                 };
                 making.compose(&folder.id, own).await
             }
-            TypedItem::Event(_) | TypedItem::Contact(_) => {
-                Err(unfit(RefusalWhy::TargetRefused, "class-not-carried"))
+            TypedItem::Event(own) => {
+                let making = typed_event::Making {
+                    target: self,
+                    site: &site,
+                    mark: Mark::new(stamp.clone(), mailbox),
+                    report: &report,
+                    parcel,
+                };
+                making.compose(&folder.id, own).await
+            }
+            TypedItem::Contact(own) => {
+                let making = typed_contact::Making {
+                    target: self,
+                    site: &site,
+                    mark: Mark::new(stamp.clone(), mailbox),
+                    report: &report,
+                    parcel,
+                };
+                making.compose(&folder.id, own).await
             }
         }
     }
@@ -97,12 +117,17 @@ impl TypedTarget for GraphTarget {
     ) -> Result<Placed, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
         let report = measure(parcel.open()).await?;
+        let mark = Mark::new(stamp_of(&report.item), mailbox);
         match &report.item {
             TypedItem::Message(newer) => {
                 typed_message::amend(&self.caller, &site, placed, newer, &report).await
             }
-            TypedItem::Event(_) | TypedItem::Contact(_) => {
-                Err(unfit(RefusalWhy::TargetRefused, "class-not-carried"))
+            TypedItem::Event(newer) => {
+                typed_event::amend(&self.caller, &site, placed, newer, &mark).await
+            }
+            TypedItem::Contact(newer) => {
+                let newer = (&**newer, &mark);
+                typed_contact::amend(&self.caller, &site, placed, newer, (&report, parcel)).await
             }
         }
     }
@@ -110,10 +135,17 @@ impl TypedTarget for GraphTarget {
     async fn read(
         &self,
         mailbox: &TargetMailboxId,
-        _folder: &TargetFolder,
+        folder: &TargetFolder,
         item: &TargetItemId,
     ) -> Result<BodyStream, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
+        // Which API has an item is the folder's matter: each shows its own.
+        if folder.class.starts_with("IPF.Appointment") {
+            return typed_event::read(&self.caller, &site, item.as_str()).await;
+        }
+        if folder.class.starts_with("IPF.Contact") {
+            return typed_contact::read(&self.caller, &site, item.as_str()).await;
+        }
         let shown = typed_read::message(&self.caller, &site, item.as_str()).await?;
         typed_read::parcel(&self.caller, &site, shown).await
     }

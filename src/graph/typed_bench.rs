@@ -21,7 +21,8 @@ use crate::wire::graph::mail_folder::{
     MailFolder, MailFolderPage, MarkedMessage, MarkedPage, folders_query, make_body, marks_query,
 };
 use crate::wire::graph::path_user::OfUser;
-use crate::wire::graph::{json, query::Disposal};
+use crate::wire::graph::query::{Disposal, ListQuery};
+use crate::wire::graph::{json, provenance};
 
 /// The benches of all mailboxes.
 #[derive(Debug, Default)]
@@ -224,6 +225,38 @@ pub(super) async fn sweep(
         swept += 1;
     }
     Ok(Count::new(swept))
+}
+
+/// Removes from a folder what an earlier attempt at the item of this mark left there unfinished. Returns the ids of what was removed.
+pub(super) async fn clear(
+    caller: &Caller,
+    site: &Site<'_>,
+    folder: &TargetFolderId,
+    part: OfUser,
+    mark: &str,
+) -> Result<Vec<String>, Setback> {
+    let query = ListQuery {
+        select: vec!["id".to_owned(), "changeKey".to_owned()],
+        bearing: Some((provenance::UNFINISHED, mark.to_owned())),
+        ..ListQuery::default()
+    };
+    site.count(caller);
+    let url = site.url(caller, part, &query.encode());
+    // One page: what it leaves out is removed by the next attempt, or shows to whoever looks for the unfinished.
+    let (status, body) = caller.get(Asked::Folders, url).await?;
+    let page: MarkedPage = json::read(status, &body)?;
+    let mut cleared = Vec::new();
+    for id in page.value.into_iter().filter_map(|own| own.id) {
+        let item = TargetItemId::new(id.clone());
+        match delete(caller, site, folder.as_str(), &item, Disposal::Hard).await {
+            Err(Setback::ItemRefused(_)) => {
+                delete(caller, site, folder.as_str(), &item, Disposal::Soft).await?;
+            }
+            other => other?,
+        }
+        cleared.push(id);
+    }
+    Ok(cleared)
 }
 
 async fn delete(

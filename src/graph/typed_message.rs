@@ -15,7 +15,7 @@ use crate::graph::typed::{Site, unfit};
 use crate::graph::typed_bench::{Begun, Work, sweep};
 use crate::graph::typed_parcel::{Reel, measure};
 use crate::graph::typed_read::{message, parcel as read_back};
-use crate::graph::typed_upload::{Far, Freight, Uploading};
+use crate::graph::typed_upload::{Far, Freight};
 use crate::port::body::Body;
 use crate::transport::{CallBody, CallKind, Method};
 use crate::verify::typed::{Canon, compare};
@@ -25,7 +25,7 @@ use crate::wire::graph::mail_folder::{MarkedMessage, move_body};
 use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::provenance::{self, Mark};
 use crate::wire::graph::typed_amend::Amendment;
-use crate::wire::graph::typed_attachment::{Way, in_one_call, is_too_small, post_body, ways};
+use crate::wire::graph::typed_attachment::{Way, in_one_call, ways};
 use crate::wire::graph::typed_message::{NewMessage, Unfit};
 use crate::wire::parcel::{ParcelReport, stamp_of};
 
@@ -33,6 +33,7 @@ use crate::wire::parcel::{ParcelReport, stamp_of};
 pub(super) struct Making<'a> {
     pub(super) target: &'a GraphTarget,
     pub(super) site: &'a Site<'a>,
+    pub(super) mark: Mark,
     pub(super) report: &'a ParcelReport,
     pub(super) parcel: &'a Body,
 }
@@ -47,7 +48,7 @@ struct Load<'a> {
 impl<'a> Load<'a> {
     fn of(message: &'a TypedMessage, mark: &Mark, report: &ParcelReport) -> Result<Self, Setback> {
         let new = NewMessage::of(message, mark).map_err(|why| match why {
-            Unfit::Class => unfit(RefusalWhy::TargetRefused, "class-not-carried"),
+            Unfit::Class => unfit(RefusalWhy::NoTypedForm, "class-not-carried"),
             Unfit::TooLarge => unfit(RefusalWhy::TooLarge, "text-too-large"),
         })?;
         let lengths = report.attachments.iter().map(|(len, _)| *len);
@@ -83,14 +84,13 @@ impl Making<'_> {
         folder: &TargetFolderId,
         message: &TypedMessage,
     ) -> Result<Placed, Setback> {
-        let mark = Mark::new(stamp_of(&self.report.item), self.site.mailbox);
-        let load = Load::of(message, &mark, self.report)?;
+        let load = Load::of(message, &self.mark, self.report)?;
         let mut reel = Reel::new(self.parcel);
         if in_one_call(&load.ways) {
             let request = load.request(&mut reel).await?;
             return self.create(folder.as_str(), request).await;
         }
-        let mark = provenance::text(&mark);
+        let mark = provenance::text(&self.mark);
         let caller = &self.target.caller;
         let bench = self.target.benches.of(self.site.mailbox);
         let hidden = bench
@@ -223,41 +223,18 @@ impl Making<'_> {
     ) -> Result<(), Setback> {
         let (own, len) = load.files[begun.next];
         let of = Holder::Message(begun.item.clone());
-        if way == Way::Post {
-            return self
-                .post(of, own, reel.read(begun.next, 0, len.get()).await?)
-                .await;
-        }
-        let caller = &self.target.caller;
-        let far = Far {
-            caller,
-            bare: &self.target.import,
-            site: self.site,
-        };
         let freight = Freight {
             of: &of,
             has: begun.has,
             at: begun.next,
             own,
         };
-        let uploading = begun.upload.get_or_insert_with(|| Uploading::new(len));
-        match far.upload(uploading, &freight, len, reel).await {
-            Err(setback) if way == Way::SessionOrPost && is_too_small(&setback) => {
-                self.post(of, own, reel.read(begun.next, 0, len.get()).await?)
-                    .await
-            }
-            other => other,
-        }
-    }
-
-    async fn post(&self, of: Holder, own: &TypedAttachment, bytes: Vec<u8>) -> Result<(), Setback> {
-        let caller = &self.target.caller;
-        let url = self.site.url(caller, OfUser::Attachments { of }, "");
-        let body = CallBody::bytes(post_body(own, &bytes));
-        drop(bytes);
-        let call = json_post(url, body).kind(CallKind::Create);
-        self.site.count(caller);
-        caller.whole(Asked::Attach, call).await.map(drop)
+        let far = Far {
+            caller: &self.target.caller,
+            bare: &self.target.import,
+            site: self.site,
+        };
+        far.carry(&mut begun.upload, &freight, way, len, reel).await
     }
 }
 
@@ -279,7 +256,7 @@ fn hidden_gone(setback: Setback) -> HiddenGone {
 }
 
 /// True where the far side did nothing and the same call may go again: what was begun stands.
-const fn is_put_off(setback: &Setback) -> bool {
+pub(super) const fn is_put_off(setback: &Setback) -> bool {
     matches!(
         setback,
         Setback::Throttled { .. }
@@ -292,7 +269,7 @@ const fn is_put_off(setback: &Setback) -> bool {
 }
 
 /// An item that was made just now may be out of sight, but not for ever; and that it is not there says nothing about the source.
-fn unseen(begun: &mut Begun, setback: Setback) -> Setback {
+pub(super) fn unseen(begun: &mut Begun, setback: Setback) -> Setback {
     match setback {
         Setback::Throttled { said, .. }
             if said.status == Some(404) && begun.unseen >= UNSEEN_MAX =>

@@ -9,7 +9,7 @@ use crate::base::id::TargetMailboxId;
 use crate::base::limits;
 use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::secret::SafeUrl;
-use crate::base::typed::TypedItem;
+use crate::base::typed::{TypedAttachment, TypedItem};
 use crate::graph::caller::Caller;
 use crate::graph::content::first_piece;
 use crate::graph::folders::endless;
@@ -65,28 +65,53 @@ pub(super) async fn attachments(
     Ok(all)
 }
 
-/// The parcel of a message.
-pub(super) async fn parcel(
-    caller: &Arc<Caller>,
+/// The attachments of an item in our words, and where the bytes of each are.
+pub(super) async fn files_of(
+    caller: &Caller,
     site: &Site<'_>,
-    shown: ShownMessage,
-) -> Result<BodyStream, Setback> {
-    let missing = || Setback::Misread(MisreadCause::Incomplete, Said::status(200));
-    let of = Holder::Message(shown.id.clone().ok_or_else(missing)?);
-    let listed = attachments(caller, site, &of).await?;
-    let mut own = shown.typed();
-    own.common.attachments = listed.iter().map(ShownAttachment::typed).collect();
+    of: &Holder,
+) -> Result<(Vec<TypedAttachment>, Vec<SafeUrl>), Setback> {
+    let listed = attachments(caller, site, of).await?;
+    let files = listed.iter().map(ShownAttachment::typed).collect();
     let urls = listed.into_iter().map(|own| {
         let attachment = own.id.ok_or_else(missing)?;
         let of = of.clone();
         let part = OfUser::AttachmentValue { of, attachment };
         Ok(SafeUrl::new(site.url(caller, part, "")))
     });
+    Ok((files, urls.collect::<Result<_, _>>()?))
+}
+
+fn missing() -> Setback {
+    Setback::Misread(MisreadCause::Incomplete, Said::status(200))
+}
+
+/// The parcel of a message.
+pub(super) async fn parcel(
+    caller: &Arc<Caller>,
+    site: &Site<'_>,
+    shown: ShownMessage,
+) -> Result<BodyStream, Setback> {
+    let of = Holder::Message(shown.id.clone().ok_or_else(missing)?);
+    let (files, urls) = files_of(caller, site, &of).await?;
+    let mut own = shown.typed();
+    own.common.attachments = files;
+    let item = TypedItem::Message(Box::new(own));
+    Ok(parcel_of(caller, site, &item, urls))
+}
+
+/// A parcel whose attachments are still to be fetched.
+pub(super) fn parcel_of(
+    caller: &Arc<Caller>,
+    site: &Site<'_>,
+    item: &TypedItem,
+    urls: Vec<SafeUrl>,
+) -> BodyStream {
     let back = Back {
         caller: Arc::clone(caller),
         mailbox: site.mailbox.clone(),
-        ready: parcel::head(&TypedItem::Message(Box::new(own))),
-        files: urls.collect::<Result<_, _>>()?,
+        ready: parcel::head(item),
+        files: urls.into(),
         reply: None,
         ended: false,
     };
@@ -98,7 +123,16 @@ pub(super) async fn parcel(
             Err(setback) => Some((Err(setback), None)),
         }
     });
-    Ok(pieces.boxed())
+    pieces.boxed()
+}
+
+/// A parcel that is there.
+pub(super) fn whole(item: &TypedItem, files: &[Vec<u8>]) -> BodyStream {
+    let rest = parcel::encode(item, files);
+    let pieces = stream::unfold(rest, |mut rest| async {
+        (!rest.is_empty()).then(|| (Ok(first_piece(&mut rest)), rest))
+    });
+    pieces.boxed()
 }
 
 /// A parcel on its way back.

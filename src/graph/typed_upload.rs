@@ -14,7 +14,9 @@ use crate::graph::typed_read::attachments;
 use crate::transport::{Auth, Call, CallBody, CallKind, Http, Method};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::path_user::{Holder, OfUser};
-use crate::wire::graph::typed_attachment::{UploadSession, is_out_of_order, session_body};
+use crate::wire::graph::typed_attachment::{
+    UploadSession, Way, is_out_of_order, is_too_small, post_body, session_body,
+};
 use crate::wire::upload::{Slice, Step, Told, Upload, UploadFailed};
 
 /// An upload under way: it outlives an attempt that was put off.
@@ -37,7 +39,7 @@ pub(super) struct Freight<'a> {
 }
 
 impl Uploading {
-    pub(super) const fn new(len: Bytes) -> Self {
+    const fn new(len: Bytes) -> Self {
         Self {
             upload: Upload::new(len),
             url: None,
@@ -60,8 +62,36 @@ pub(super) struct Far<'a> {
 }
 
 impl Far<'_> {
+    /// Carries one attachment to an item that exists. After an error that says that nothing happened, an upload can go on with the same `uploading`.
+    pub(super) async fn carry(
+        &self,
+        uploading: &mut Option<Uploading>,
+        freight: &Freight<'_>,
+        way: Way,
+        len: Bytes,
+        reel: &mut Reel,
+    ) -> Result<(), Setback> {
+        if matches!(way, Way::Session | Way::SessionOrPost) {
+            let own = uploading.get_or_insert_with(|| Uploading::new(len));
+            match self.upload(own, freight, len, reel).await {
+                Err(setback) if way == Way::SessionOrPost && is_too_small(&setback) => {}
+                other => return other,
+            }
+        }
+        let bytes = reel.read(freight.at, 0, len.get()).await?;
+        let part = OfUser::Attachments {
+            of: freight.of.clone(),
+        };
+        let url = self.site.url(self.caller, part, "");
+        let body = CallBody::bytes(post_body(freight.own, &bytes));
+        drop(bytes);
+        let call = json_post(url, body).kind(CallKind::Create);
+        self.site.count(self.caller);
+        self.caller.whole(Asked::Attach, call).await.map(drop)
+    }
+
     /// Carries an upload to its end. After an error that says that nothing happened it can go on with the same `uploading`.
-    pub(super) async fn upload(
+    async fn upload(
         &self,
         uploading: &mut Uploading,
         freight: &Freight<'_>,

@@ -10,6 +10,7 @@ use super::fault::CallKind;
 use super::typed_make::{make, named_text, set_named};
 use super::typed_render::render;
 use super::world::{Now, Refused, World};
+use super::world_events::Beside;
 use crate::base::event::Side;
 use crate::base::id::{TargetItemId, TargetMailboxId};
 use crate::base::item::{Placed, Stamp};
@@ -27,7 +28,7 @@ use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::UNNAMED;
 use crate::wire::item_stream::{Message, Name, tags};
 use crate::wire::losses::family_of;
-use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, encode, stamp_of};
+use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, encode};
 
 /// A parcel in memory.
 type Whole = (TypedItem, Vec<Vec<u8>>);
@@ -62,7 +63,7 @@ fn refused(why: RefusalWhy, code: &str) -> Setback {
 /// Refuses what the route does not carry, before anything is made.
 fn fit((item, files): &Whole) -> Result<(), Setback> {
     if family_of(&item.common().class).is_none() {
-        return Err(refused(RefusalWhy::TargetRefused, "class-not-carried"));
+        return Err(refused(RefusalWhy::NoTypedForm, "class-not-carried"));
     }
     let most = limits::ATTACHMENT_MAX.get();
     if files.iter().any(|file| file.len() as u64 > most) {
@@ -72,7 +73,7 @@ fn fit((item, files): &Whole) -> Result<(), Setback> {
 }
 
 /// The tree of a copy, as the route brings it about: dates stand for each other, and what has no name gets one.
-fn tree_of((item, files): &Whole, mark: &Mark) -> Message {
+fn tree_of((item, files): &Whole, mark: &str) -> Message {
     let mut item = item.clone();
     let common = match &mut item {
         TypedItem::Message(own) => {
@@ -90,7 +91,7 @@ fn tree_of((item, files): &Whole, mark: &Mark) -> Message {
         }
     }
     let mut out = make(&item, files);
-    set_named(&mut out, SOURCE.set, &SOURCE.name, &provenance::text(mark));
+    set_named(&mut out, SOURCE.set, &SOURCE.name, mark);
     out
 }
 
@@ -102,6 +103,22 @@ fn dates(own: &mut TypedMessage) {
     let (submitted, delivered) = (own.submitted, own.delivered);
     own.submitted = submitted.or(delivered).or(made);
     own.delivered = delivered.or(submitted).or(made);
+}
+
+/// Events and contacts are kept as they were given.
+fn keep(world: &mut World, id: &str, (item, files): &Whole) {
+    if !matches!(item, TypedItem::Message(_)) {
+        let beside = Beside::Whole(Box::new(item.clone()), files.clone());
+        world.beside.insert(id.to_owned(), beside);
+    }
+}
+
+/// What lies there, however it is kept.
+fn there(world: &World, id: &str, tree: &Message) -> Option<Whole> {
+    match world.beside.get(id) {
+        Some(Beside::Whole(item, files)) => Some((*item.clone(), files.clone())),
+        _ => shown(tree),
+    }
 }
 
 /// What a copy shows: with the key that its mark names, as the route reads it.
@@ -135,7 +152,12 @@ fn canon((item, files): &Whole) -> Option<Canon> {
 fn amendable(now: &Whole, then: &Whole) -> Option<bool> {
     let draft = match &now.0 {
         TypedItem::Message(own) => own.draft(),
-        TypedItem::Event(_) | TypedItem::Contact(_) => return None,
+        TypedItem::Event(own) => {
+            let plain = |item: &TypedItem| item.attachments().is_empty();
+            let alone = own.recurrence.is_none() && plain(&now.0) && plain(&then.0);
+            return alone.then(|| canon(now) != canon(then));
+        }
+        TypedItem::Contact(_) => return Some(canon(now) != canon(then)),
     };
     let differences = compare(&canon(then)?, &canon(now)?);
     let fields = differences.iter().filter(|own| own.effect.is_none());
@@ -167,15 +189,16 @@ impl TypedTarget for DirectTarget {
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
-        _stamp: &crate::base::item::Stamp,
+        stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let own = whole(parcel).await?;
         fit(&own)?;
-        let mark = Mark::new(stamp_of(&own.0), mailbox);
+        let mark = provenance::text(&Mark::new(stamp.clone(), mailbox));
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let row = world.make_typed(now, id, folder.id.as_str(), tree_of(&own, &mark))?;
+            keep(world, &row.id, &own);
             Ok((placed(&row), answer(1)))
         };
         let upload = parcel.len().get() / 3 * 4 + 600;
@@ -190,20 +213,21 @@ impl TypedTarget for DirectTarget {
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let own = whole(parcel).await?;
-        let mark = Mark::new(stamp_of(&own.0), mailbox);
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let (row, tree) = match world.typed_tree(id, old.item.as_str()) {
                 Err(Refused::NoItem) => return Err(Refused::WrongVersion),
                 other => other?,
             };
-            let there = shown(&tree).filter(|_| placed(&row) == *old);
+            let there = there(world, &row.id, &tree).filter(|_| placed(&row) == *old);
             let there = there.ok_or(Refused::WrongVersion)?;
             let row = match amendable(&there, &own) {
                 None => return Err(Refused::WrongVersion),
                 Some(false) => row,
                 Some(true) => {
-                    let newer = tree_of(&own, &mark);
+                    let mark = named_text(&tree, SOURCE.set, &SOURCE.name);
+                    let newer = tree_of(&own, &mark.unwrap_or_default());
+                    keep(world, old.item.as_str(), &own);
                     world.change_typed(now, id, old.item.as_str(), |message| {
                         let kept = std::mem::take(&mut message.props);
                         *message = Message {
@@ -234,7 +258,7 @@ impl TypedTarget for DirectTarget {
         let id = mailbox.as_str();
         let act = |world: &mut World, _| {
             let (_, tree) = world.typed_tree(id, item.as_str())?;
-            let (item, files) = shown(&tree).ok_or(Refused::NoItem)?;
+            let (item, files) = there(world, item.as_str(), &tree).ok_or(Refused::NoItem)?;
             let bytes = encode(&item, &files);
             let length = answer(1) + Bytes::new(bytes.len() as u64);
             Ok((bytes, length))

@@ -11,14 +11,12 @@ use super::graph_typed_json::{
     Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, shown, touches_text,
 };
 use super::world::{Now, Refused, World};
+use super::{graph_contacts, graph_events};
 use crate::base::quantity::Count;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::query::ListQuery;
 use crate::wire::item_stream::{Message, Prop, tags};
-
-/// The largest request the service takes; a larger one gets 413 and no word.
-pub(super) const REQUEST_MAX: usize = 4_000_000;
 
 const FOLDER_FIELDS: &[&str] = &[
     "id",
@@ -31,7 +29,7 @@ const FOLDER_FIELDS: &[&str] = &[
 
 /// Answers a call on what belongs to a user.
 pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>) -> Answer {
-    if asked.body.len() > REQUEST_MAX {
+    if asked.body.len() > lab.world(|world, _| world.request_max()) {
         lab.invalid("a request above 4 MB");
         return Answer::empty(413);
     }
@@ -59,6 +57,15 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
         OfUser::Attachments { of } if post => files::add(&at, of),
         OfUser::AttachmentValue { of, attachment } if get => files::value(&at, of, attachment),
         OfUser::UploadSession { of } if post => files::open(&at, of),
+        OfUser::Attachment { of, attachment } if *method == Method::DELETE => {
+            files::remove(&at, of, attachment)
+        }
+        OfUser::Events { calendar } => graph_events::events(&at, calendar),
+        OfUser::Event { event } => graph_events::event(&at, event),
+        OfUser::Instances { event } if get => graph_events::instances(&at, event),
+        OfUser::Contacts { folder } => graph_contacts::contacts(&at, folder),
+        OfUser::Contact { contact } => graph_contacts::contact(&at, contact),
+        OfUser::Photo { contact } => graph_contacts::photo(&at, contact),
         _ => {
             lab.invalid("a method this resource does not have");
             Answer::error(
@@ -97,7 +104,7 @@ impl Place<'_> {
         self.lab.broken(why)
     }
 
-    fn resource(&self, part: OfUser) -> Resource {
+    pub(super) fn resource(&self, part: OfUser) -> Resource {
         Resource::Of {
             user: self.user.to_owned(),
             part,

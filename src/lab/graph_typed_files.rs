@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
 use super::graph_mailbox::{object, refused};
-use super::graph_typed::{Place, REQUEST_MAX};
+use super::graph_typed::Place;
 use super::graph_typed_json::{file_of, named_file};
-use super::typed_render::render;
+use super::typed_make::files_in;
 use super::world::Refused;
+use super::world_events::instance_of;
 use super::world_typed::Uploaded;
 use crate::base::quantity::Span;
 use crate::base::typed::TypedAttachment;
@@ -36,19 +37,26 @@ pub(super) fn user_of(path: &str) -> Option<String> {
     path.ends_with(TAIL).then(|| escape::decode(user)).flatten()
 }
 
-/// What a message has attached, and the bytes.
-fn held(at: &Place<'_>, of: &Holder) -> Result<Vec<(TypedAttachment, Vec<u8>)>, Refused> {
-    let (_, tree) = at
-        .lab
-        .world(|world, _| world.typed_tree(at.mailbox, of.id()))?;
-    let (item, files) = render(&tree).ok_or(Refused::NoItem)?;
-    let own = item.common().attachments.clone();
-    Ok(own.into_iter().zip(files).collect())
-}
-
-/// The id of the `n`th attachment.
-fn id_of(of: &Holder, n: usize) -> String {
-    format!("{}-{n}", of.id())
+/// What an item has attached: id, file, bytes.
+fn held(at: &Place<'_>, of: &Holder) -> Result<Vec<(String, TypedAttachment, Vec<u8>)>, Refused> {
+    let id = of.id();
+    at.lab.world(|world, _| {
+        let series = instance_of(id).map(|(series, _)| series);
+        if let Some((series, original)) = instance_of(id)
+            && let Some(own) = world.event(at.mailbox, series)?.2.get(&original)
+        {
+            let each = own
+                .files
+                .iter()
+                .map(|(n, file, bytes)| (format!("{id}-{n}"), file.clone(), bytes.clone()));
+            return Ok(each.collect());
+        }
+        let (_, tree) = world.typed_tree(at.mailbox, series.unwrap_or(id))?;
+        let each = files_in(&tree).into_iter().enumerate();
+        Ok(each
+            .map(|(n, (file, bytes))| (format!("{id}-{n}"), file, bytes))
+            .collect())
+    })
 }
 
 /// Lists attachments. Without a selection their bytes would come along, and with a plain one the content id would be refused.
@@ -66,9 +74,8 @@ pub(super) fn list(at: &Place<'_>, of: &Holder) -> Answer {
     };
     let value: Vec<Value> = held
         .iter()
-        .enumerate()
-        .map(|(n, (own, bytes))| {
-            json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id_of(of, n), "name": own.name,
+        .map(|(id, own, bytes)| {
+            json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id, "name": own.name,
                 "contentType": (!own.content_type.is_empty()).then_some(&own.content_type),
                 "contentId": (!own.content_id.is_empty()).then_some(&own.content_id),
                 "isInline": own.inline, "size": bytes.len() + 318})
@@ -86,10 +93,31 @@ pub(super) fn value(at: &Place<'_>, of: &Holder, attachment: &str) -> Answer {
         Ok(held) => held,
         Err(why) => return refused(at.lab, why),
     };
-    let mut named = held.into_iter().enumerate();
-    match named.find(|(n, _)| id_of(of, *n) == attachment) {
-        Some((_, (_, bytes))) => Answer::bytes(200, bytes),
+    let mut named = held.into_iter();
+    match named.find(|(id, ..)| id == attachment) {
+        Some((_, _, bytes)) => Answer::bytes(200, bytes),
         None => refused(at.lab, Refused::NoItem),
+    }
+}
+
+/// Takes one from an occurrence, which had it from its series.
+pub(super) fn remove(at: &Place<'_>, of: &Holder, attachment: &str) -> Answer {
+    let number = attachment
+        .rsplit_once('-')
+        .and_then(|(_, own)| own.parse::<u64>().ok());
+    let (Some(instance), Some(number)) = (instance_of(of.id()), number) else {
+        return at
+            .lab
+            .broken("this lab takes attachments from occurrences only");
+    };
+    let done = at.lab.world(|world, now| {
+        world.change_instance(now, at.mailbox, instance, |own, _| {
+            own.files.retain(|(id, ..)| *id != number);
+        })
+    });
+    match done {
+        Ok(_) => Answer::empty(204),
+        Err(why) => refused(at.lab, why),
     }
 }
 
@@ -119,7 +147,7 @@ pub(super) fn add(at: &Place<'_>, of: &Holder) -> Answer {
     match done {
         Ok(_) => {
             let fields = object(
-                json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id_of(of, 0),
+                json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": of.id(),
                 "name": own.name, "size": size, "isInline": own.inline}),
             );
             Answer::json(201, &fields)
@@ -211,7 +239,7 @@ pub(super) fn session(lab: &GraphFace, asked: &Asked<'_>) -> Answer {
 }
 
 fn put(lab: &GraphFace, token: &str, asked: &Asked<'_>) -> Answer {
-    if asked.body.len() > REQUEST_MAX {
+    if asked.body.len() > lab.world(|world, _| world.request_max()) {
         lab.invalid("a slice above 4 MB");
         return Answer::empty(413);
     }

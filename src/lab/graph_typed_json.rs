@@ -140,12 +140,7 @@ fn member(out: &mut Message, name: &str, value: &Value) -> Result<(), Broken> {
             out.set(Prop::i32(0x0017, u32::try_from(place).unwrap_or(1)));
         }
         "categories" => {
-            let all = value.as_array().ok_or("categories are a list")?;
-            let all: Option<Vec<String>> = all
-                .iter()
-                .map(|own| own.as_str().map(str::to_owned))
-                .collect();
-            set_categories(out, &all.ok_or("a category is a string")?);
+            set_categories(out, &texts(value)?);
         }
         "internetMessageId" => set_text(out, tags::INTERNET_MESSAGE_ID, text()?),
         "conversationIndex" => {
@@ -170,6 +165,32 @@ fn member(out: &mut Message, name: &str, value: &Value) -> Result<(), Broken> {
     Ok(())
 }
 
+/// A list of texts.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, Broken> {
+    let all = value.as_array().ok_or("a list of texts")?;
+    let all: Option<Vec<String>> = all
+        .iter()
+        .map(|own| own.as_str().map(str::to_owned))
+        .collect();
+    all.ok_or("a list of texts")
+}
+
+/// The extended properties of a request, by id and value.
+pub(super) fn marks(fields: &Map<String, Value>) -> Result<Vec<(String, String)>, Broken> {
+    const UNREADABLE: Broken = "an extended property that cannot be read";
+    let Some(all) = fields.get("singleValueExtendedProperties") else {
+        return Ok(Vec::new());
+    };
+    let all = all.as_array().ok_or(UNREADABLE)?;
+    all.iter()
+        .map(|own| {
+            let own = only(own, &["id", "value"])?;
+            let text = |name: &str| own.get(name).and_then(Value::as_str).map(str::to_owned);
+            text("id").zip(text("value")).ok_or(UNREADABLE)
+        })
+        .collect()
+}
+
 const IMPORTANCE: [&str; 3] = ["low", "normal", "high"];
 
 /// Holds an object to its members.
@@ -183,7 +204,7 @@ fn only<'a>(value: &'a Value, names: &[&str]) -> Result<&'a Map<String, Value>, 
         .ok_or("a member that is not known there")
 }
 
-fn body_of(value: &Value) -> Result<TypedBody, Broken> {
+pub(super) fn body_of(value: &Value) -> Result<TypedBody, Broken> {
     let own = only(value, &["contentType", "content"])?;
     let html = match own.get("contentType").and_then(Value::as_str) {
         Some("html") => true,

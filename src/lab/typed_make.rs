@@ -218,6 +218,12 @@ pub(super) fn attach(out: &mut Message, own: &TypedAttachment, bytes: Vec<u8>) {
     out.set(Prop::boolean(0x0E1B, true));
 }
 
+/// The attachments of an item, with their bytes.
+pub(super) fn files_in(message: &Message) -> Vec<(TypedAttachment, Vec<u8>)> {
+    let (common, files) = super::typed_render::common_of(message);
+    common.attachments.into_iter().zip(files).collect()
+}
+
 /// A text under a name of a property set.
 pub(super) fn set_named(out: &mut Message, set: u128, name: &str, text: &str) {
     let wire = wire_set(set);

@@ -10,6 +10,7 @@ use super::mishap::Troubles;
 pub use super::world_calls::{Busy, InvalidRequest, Limit, Ticket};
 use super::world_calls::{Calls, SMALL_HOLD};
 pub use super::world_content::{Content, Ident, Load, filetime_of, moment_of, plain_ident};
+use super::world_events::Beside;
 pub use super::world_folders::{HierarchyChange, HierarchyChanges};
 pub use super::world_source::{Export, NewFolder, RenIds};
 use super::world_store::{Folder, Item, Store};
@@ -195,6 +196,10 @@ pub struct World {
     pub(super) script: VecDeque<(CallKind, Option<Fault>)>,
     pub(super) tokens: BTreeMap<String, Tick>,
     pub(super) sessions: BTreeMap<String, (String, Tick)>,
+    /// What the APIs of events and contacts keep beside their items, by item.
+    pub(super) beside: BTreeMap<String, Beside>,
+    /// Transactions that made an event, with their mailbox.
+    pub(super) transactions: BTreeSet<String>,
     /// Upload sessions by the secret in their URL.
     pub(super) uploads: BTreeMap<String, UploadSlot>,
     /// How many items made by their fields will be out of sight of the next call, and those that are.
@@ -234,6 +239,8 @@ impl World {
             seq: 0,
             tokens: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            beside: BTreeMap::new(),
+            transactions: BTreeSet::new(),
             uploads: BTreeMap::new(),
             unseen: (0, BTreeSet::new()),
             refused_keys: BTreeSet::new(),

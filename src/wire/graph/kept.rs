@@ -15,16 +15,15 @@ pub(super) type Pieces = [NamedId; KEPT_PIECES];
 
 /// The properties with these names.
 pub(super) const fn pieces(names: [&'static str; KEPT_PIECES]) -> Pieces {
-    let [a, b, c, d, e, f, g, h] = names;
     [
-        NamedId::text(SET, a),
-        NamedId::text(SET, b),
-        NamedId::text(SET, c),
-        NamedId::text(SET, d),
-        NamedId::text(SET, e),
-        NamedId::text(SET, f),
-        NamedId::text(SET, g),
-        NamedId::text(SET, h),
+        NamedId::text(SET, names[0]),
+        NamedId::text(SET, names[1]),
+        NamedId::text(SET, names[2]),
+        NamedId::text(SET, names[3]),
+        NamedId::text(SET, names[4]),
+        NamedId::text(SET, names[5]),
+        NamedId::text(SET, names[6]),
+        NamedId::text(SET, names[7]),
     ]
 }
 

@@ -47,7 +47,16 @@ pub struct ListQuery {
     pub window: Option<(Moment, Moment)>,
     /// `$expand=exceptionOccurrences`, for the master of a series (event-get); instead of the other expansions.
     pub exceptions: bool,
+    /// `$filter` by a named property of text that has this value (singlevaluelegacyextendedproperty-get).
+    pub bearing: Option<(NamedId, String)>,
 }
+
+/// The filter around id and value.
+const BEARING: [&str; 3] = [
+    "singleValueExtendedProperties/Any(ep: ep/id eq '",
+    "' and ep/value eq '",
+    "')",
+];
 
 /// The expansion of a series that brings its exceptions.
 const EXCEPTIONS: &str = "exceptionOccurrences";
@@ -121,11 +130,15 @@ impl ListQuery {
         if !self.select.is_empty() {
             add("$select", &self.select.join(","));
         }
-        if !self.exceptions && !(self.expand.is_empty() && self.named.is_empty()) {
+        if !(self.exceptions || self.expand.is_empty() && self.named.is_empty()) {
             add("$expand", &expand_text(&self.expand, &self.named));
         }
         if self.exceptions {
             add("$expand", EXCEPTIONS);
+        }
+        if let Some((id, value)) = &self.bearing {
+            let [head, middle, tail] = BEARING;
+            add("$filter", &format!("{head}{id}{middle}{value}{tail}"));
         }
         if let Some((from, to)) = self.window {
             add("startDateTime", &from.to_string());
@@ -159,6 +172,7 @@ impl ListQuery {
                     out.exceptions = true;
                     Some(())
                 }
+                "$filter" => bearing(&value).map(|own| out.bearing = Some(own)),
                 "startDateTime" => property::moment(&value).map(|at| from = Some(at)),
                 "endDateTime" => property::moment(&value).map(|at| to = Some(at)),
                 "$expand" => expand(&value).map(|(e, n)| (out.expand, out.named) = (e, n)),
@@ -186,6 +200,14 @@ fn expand_text(ids: &[PropertyId], named: &[NamedId]) -> String {
     }
     out.push(')');
     out
+}
+
+fn bearing(value: &str) -> Option<(NamedId, String)> {
+    let [head, middle, tail] = BEARING;
+    let inside = value.strip_prefix(head)?.strip_suffix(tail)?;
+    let (id, text) = inside.split_once(middle)?;
+    let plain = !text.contains('\'');
+    Some((NamedId::parse(id)?, text.to_owned())).filter(|_| plain)
 }
 
 fn present(value: &str) -> Option<String> {
@@ -277,6 +299,10 @@ mod tests {
             ListQuery::folder(),
             ListQuery::version(),
             ListQuery::default(),
+            ListQuery {
+                bearing: Some((provenance::UNFINISHED, "k:00@11".to_owned())),
+                ..ListQuery::version()
+            },
             skipping,
         ] {
             assert_eq!(ListQuery::parse(&query.encode()), Ok(query));

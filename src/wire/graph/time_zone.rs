@@ -38,7 +38,7 @@ pub fn id_of(name: &str) -> Option<&'static str> {
         let is_shown = |own: &&str| own.eq_ignore_ascii_case(bare);
         let own = ZONES
             .iter()
-            .find(|zone| zone.shown.iter().any(|own| is_shown(&own)));
+            .find(|zone| zone.shown.iter().any(|own| is_shown(own)));
         own.map(|zone| zone.id)
     };
     known(name)

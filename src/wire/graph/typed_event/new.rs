@@ -1,5 +1,7 @@
 //! An event as requests: the one that creates it, and what follows, as data.
 
+use std::fmt::Write as _;
+
 use jiff::ToSpan as _;
 use jiff::civil::{DateTime, Time};
 use serde_json::json;
@@ -238,10 +240,10 @@ fn minutes_of(minutes: u32) -> i64 {
 fn transaction(mark: &Mark, round: u32) -> String {
     let text = provenance::text(mark);
     let hash = Sha256::digest(format!("mailferry event {text} {round}"));
-    let hex: String = hash[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hash[..16].iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    });
     format!(
         "{}-{}-{}-{}-{}",
         &hex[..8],

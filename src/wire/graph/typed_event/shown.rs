@@ -126,8 +126,8 @@ impl ShownEvent {
             wall_of(shown.as_ref(), zone, all_day)
         };
         let minutes = fields.reminder_minutes_before_start.unwrap_or(0);
-        let show_as = fields.show_as.as_deref();
-        let shown_as = SHOW_AS.iter().find(|(_, word)| Some(*word) == show_as);
+        let word_of = fields.show_as.as_deref();
+        let busy = SHOW_AS.iter().find(|(_, word)| Some(*word) == word_of);
         let place = fields.location.as_ref();
         TypedEvent {
             common: self.common(&kept),
@@ -137,7 +137,7 @@ impl ShownEvent {
             location: place
                 .and_then(|own| own.display_name.clone())
                 .unwrap_or_default(),
-            show_as: shown_as.map_or(ShowAs::Unknown, |(own, _)| *own),
+            show_as: busy.map_or(ShowAs::Unknown, |(own, _)| *own),
             reminder: (fields.is_reminder_on == Some(true))
                 .then(|| u32::try_from(minutes).unwrap_or(0)),
             meeting: kept.meeting,
