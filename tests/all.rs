@@ -44,6 +44,7 @@ mod simulation;
 mod stage;
 mod tampering;
 mod transport;
+mod typed_source;
 mod weather;
 mod weather_http;
 mod wire_corpus;

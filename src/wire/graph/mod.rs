@@ -17,6 +17,8 @@ pub mod provenance;
 pub mod query;
 pub mod retry_after;
 pub mod settings;
+pub mod time_zone;
+mod time_zone_table;
 pub mod token;
 pub mod typed_attachment;
 pub mod typed_message;
