@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mailferry::base::id::{ItemId, MailboxId};
-use mailferry::base::mailbox::FolderKind;
+use mailferry::base::mailbox::{FolderKind, FolderRole};
 use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::{Count, Moment, Span};
 use mailferry::base::secret::{SafeUrl, Secret};
@@ -18,11 +18,12 @@ use mailferry::lab::eml;
 use mailferry::lab::ews_http::{self, EwsOptions};
 use mailferry::lab::face::{Door, Face, Scissors};
 use mailferry::lab::populate::{self, Population};
-use mailferry::lab::world::{World, WorldOptions};
+use mailferry::lab::world::{Content, World, WorldOptions};
 use mailferry::port::clock::Clock;
 use mailferry::port::source::{ExportSink, Source as _};
 use mailferry::port::typed::TypedSource;
 use mailferry::transport::{Http, HttpOptions};
+use mailferry::wire::item_stream::encode;
 use mailferry::wire::losses::{Family, family_of};
 use mailferry::wire::parcel::{Brought, ParcelMeter, ParcelReader};
 
@@ -275,20 +276,33 @@ async fn real_mail_comes_as_its_properties_make_it() {
         .collect();
     let lab = Lab::open(&Population {
         mailboxes: 1,
-        items: 900,
+        items: 20,
         seed: 6,
-        mail,
         ..Population::default()
     })
     .await;
-    let (read, _) = compared(&lab, &populate::address(0)).await;
+    let mailbox = populate::address(0);
+    {
+        let mut world = lock(&lab.world);
+        let inbox = world
+            .source_folder_with_role(mailbox.reveal(), FolderRole::Inbox)
+            .expect("an inbox");
+        for own in &mail {
+            let content = Content::Stream(encode(own).into());
+            let at = Moment::from_unix_ms(1_700_000_000_000);
+            world
+                .add_source_item(mailbox.reveal(), &inbox.id, content, at)
+                .expect("room");
+        }
+    }
+    let (read, _) = compared(&lab, &mailbox).await;
     let read: BTreeSet<&str> = (read.iter())
         .filter_map(|item| match item {
             TypedItem::Message(own) => Some(own.headers.as_str()),
             _ => None,
         })
         .collect();
-    assert!(heads.len() > 200 && read.len() >= heads.len() * 2 / 3);
+    assert!(heads.len() > 200 && read.len() >= heads.len());
     assert_eq!(lab.invalid(), Vec::<String>::new());
 }
 

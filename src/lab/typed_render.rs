@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(picture.content_type, "image/png");
         assert_eq!(files[0], [7; 9]);
         assert!(inner.embedded && inner.name.ends_with(".eml"));
-        assert!(files[1].starts_with(b"Sender: "));
+        assert!(files[1].starts_with(b"From: "));
     }
 
     #[test]
