@@ -219,10 +219,12 @@ async fn build(
             clock: Arc::clone(clock),
             events: Arc::new(Nobody),
             screener: None,
+            typed: None,
         },
         spec: Arc::clone(&spec),
         run: RunId::new("bench"),
         control,
+        book: Arc::default(),
     };
     let row = JobRow {
         job: job.job,

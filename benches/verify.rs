@@ -27,6 +27,7 @@ use mailferry::base::mailbox::{
 };
 use mailferry::base::outcome::{Said, Setback};
 use mailferry::base::quantity::{Bytes, Count};
+use mailferry::base::route::{Route, RouteRule};
 use mailferry::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
 use mailferry::engine::audit::{Level, Order, audit};
 use mailferry::engine::balance;
@@ -59,6 +60,7 @@ use mailferry::wire::ews::reply::{self, Message, PageEnd};
 use mailferry::wire::graph::items::{ItemPage as GraphPage, MailboxItem};
 use mailferry::wire::graph::json;
 use mailferry::wire::graph::property::{Property, PropertyId};
+use mailferry::wire::graph::provenance::Home;
 use mailferry::wire::soap::ServerVersion;
 
 /// How pages come about.
@@ -167,6 +169,7 @@ impl Sides {
                     class,
                     size: Bytes::new(40_000),
                     created: None,
+                    route: Route::Stream,
                 }
             });
             return TargetPage {
@@ -206,7 +209,8 @@ impl Sides {
             };
         }
         let page: GraphPage = json::read(200, &text).expect("our own page");
-        let items = page.value.into_iter().map(|item| item.into_header(200));
+        let home = Home::of(&TargetMailboxId::new("MBX:1@2"));
+        let items = (page.value.into_iter()).map(|item| item.into_header(200, home));
         TargetPage {
             items: items.collect::<Result<_, _>>().expect("headers"),
             next,
@@ -525,6 +529,7 @@ fn run_cx(sides: Sides, ledger: Arc<EmbeddedLedger>, job: &JobSpec) -> RunCx {
             clock,
             events: Arc::new(Deaf),
             screener: None,
+            typed: None,
         },
         spec: Arc::new(RunSpec {
             jobs: vec![job.clone()],
@@ -532,8 +537,10 @@ fn run_cx(sides: Sides, ledger: Arc<EmbeddedLedger>, job: &JobSpec) -> RunCx {
             select: Selection::default(),
             pass: PassKind::Follow,
             allow_deletes: false,
+            route: RouteRule::Auto,
         }),
         control,
+        book: Arc::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use jiff::civil::{Date, date};
 use mailferry::base::id::MailboxId;
 use mailferry::base::quantity::{Bytes, Count};
+use mailferry::base::route::RouteRule;
 use mailferry::plan::document::{
     ActionGate, AuthMethod, Credential, Plan, Proof, SelectPlan, Service, SourceAuth, SourceEnd,
     TargetEnd,
@@ -120,6 +121,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
             client_id: "app".into(),
             credential: Credential::SecretEnv("MAILFERRY_CLIENT_SECRET".into()),
             service: Service::Global,
+            route: RouteRule::Auto,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

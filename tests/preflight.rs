@@ -264,6 +264,12 @@ const SEEDED: &[(Wrong, &str, &str, &str)] = &[
         "`mailferry waive",
     ),
     (
+        Wrong::StreamsRefused,
+        "route.class",
+        "class_refused",
+        "`mailferry waive",
+    ),
+    (
         Wrong::TargetThrottled,
         "target.throttling",
         "throttled",

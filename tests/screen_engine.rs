@@ -18,6 +18,7 @@ use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::Bytes;
 use mailferry::base::screen_rules::{Mode, Rule, RuleBook};
 use mailferry::base::screening::{Answer, ClamdAddress, Effect, Unscanned};
+use mailferry::base::typed::{TypedAttachment, TypedItem, TypedMessage};
 use mailferry::lab::infected::{Disguise, Specimen, infect};
 use mailferry::port::body::{Body, BodyStream, Rewind};
 use mailferry::port::clock::Clock;
@@ -26,6 +27,7 @@ use mailferry::screen::quarantine::QuarantineDir;
 use mailferry::screen::{Clamd, ItemScreener, ScreenOptions};
 use mailferry::sift::HashLists;
 use mailferry::wire::item_stream::{Attachment, Message, Prop, encode, tags};
+use mailferry::wire::parcel;
 
 /// How the engine is today.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -209,6 +211,45 @@ async fn an_answer_says_who_looked_and_what_was_found() {
     assert_eq!(bad.effect, Effect::Withheld);
     assert_eq!(marks(&bad), ["Eicar-Test-Signature"]);
     assert_eq!(bad.found[0].names, ["a.txt"]);
+}
+
+/// A parcel of the typed route with one attachment, as the spool holds it.
+fn parcel(name: &str, data: Vec<u8>) -> Vec<u8> {
+    let mut message = TypedMessage::default();
+    message.common.class = "IPM.Note".to_owned();
+    message.common.body.content = "Dear all, please find attached what was asked for.".to_owned();
+    message.common.attachments = vec![TypedAttachment {
+        name: name.to_owned(),
+        ..TypedAttachment::default()
+    }];
+    parcel::encode(&TypedItem::Message(Box::new(message)), &[data])
+}
+
+#[tokio::test]
+async fn a_parcel_is_looked_into_as_a_stream_is_and_a_broken_one_waits() {
+    let (screener, _) = bench(RuleBook::all(Mode::Quarantine)).await;
+    let look = |bytes: Vec<u8>| {
+        let body: Body = Arc::new(Held(bytes.into()));
+        let screener = &screener;
+        async move { screener.look(&body).await.unwrap() }
+    };
+    let plain = look(parcel("a.txt", b"nothing".to_vec())).await;
+    assert_eq!(
+        (plain.answer, plain.effect, plain.parts),
+        (Answer::NothingFound, Effect::Passes, 2)
+    );
+    let bad = look(parcel("a.txt", Specimen::TestFile.bytes())).await;
+    assert_eq!(bad.effect, Effect::Withheld);
+    assert!(marks(&bad).contains(&"Eicar-Test-Signature".to_owned()));
+    assert!(bad.found.iter().all(|found| found.names == ["a.txt"]));
+    let named = look(parcel("letter.pdf.exe", b"MZ".to_vec())).await;
+    assert_eq!(named.effect, Effect::Withheld, "by its name alone");
+    let whole = parcel("a.txt", vec![b'x'; 100_000]);
+    let cut = look(whole[..whole.len() - 1].to_vec()).await;
+    assert_eq!(
+        (cut.answer, cut.effect),
+        (Answer::NotScanned(Unscanned::Unread), Effect::Waits)
+    );
 }
 
 #[tokio::test]

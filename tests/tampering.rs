@@ -161,9 +161,11 @@ impl Scene {
                 clock,
                 events: Arc::new(Deaf),
                 screener: None,
+                typed: None,
             },
             spec: Arc::clone(&spec),
             control,
+            book: Arc::default(),
         };
         let job = enlist(&cx, &spec.jobs[0], &Dice::new(1)).await.unwrap();
         audit(&job, &Order::new(level, scope)).await.unwrap()

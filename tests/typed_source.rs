@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use mailferry::base::id::{ItemId, MailboxId};
 use mailferry::base::mailbox::{FolderKind, FolderRole};
-use mailferry::base::outcome::Setback;
+use mailferry::base::outcome::{RefusalWhy, Setback};
 use mailferry::base::quantity::{Count, Moment, Span};
 use mailferry::base::secret::{SafeUrl, Secret};
 use mailferry::base::typed::{TypedContact, TypedEvent, TypedItem};
@@ -17,6 +17,7 @@ use mailferry::lab::direct::{DirectSource, DirectTypedSource, SharedWorld, lock}
 use mailferry::lab::eml;
 use mailferry::lab::ews_http::{self, EwsOptions};
 use mailferry::lab::face::{Door, Face, Scissors};
+use mailferry::lab::fault::{CallKind, Fault};
 use mailferry::lab::populate::{self, Population};
 use mailferry::lab::world::{Content, World, WorldOptions};
 use mailferry::port::clock::Clock;
@@ -324,4 +325,166 @@ async fn ids_that_name_nothing_are_gone_and_nothing_is_asked_for_an_empty_list()
     assert_eq!(results, [Err(Setback::Gone)]);
     assert!(keep.0.is_empty());
     assert_eq!(source.read(&mailbox, &[], &mut keep).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn both_faces_say_the_same_of_what_befalls_the_bytes() {
+    let lab = Lab::open(&Population {
+        mailboxes: 1,
+        items: 120,
+        ..Population::default()
+    })
+    .await;
+    let mailbox = populate::address(0);
+    let (http, direct) = (lab.source(), lab.direct());
+    let items = lab.items(&mailbox).await;
+    let mut hurt = 0;
+    for (id, _) in items {
+        let mut keep = Keep::default();
+        let ids = [id];
+        let read = direct
+            .read(&mailbox, &ids, &mut keep)
+            .await
+            .expect("a call");
+        let [Ok(())] = read.as_slice() else {
+            continue;
+        };
+        // One whose bytes come by exactly one call.
+        let (item, _) = opened(&keep.0[0]);
+        let all = item.attachments();
+        if all.is_empty()
+            || all
+                .iter()
+                .any(|own| own.embedded || own.name.starts_with("signed"))
+        {
+            continue;
+        }
+        hurt += 1;
+        for fault in [Fault::CutBody, Fault::Truncated] {
+            let mut said = Vec::new();
+            for source in [&http as &dyn TypedSource, &direct] {
+                lock(&lab.world).script([(CallKind::Export, Some(fault))]);
+                said.push(source.read(&mailbox, &ids, &mut Keep::default()).await);
+                assert!(lock(&lab.world).fault_is_spent(), "{fault:?}");
+            }
+            assert_eq!(said[0], said[1], "{fault:?}");
+            assert_ne!(said[0], Ok(vec![Ok(())]), "{fault:?}");
+        }
+    }
+    assert!(hurt > 5, "{hurt}");
+}
+
+#[tokio::test]
+async fn a_busy_server_is_told_apart_from_an_item_that_cannot_be_read() {
+    let lab = Lab::open(&Population {
+        mailboxes: 1,
+        items: 60,
+        corrupt: 2,
+        ..Population::default()
+    })
+    .await;
+    let mailbox = populate::address(0);
+    let source = lab.source();
+    let ids: Vec<ItemId> = lab
+        .items(&mailbox)
+        .await
+        .into_iter()
+        .map(|own| own.0)
+        .collect();
+    let wait = Some(Span::from_secs(9));
+    for fault in [
+        Fault::Busy(wait),
+        Fault::BusyFault(Span::from_secs(9)),
+        Fault::Unavailable,
+    ] {
+        lock(&lab.world).script([(CallKind::Read, Some(fault))]);
+        let read = source.read(&mailbox, &ids[..3], &mut Keep::default()).await;
+        let passing = matches!(read, Err(Setback::Throttled { .. } | Setback::Unwell(_)));
+        assert!(passing, "{fault:?}: {read:?}");
+    }
+    let read = source
+        .read(&mailbox, &ids, &mut Keep::default())
+        .await
+        .expect("a call");
+    let corrupt = |own: &&Result<(), Setback>| matches!(own, Err(Setback::ItemRefused(own)) if own.why == RefusalWhy::SourceCorrupt);
+    assert_eq!(read.iter().filter(corrupt).count(), 2);
+}
+
+#[tokio::test]
+async fn dump_for_schemas() {
+    use mailferry::wire::ews::get_attachment::GetAttachment;
+    use mailferry::wire::ews::get_item::GetItem;
+    use mailferry::wire::ews::request::Call;
+    use mailferry::wire::ews::shape::Shape;
+    use mailferry::wire::soap::RequestHeader;
+    let lab = Lab::open(&Population {
+        mailboxes: 1,
+        items: 240,
+        seed: 5,
+        ..Population::default()
+    })
+    .await;
+    let mailbox = populate::address(0);
+    let dir = Path::new("/tmp/typed_dump");
+    std::fs::create_dir_all(dir).unwrap();
+    let client = reqwest::Client::new();
+    let mut n = 0;
+    let items = lab.items(&mailbox).await;
+    let mut ask = async |call: Call| {
+        n += 1;
+        let body = call.write(&RequestHeader::acting_for(&mailbox));
+        std::fs::write(dir.join(format!("{n:04}.ews.request.xml")), &body).unwrap();
+        let reply = client
+            .post(lab.url.expose())
+            .basic_auth("LAB\\svc", Some(PASSWORD))
+            .header("Content-Type", "text/xml; charset=utf-8")
+            .header("X-AnchorMailbox", mailbox.reveal())
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        std::fs::write(dir.join(format!("{n:04}.ews.reply.xml")), &reply).unwrap();
+        reply
+    };
+    for (id, class) in &items {
+        let Some(family) = family_of(class) else {
+            continue;
+        };
+        let item = |shape| {
+            Call::GetItem(GetItem {
+                shape,
+                items: vec![id.clone()],
+            })
+        };
+        let reply = ask(item(Shape::typed(family))).await;
+        ask(item(Shape::typed(Family::Message))).await;
+        for shape in Shape::typed_parts(family) {
+            ask(item(shape)).await;
+        }
+        let find = |start: &str| -> Vec<String> {
+            let mut out = Vec::new();
+            for part in reply.split(start).skip(1) {
+                out.push(part.split('"').next().unwrap().to_owned());
+            }
+            out
+        };
+        let ids = find("<t:AttachmentId Id=\"");
+        if !ids.is_empty() {
+            ask(Call::GetAttachment(GetAttachment { mime: true, ids })).await;
+        }
+        for occurrence in find("<t:Occurrence><t:ItemId Id=\"") {
+            let items = vec![ItemId::new(occurrence)];
+            ask(Call::GetItem(GetItem {
+                shape: Shape::typed(Family::Event),
+                items,
+            }))
+            .await;
+        }
+        if class.contains("SMIME") {
+            ask(item(Shape::mime())).await;
+        }
+    }
 }

@@ -142,6 +142,7 @@ impl Rig {
             clock: Arc::clone(&self.clock),
             events: Arc::new(Deaf),
             screener: None,
+            typed: None,
         };
         let order = RunOrder {
             spec: Arc::new(spec(&self.knobs)),

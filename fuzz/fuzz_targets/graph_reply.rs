@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use mailferry::base::id::TargetMailboxId;
 use mailferry::base::quantity::Moment;
 use mailferry::wire::graph::classify::{Answer, Asked, claims_of, classify};
 use mailferry::wire::graph::folders::{FolderPage, MailboxFolder};
@@ -9,6 +10,7 @@ use mailferry::wire::graph::import::{ImportReply, ImportSession};
 use mailferry::wire::graph::items::{ItemPage, MailboxItem};
 use mailferry::wire::graph::json;
 use mailferry::wire::graph::path::Resource;
+use mailferry::wire::graph::provenance::Home;
 use mailferry::wire::graph::query::ListQuery;
 use mailferry::wire::graph::settings::ExchangeSettings;
 use mailferry::wire::graph::token::TokenRequest;
@@ -27,6 +29,7 @@ const ASKED: [Asked; 9] = [
 
 fuzz_target!(|input: (u16, u8, String, Vec<u8>)| {
     let (status, asked, text, body) = input;
+    let home = Home::of(&TargetMailboxId::new("MBX:1@2"));
     let _ = ExchangeSettings::read(status, &body);
     let _ = ImportSession::read(status, &body);
     let _ = ImportReply::read(status, &body);
@@ -38,7 +41,7 @@ fuzz_target!(|input: (u16, u8, String, Vec<u8>)| {
     }
     if let Ok(page) = json::read::<ItemPage>(status, &body) {
         for item in page.value {
-            let _ = item.into_header(status);
+            let _ = item.into_header(status, home);
         }
     }
     let _ = json::read::<MailboxItem>(status, &body);

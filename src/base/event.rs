@@ -71,6 +71,8 @@ pub enum EventKind {
     CopyAdopted,
     /// An item will not be carried.
     CopyRefused(Refusal),
+    /// The stream of an item was refused; it is carried by its class instead.
+    CopyRerouted(Refusal),
     /// An item was withheld by screening.
     CopyWithheld,
     /// An item waits because it could not be looked into.

@@ -70,6 +70,8 @@ pub enum CopyFact {
     Screened(Screening),
     /// A person decided about an item that was withheld, or that waits because it could not be looked into.
     Judged(Judgement, Binding, Decision),
+    /// From here on it travels by the typed route: because its stream was refused for this reason, or because streams were not tried.
+    Rerouted(Option<Refusal>),
 }
 
 /// How a copy stopped being ours to change.

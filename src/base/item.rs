@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{ChangeKey, ItemId, TargetItemId};
 use crate::base::quantity::{Bytes, Moment};
+use crate::base::route::Route;
 
 /// The key of one source item in the ledger: the first 16 bytes of SHA-256 over its EWS id. Two items of one folder never share
 /// it, even when one is a copy of the other.
@@ -265,6 +266,8 @@ pub struct TargetHeader {
     pub size: Bytes,
     /// When the target's store took it in, by its own clock, where the listing says so. An import sets it anew.
     pub created: Option<Moment>,
+    /// By which route it was made: by the typed one where it bears our mark for this mailbox.
+    pub route: Route,
 }
 
 impl TargetHeader {

@@ -101,6 +101,28 @@ pub const UPLOAD_SESSIONS_MAX: u32 = 3;
 /// Ranges that one answer may say are missing. Slices go in order, so that there is one.
 pub const UPLOAD_RANGES_MAX: usize = 1_000;
 
+/// UTF-16 units of one named text property that we write: 32,000 bytes. From 32 KB on, Exchange hands a property out only as a stream, and whoever
+/// lists it may see nothing or a part of it (general knowledge of the store; no document of Graph names a limit).
+pub const KEPT_UNITS_MAX: usize = 16_000;
+
+/// Properties among which a longer text is divided. Each is 60 letters of the query that reads them back.
+pub const KEPT_PIECES: usize = 8;
+
+/// As many attendees of an event as are sure to be kept with their answers: 256 UTF-16 units for each, of which our frame takes 110. Those that do not
+/// fit stand in the text.
+pub const ATTENDEES_KEPT: usize = 500;
+
+/// Electronic mail addresses, and likewise addresses for instant messages, that a contact of the service has (contact resource).
+pub const CONTACT_ADDRESSES_MAX: usize = 3;
+
+const _: () = assert!(KEPT_UNITS_MAX * KEPT_PIECES / ATTENDEES_KEPT == 256);
+/// Times in a row that an item which was made just now may be out of sight of the next call before it is made anew. Others saw some fifty over 250
+/// attachments (reference/graph.md 2.3), which is one in five and never thirty in a row.
+pub const UNSEEN_MAX: u32 = 30;
+
+/// Attachments that one item may have. The service documents no bound; a listing that is longer does not end.
+pub const ATTACHMENTS_MAX: usize = 10_000;
+
 const _: () = assert!(TYPED_REQUEST_MAX.get() < GRAPH_REQUEST_MAX.get());
 const _: () = assert!(
     ATTACHMENT_POST_MAX.get().div_ceil(3) * 4 + ATTACHMENT_FRAME <= GRAPH_REQUEST_MAX.get()
@@ -144,6 +166,12 @@ pub const SOURCE_EXPORT_IDS: usize = INTENT_GROUP;
 
 /// Listed bytes per ExportItems call: larger items go alone.
 pub const SOURCE_EXPORT_BYTES: Bytes = Bytes::new(4_000_000);
+
+/// Refused streams of one class, with none taken, after which a run tries no more of that class: each costs a call and an upload.
+pub const ROUTE_CLASS_REFUSALS: u32 = 3;
+
+/// The same for all classes of the tenant together: three classes tried, and some of the fourth.
+pub const ROUTE_TENANT_REFUSALS: u32 = 10;
 
 // ---- Engine --------------------------------------------------------------------------------------------------------------------
 

@@ -164,6 +164,8 @@ pub enum RefusalWhy {
     TooLarge,
     /// The target does not take this stream.
     TargetRefused,
+    /// It travels by the typed route, which has no form for its class.
+    NoTypedForm,
 }
 
 /// Why work on one mailbox stops until somebody acts. Other mailboxes go on.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{JobId, MailboxId};
 use crate::base::limits;
 use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::base::route::RouteRule;
 
 /// Whether a plan touches real mailboxes. Written into plan hash and ledger: a rehearsal ledger never drives a live run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,4 +134,6 @@ pub struct RunSpec {
     /// Takes copies off the target however many items left the source. Without it, a mailbox from which much was deleted at once is left as it
     /// is: after a breach, that may be the attacker's work.
     pub allow_deletes: bool,
+    /// By which route items travel.
+    pub route: RouteRule,
 }

@@ -165,7 +165,7 @@ pub struct FollowUp {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WallTime {
-    /// `2026-11-27T09:00:00`, without an offset.
+    /// `2026-11-27T09:00:00`, without an offset. With a `Z` behind it, it is a time in UTC, for nobody knows the clock of the zone.
     pub local: String,
     /// The zone's name as Exchange spells it, e.g. `W. Europe Standard Time`.
     pub zone: String,
@@ -436,6 +436,16 @@ impl TypedItem {
             Self::Event(own) => &own.common,
             Self::Contact(own) => &own.common,
         }
+    }
+
+    /// Every text: the item's own, then those of its exceptions.
+    pub fn texts(&self) -> Vec<&TypedBody> {
+        let mut out = vec![&self.common().body];
+        if let Self::Event(event) = self {
+            let changed = event.exceptions.iter().filter_map(|e| e.instead.as_deref());
+            out.extend(changed.map(|own| &own.common.body));
+        }
+        out
     }
 
     /// Every attachment in the order of the parcel: the item's own, then those of its exceptions.

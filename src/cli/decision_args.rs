@@ -67,6 +67,8 @@ pub enum RetryClass {
     TooLarge,
     /// The target did not take the stream
     TargetRefused,
+    /// The typed route has no form for the item's class
+    NoTypedForm,
     /// Carried items whose newer version was refused, or could not be sent as often as it was tried
     Update,
 }
@@ -80,11 +82,13 @@ impl RetryClass {
                 RefusalWhy::SourceDenied,
                 RefusalWhy::TooLarge,
                 RefusalWhy::TargetRefused,
+                RefusalWhy::NoTypedForm,
             ],
             Self::SourceCorrupt => &[RefusalWhy::SourceCorrupt],
             Self::SourceDenied => &[RefusalWhy::SourceDenied],
             Self::TooLarge => &[RefusalWhy::TooLarge],
             Self::TargetRefused => &[RefusalWhy::TargetRefused],
+            Self::NoTypedForm => &[RefusalWhy::NoTypedForm],
             Self::Update => &[],
         }
     }

@@ -39,7 +39,8 @@ Weather: POST {control_url}/weather takes one JSON object, each part of it optio
   curl -d '{"faults":[{"fault":"gateway_after","call":"import","times":3}]}' $CONTROL_URL/weather
   curl -d '{"mishaps":[{"mishap":"moving","mailbox":"a@clinic.example"}]}' $CONTROL_URL/weather
 
-CALL is token, read, sync, export, make_folder, open_session, import or delete, on either side.
+CALL is token, read, sync, export, make_folder, open_session, import, attach or delete, on either
+side.
 
 A fault befalls the next calls of its kind, `times` of them, after `after` that pass. A side that
 has no such shape shows its nearest relative, or lets the call pass:
@@ -84,6 +85,7 @@ A mishap lasts. It happens at once, or `at` a call of a kind after so many other
   clock_step             the civil clock of the services steps by ms, back where negative
   tokens_ended           every access token has ended
   sessions_ended         every import session has ended
+  unseen                 the next count typed messages are not found by the call after
 Items are those of folder (a path as the truth shows it; the Inbox), count of them after skip."#;
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ mod tests {
             }],
             exceptions: Vec::new(),
             leftovers: Vec::new(),
+            typed: BTreeMap::new(),
         }
     }
 

@@ -15,11 +15,15 @@ use crate::cli::plans::OpenPlan;
 use crate::cli::reach::{identity, reach};
 use crate::cli::secrets::{Secrets, kerberos_setting};
 use crate::engine::clock::TokioClock;
+use crate::engine::ports::Ports;
 use crate::exchange::{ExchangeSource, KerberosFrom, SignIn, has_kerberos};
 use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget};
 use crate::plan::document::{AuthMethod, Credential, Plan, Proof, SourceAuth};
 use crate::port::clock::Clock;
+use crate::port::ledger::Ledger;
 use crate::port::screen::Screener;
+use crate::port::sink::EventSink;
+use crate::port::typed::TypedPorts;
 use crate::screen::quarantine::QuarantineDir;
 use crate::screen::{Clamd, ItemScreener, ScreenOptions};
 use crate::sift::HashLists;
@@ -40,6 +44,27 @@ pub struct Sides {
 }
 
 impl Sides {
+    /// Both ends of the typed route: the same two, by their other calls.
+    fn typed(&self) -> Option<TypedPorts> {
+        Some(TypedPorts {
+            source: self.source.clone(),
+            target: self.target.clone(),
+        })
+    }
+
+    /// The seams as the engine is handed them.
+    pub fn ports(&self, ledger: Arc<dyn Ledger>, events: Arc<dyn EventSink>) -> Ports {
+        Ports {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            ledger,
+            clock: Arc::clone(&self.clock),
+            events,
+            screener: self.screener.clone(),
+            typed: self.typed(),
+        }
+    }
+
     /// The same, with what looks into items on their way, where the plan wants it.
     pub fn screened(mut self, open: &OpenPlan) -> Result<Self, CommandError> {
         self.screener = screener(open, Arc::clone(&self.clock))?;

@@ -1,15 +1,19 @@
 //! Takes the balance from the ledger.
 
+use std::collections::BTreeMap;
+
 use crate::base::books::{Due, FolderSums};
 use crate::base::fact::{Bucket, CopyFact, CopyRow, Decision, FolderRow, JobRow, SkipRule};
 use crate::base::id::{FolderNo, JobId};
 use crate::base::limits::LEDGER_PAGE;
 use crate::base::quantity::{Bytes, Count};
+use crate::base::route::Route;
 use crate::base::screening::Answer;
 use crate::evidence::balance::{
     Balance, Exception, FolderBalance, KEPT_WITHHELD_BY, Leftover, MailboxBalance, skip_words,
 };
 use crate::flow::copy::{CopyState, replay};
+use crate::flow::route::route_of;
 use crate::flow::screened::last_screening;
 use crate::port::ledger::{Ledger, LedgerError};
 
@@ -50,6 +54,7 @@ pub async fn sums(ledger: &dyn Ledger) -> Result<Balance, LedgerError> {
             folders,
             exceptions: Vec::new(),
             leftovers: Vec::new(),
+            typed: BTreeMap::new(),
         });
     }
     Ok(balance)
@@ -144,6 +149,7 @@ async fn mailbox(ledger: &dyn Ledger, job: &JobRow) -> Result<MailboxBalance, Le
         folders: Vec::new(),
         exceptions: Vec::new(),
         leftovers: Vec::new(),
+        typed: BTreeMap::new(),
     };
     for row in ledger.folders(job.job).await? {
         if is_tombstone(&row, ledger.folder_sums(job.job, row.no).await?) {
@@ -184,6 +190,9 @@ fn count(
         _ => Bytes::ZERO,
     };
     folder.count(bucket, copy.header.size, carried);
+    if state.placed().is_some() && route_of(copy) == Route::Typed {
+        *out.typed.entry(copy.header.class.clone()).or_default() += Count::new(1);
+    }
     if bucket == Bucket::Quarantined && !state.is_undecided() {
         folder.confirmed_withheld += Count::new(1);
     }

@@ -16,7 +16,7 @@ pub async fn carry(lane: Lane<'_>, waiting: bool) -> Result<(), Break> {
     let (ready_in, ready_out) = mpsc::channel(1);
     let (notes_in, notes_out) = mpsc::channel(NOTES_WAITING);
     let (fetched, sent, recorded) = tokio::join!(
-        fetch(cx, lane.folder, waiting, ready_in),
+        fetch(cx, lane.folder.no, waiting, ready_in),
         send(lane, ready_out, notes_in),
         record(cx, notes_out),
     );

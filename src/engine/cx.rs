@@ -1,6 +1,7 @@
 //! What one job's drivers share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
@@ -19,6 +20,7 @@ use crate::engine::pacer::Pacer;
 use crate::engine::ports::Ports;
 use crate::engine::spool::Spool;
 use crate::flow::copy::{CopyState, replay};
+use crate::flow::route::RouteBook;
 use crate::pace::backoff;
 use crate::port::ledger::{Lease, LedgerError};
 
@@ -39,6 +41,8 @@ pub struct RunCx {
     pub server: Arc<Pacer>,
     /// The pace of our application on the whole target.
     pub app: Arc<Pacer>,
+    /// What it has learnt about routes.
+    pub book: Arc<Mutex<RouteBook>>,
 }
 
 /// What one job's drivers share.
@@ -58,6 +62,8 @@ pub struct JobCx {
     pub dice: Mutex<Dice>,
     /// The target mailbox, once it was asked for.
     pub to: OnceCell<TargetMailboxId>,
+    /// True once something may lie in the folder in which the typed route makes what needs several calls.
+    pub composed: AtomicBool,
 }
 
 /// Why a driver stopped before its work was done.
@@ -99,6 +105,11 @@ impl From<LedgerError> for Break {
 }
 
 impl RunCx {
+    /// What the run has learnt about routes. Never held across a wait.
+    pub fn routes(&self) -> MutexGuard<'_, RouteBook> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the listeners.
     pub fn tell(&self, kind: EventKind) {
         let at = self.ports.clock.moment();

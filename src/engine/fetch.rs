@@ -3,10 +3,8 @@
 //! The spool is complete before the intent is recorded: a source that fails half-way never puts anything in doubt.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
@@ -14,29 +12,36 @@ use crate::base::books::Due;
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, CopyRow, Fact};
 use crate::base::id::{FolderNo, ItemId};
-use crate::base::item::{Digest, ItemKey, Placed};
+use crate::base::item::{Digest, ItemClass, ItemKey, Placed, Stamp};
 use crate::base::limits::{
-    GROUPS_AHEAD, INTENT_GROUP, MOVE_PAUSE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS,
+    GROUPS_AHEAD, INTENT_GROUP, MOVE_PAUSE, SOURCE_EXPORT_BYTES, SOURCE_EXPORT_IDS, TYPED_BATCH,
 };
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
+use crate::base::route::Route;
 use crate::base::screening::Effect;
 use crate::engine::cx::{Break, JobCx};
-use crate::engine::room::{Booking, Room};
+use crate::engine::room::Booking;
 use crate::engine::screen::{self, Admission, Before};
-use crate::engine::spool::{Spill, Spooling};
+use crate::engine::take::{Spooled, take};
+use crate::engine::typed;
 use crate::flow::copy::CopyState;
 use crate::flow::judge::{Repeat, judge};
+use crate::flow::route::route_of;
 use crate::port::body::Body;
-use crate::port::source::ExportSink;
-use crate::wire::item_stream::ItemReader;
 
 /// An item whose intent is durable.
 #[derive(Debug)]
 pub struct Ready {
     /// Its key.
     pub key: ItemKey,
-    /// Its whole stream.
+    /// Its class.
+    pub class: ItemClass,
+    /// The mark by which its copy is recognised.
+    pub stamp: Stamp,
+    /// By which route it travels.
+    pub route: Route,
+    /// Its whole stream, or its parcel.
     pub body: Body,
     /// The copy it replaces; `None` for one that is new.
     pub replaces: Option<Placed>,
@@ -49,6 +54,9 @@ struct Wanted {
     id: ItemId,
     size: Bytes,
     before: Before,
+    route: Route,
+    /// True where it is put on the typed route now.
+    rerouted: bool,
     /// The copy that is older than the source, and what it was made from.
     outdated: Option<(Placed, Option<Digest>)>,
 }
@@ -88,12 +96,13 @@ async fn fetch_due(
             return Ok(());
         };
         after = Some(last.key);
-        let wanted: VecDeque<Wanted> = rows
+        let (typed, streams): (VecDeque<Wanted>, VecDeque<Wanted>) = rows
             .iter()
             .filter(|(_, state)| due != Due::Attention || state.waits_for_screening().is_some())
-            .filter_map(wanted)
-            .collect();
-        fetch_page(cx, folder, wanted, ready).await?;
+            .filter_map(|row| wanted(cx, row))
+            .partition(|item| item.route == Route::Typed);
+        fetch_page(cx, folder, streams, ready).await?;
+        fetch_page(cx, folder, typed, ready).await?;
     }
 }
 
@@ -152,7 +161,7 @@ async fn hand_back(cx: &JobCx, folder: FolderNo, unsent: &[Ready]) -> Result<(),
     cx.append(&facts).await
 }
 
-fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
+fn wanted(cx: &JobCx, (row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
     let outdated = match state {
         CopyState::Wanted { .. } => None,
         CopyState::ChangedSince {
@@ -163,11 +172,14 @@ fn wanted((row, state): &(CopyRow, CopyState)) -> Option<Wanted> {
         } => Some((placed.clone(), sent.digest)),
         _ => return None,
     };
+    let route = typed::choose(cx, row, outdated.is_some());
     Some(Wanted {
         key: row.key,
         id: row.header.id.clone(),
         size: row.header.size,
         before: Before::of(row, state.waits_for_screening()),
+        route,
+        rerouted: route != route_of(row),
         outdated,
     })
 }
@@ -177,7 +189,11 @@ fn next_group(wanted: &mut VecDeque<Wanted>) -> Vec<Wanted> {
     let mut group: Vec<Wanted> = Vec::new();
     let mut bytes = Bytes::ZERO;
     while let Some(next) = wanted.front() {
-        let full = group.len() >= INTENT_GROUP.min(SOURCE_EXPORT_IDS);
+        let most = match next.route {
+            Route::Stream => INTENT_GROUP.min(SOURCE_EXPORT_IDS),
+            Route::Typed => INTENT_GROUP.min(TYPED_BATCH),
+        };
+        let full = group.len() >= most;
         if !group.is_empty() && (full || bytes + next.size > SOURCE_EXPORT_BYTES) {
             break;
         }
@@ -399,8 +415,18 @@ impl<'g> Haul<'g> {
             None => CopyFact::Intended { digest, stream },
             Some(_) => CopyFact::UpdateIntended { digest, stream },
         };
+        let rerouted = item.rerouted.then_some(Fact::Copy {
+            folder,
+            key: item.key,
+            fact: CopyFact::Rerouted(None),
+        });
+        self.facts.extend(rerouted);
+        let header = &item.before.header;
         self.ready.push(Ready {
             key: item.key,
+            class: header.class.clone(),
+            stamp: header.stamp.clone(),
+            route: item.route,
             body: spooled.body,
             replaces: item.outdated.as_ref().map(|(placed, _)| placed.clone()),
         });
@@ -436,13 +462,9 @@ fn settle(
             let Setback::ItemRefused(refusal) = as_refusal(setback) else {
                 return Ok(false);
             };
-            haul.events.push(EventKind::CopyRefused(refusal.clone()));
-            CopyFact::Refused(refusal)
+            refused(cx, item, refusal, haul)
         }
-        Verdict::Refuse(refusal) => {
-            haul.events.push(EventKind::CopyRefused(refusal.clone()));
-            CopyFact::Refused(refusal)
-        }
+        Verdict::Refuse(refusal) => refused(cx, item, refusal, haul),
         Verdict::Forget => {
             haul.events.push(EventKind::CopyGone);
             CopyFact::Gone
@@ -461,11 +483,15 @@ fn settle(
     Ok(false)
 }
 
-/// One exported item.
-#[derive(Debug)]
-struct Spooled {
-    body: Body,
-    digest: Option<Digest>,
+/// What follows from a refusal of the source: an item that cannot be exported may be readable by its class. It stays due, for the next round.
+fn refused(cx: &JobCx, item: &Wanted, refusal: Refusal, haul: &mut Haul) -> CopyFact {
+    let first = item.route == Route::Stream && item.outdated.is_none();
+    if first && typed::goes_on(cx, &item.before.header.class, &refusal) {
+        haul.events.push(EventKind::CopyRerouted(refusal.clone()));
+        return CopyFact::Rerouted(Some(refusal));
+    }
+    haul.events.push(EventKind::CopyRefused(refusal.clone()));
+    CopyFact::Refused(refusal)
 }
 
 async fn export(
@@ -473,84 +499,15 @@ async fn export(
     room: &Booking,
     group: &[&Wanted],
 ) -> Result<Vec<Result<Spooled, Setback>>, Break> {
-    let ids: Vec<ItemId> = group.iter().map(|item| item.id.clone()).collect();
-    let (source, mailbox) = (Arc::clone(&cx.run.ports.source), &cx.job.source);
-    let whole = group.iter().map(|item| estimate(item)).sum();
-    cx.ask_source_for(whole, || async {
-        let rooms = group
-            .iter()
-            .map(|item| Some(room.lend(estimate(item))))
-            .collect();
-        let mut sink = Sink {
-            rooms,
-            spill: Spill::default(),
-            writing: group.iter().map(|_| None).collect(),
-            at: 0,
-        };
-        let results = source.export(mailbox, &ids, &mut sink).await?;
-        sink.finish(results).await
-    })
-    .await
-}
-
-/// Where exported bytes go: spool and reader at once.
-struct Sink {
-    rooms: Vec<Option<Room>>,
-    spill: Spill,
-    writing: Vec<Option<(Spooling, ItemReader)>>,
-    at: usize,
-}
-
-#[async_trait]
-impl ExportSink for Sink {
-    async fn begin(&mut self, index: usize) -> Result<(), Setback> {
-        let Some(room) = self.rooms.get_mut(index).and_then(Option::take) else {
-            return Err(Setback::OurRequest(Said::code("UnexpectedExportEntry")));
-        };
-        self.at = index;
-        let spooling = Spooling::begin(room, self.spill.clone());
-        self.writing[index] = Some((spooling, ItemReader::new()));
-        Ok(())
-    }
-
-    async fn piece(&mut self, bytes: &[u8]) -> Result<(), Setback> {
-        if let Some(Some((spooling, reader))) = self.writing.get_mut(self.at) {
-            reader.feed(bytes);
-            spooling.write(bytes).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Sink {
-    async fn finish(
-        self,
-        results: Vec<Result<(), Setback>>,
-    ) -> Result<Vec<Result<Spooled, Setback>>, Setback> {
-        let mut out = Vec::with_capacity(results.len());
-        for (writing, result) in self.writing.into_iter().zip(results) {
-            out.push(match (result, writing) {
-                (Err(setback), _) => Err(setback),
-                // Success without a byte is not an item.
-                (Ok(()), None) => Err(Setback::Truncated),
-                (Ok(()), Some((spooling, _))) if spooling.is_empty() => Err(Setback::Truncated),
-                (Ok(()), Some((spooling, reader))) => {
-                    let body = spooling.finish().await?;
-                    Ok(Spooled {
-                        body,
-                        digest: reader.finish().digest,
-                    })
-                }
-            });
-        }
-        Ok(out)
-    }
+    let route = group.first().map_or(Route::Stream, |item| item.route);
+    let asked = group.iter().map(|item| (item.id.clone(), estimate(item)));
+    take(cx, room, route, asked.collect()).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::item::{ItemClass, SourceHeader, Stamp};
+    use crate::base::item::SourceHeader;
 
     fn row(id: &ItemId) -> CopyRow {
         let class = ItemClass::new("IPM.Note");
@@ -577,6 +534,8 @@ mod tests {
             before: Before::of(&row(&id), None),
             id,
             size: Bytes::new(size),
+            route: Route::Stream,
+            rerouted: false,
             outdated: None,
         }
     }

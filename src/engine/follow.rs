@@ -15,8 +15,11 @@ use crate::base::item::{Digest, Placed, Stamp};
 use crate::base::limits::{DELETES_FREE, DELETES_PERCENT_MAX, INTENT_GROUP, UNSETTLED_STAMPS_MAX};
 use crate::base::outcome::{HaltCause, Setback};
 use crate::base::quantity::Count;
+use crate::base::route::Route;
 use crate::engine::cx::{Break, Ferry, JobCx};
+use crate::engine::typed;
 use crate::flow::copy::CopyState;
+use crate::flow::route::route_of;
 use crate::wire::item_stream::ItemReader;
 
 /// Looks after every update of a folder whose outcome nobody knows. Returns how many there were.
@@ -37,10 +40,10 @@ pub async fn check(ferry: Ferry<'_>, folder: &FolderRow) -> Result<Count, Break>
             let mut facts = Vec::with_capacity(some.len());
             let mut events = Vec::new();
             for (row, state) in some {
-                let CopyState::Updating { placed, new, .. } = state else {
+                let CopyState::Updating { new, .. } = state else {
                     continue;
                 };
-                let (fact, event) = match look_at(ferry, to, state, placed).await? {
+                let (fact, event) = match look_at(ferry, folder, to, row, state).await? {
                     Seen::AsKnown => (CopyFact::NotUpdated, None),
                     Seen::Ours(now, content) if Some(content) == new.digest => {
                         let bytes = new.stream;
@@ -84,11 +87,15 @@ enum Seen {
 
 async fn look_at(
     ferry: Ferry<'_>,
+    folder: &FolderRow,
     to: &TargetFolderId,
+    row: &CopyRow,
     state: &CopyState,
-    placed: &Placed,
 ) -> Result<Seen, Break> {
     let Ferry { cx, to: mailbox } = ferry;
+    let Some((placed, ours)) = state.ours() else {
+        return Ok(Seen::Theirs(Estrangement::Edited));
+    };
     let target = &cx.run.ports.target;
     let ask = || target.version(mailbox, to, &placed.item);
     let now = match cx.ask_target(Some(mailbox), ask).await {
@@ -97,9 +104,17 @@ async fn look_at(
         Err(Break::Gone) => return Ok(Seen::Theirs(Estrangement::Missing)),
         Err(broken) => return Err(broken),
     };
-    let ours = state.ours().map(|(_, ours)| ours).unwrap_or_default();
-    let read = || read_back(ferry, &placed.item);
-    let content = match cx.ask_target(Some(mailbox), read).await {
+    let read = match route_of(row) {
+        Route::Stream => {
+            let read = || read_back(ferry, &placed.item);
+            cx.ask_target(Some(mailbox), read).await
+        }
+        Route::Typed => {
+            let folder = typed::counterpart(folder, to);
+            typed::same_as_source(ferry, &folder, &row.header.id, &placed.item).await
+        }
+    };
+    let content = match read {
         Ok(content) => content,
         Err(Break::Gone) => return Ok(Seen::Theirs(Estrangement::Missing)),
         Err(Break::Refused(_)) => None,
@@ -232,7 +247,7 @@ async fn retract_one(
             Ok(()) => CopyFact::Retracted,
             Err(Break::Gone | Break::FolderGone) => CopyFact::Retracted,
             Err(Break::Refused(_) | Break::Halt(HaltCause::OurRequest)) => {
-                match look_at(ferry, to, &state, &placed).await? {
+                match look_at(ferry, folder, to, row, &state).await? {
                     Seen::AsKnown => CopyFact::Estranged(Estrangement::Held),
                     Seen::Ours(now, _) => CopyFact::Relearned(now),
                     Seen::Theirs(why) => CopyFact::Estranged(why),

@@ -28,6 +28,8 @@ pub mod send;
 pub mod spool;
 pub mod survey;
 pub mod sweep;
+pub mod take;
 pub mod tasks;
+pub mod typed;
 pub mod witness;
 pub mod worker;

@@ -8,6 +8,7 @@ use crate::port::screen::Screener;
 use crate::port::sink::EventSink;
 use crate::port::source::Source;
 use crate::port::target::Target;
+use crate::port::typed::TypedPorts;
 
 /// The seams.
 #[derive(Clone, Debug)]
@@ -24,4 +25,6 @@ pub struct Ports {
     pub events: Arc<dyn EventSink>,
     /// Who looks into items on their way, where the plan wants it.
     pub screener: Option<Arc<dyn Screener>>,
+    /// The typed route, where there is one.
+    pub typed: Option<TypedPorts>,
 }

@@ -11,6 +11,7 @@ use crate::base::fact::{CopyFact, CopyRow, Fact, FolderRow};
 use crate::base::id::{TargetFolderId, TargetItemId};
 use crate::base::item::{ItemKey, SearchKey, Stamp, TargetHeader};
 use crate::base::limits::ADOPT_BATCH;
+use crate::base::route::Route;
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::copy::CopyState;
 use crate::flow::doubt::{Explained, Open, settle};
@@ -118,14 +119,25 @@ async fn look_at(
     let explained = explained(ferry.cx, folder, &shown).await?;
     let found = settle(open, &shown, &explained, look == Look::Late);
     let doubts = open.iter().filter(|row| row.in_doubt).count();
-    let facts: Vec<Fact> = found
-        .iter()
-        .map(|(key, fact)| Fact::Copy {
-            folder: folder.no,
-            key: *key,
-            fact: fact.clone(),
-        })
-        .collect();
+    let mut facts: Vec<Fact> = Vec::with_capacity(found.len());
+    for (key, fact) in &found {
+        let mut add = |fact| {
+            facts.push(Fact::Copy {
+                folder: folder.no,
+                key: *key,
+                fact,
+            });
+        };
+        // Whoever looks after a copy must know how it was made.
+        if let CopyFact::Adopted(placed) = fact
+            && shown
+                .iter()
+                .any(|own| own.placed == *placed && own.route == Route::Typed)
+        {
+            add(CopyFact::Rerouted(None));
+        }
+        add(fact.clone());
+    }
     ferry.cx.append(&facts).await?;
     let mut settled = 0;
     for (_, fact) in &found {

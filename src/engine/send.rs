@@ -5,24 +5,27 @@
 //! from it is decided elsewhere. An update without a clear answer leaves no fact: its durable intent says already that somebody must look.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
 use crate::base::event::{EventKind, Side};
-use crate::base::fact::{CopyFact, Fact};
-use crate::base::id::{FolderNo, TargetFolderId};
-use crate::base::item::ItemKey;
+use crate::base::fact::{CopyFact, Fact, FolderRow};
+use crate::base::id::TargetFolderId;
+use crate::base::item::{ItemKey, Placed};
 use crate::base::limits::{
     IMPORT_FRAME, MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX, TARGET_CALLS_WAITING,
 };
-use crate::base::outcome::{HaltCause, Scope, Setback, Verdict};
+use crate::base::outcome::{HaltCause, Refusal, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
+use crate::base::route::Route;
 use crate::engine::ask::{exhausted, patience};
-use crate::engine::cx::{Break, Ferry};
+use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::engine::fetch::Ready;
 use crate::engine::record::Note;
+use crate::engine::typed;
 use crate::flow::judge::{Repeat, judge};
 use crate::pace::budget::Cost;
 
@@ -31,8 +34,8 @@ use crate::pace::budget::Cost;
 pub struct Lane<'a> {
     /// The mailbox.
     pub ferry: Ferry<'a>,
-    /// The source folder's number.
-    pub folder: FolderNo,
+    /// The source folder.
+    pub folder: &'a FolderRow,
     /// Its counterpart.
     pub to: &'a TargetFolderId,
 }
@@ -72,7 +75,7 @@ pub async fn send(
             more = false;
             for item in queue.drain(..) {
                 let fact = Fact::Copy {
-                    folder: lane.folder,
+                    folder: lane.folder.no,
                     key: item.key,
                     fact: CopyFact::NothingSent,
                 };
@@ -91,7 +94,7 @@ pub async fn send(
             Some(outcome) = flying.next() => {
                 let then = told(&outcome);
                 if let Some(fact) = outcome.fact {
-                    let fact = Fact::Copy { folder: lane.folder, key: outcome.key, fact };
+                    let fact = Fact::Copy { folder: lane.folder.no, key: outcome.key, fact };
                     note(&notes, Note { fact, then }).await?;
                 }
                 broken = broken.or(outcome.broken);
@@ -116,6 +119,7 @@ fn told(outcome: &Outcome) -> Option<EventKind> {
         CopyFact::Acknowledged(_) => Some(EventKind::CopyConfirmed { bytes }),
         CopyFact::Updated(_) => Some(EventKind::CopyUpdated { bytes }),
         CopyFact::Refused(refusal) => Some(EventKind::CopyRefused(refusal.clone())),
+        CopyFact::Rerouted(Some(refusal)) => Some(EventKind::CopyRerouted(refusal.clone())),
         CopyFact::Lost(_) => Some(EventKind::Doubted),
         _ => None,
     }
@@ -151,7 +155,7 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
                 return look();
             }
             Verdict::Doubt(cause) => return end(CopyFact::Lost(cause), None),
-            Verdict::Refuse(refusal) => return end(CopyFact::Refused(refusal), None),
+            Verdict::Refuse(refusal) => return end(refused(cx, &item, refusal), None),
             // Nothing happened, says the far side: the intent on record still stands, so the same create may go again.
             Verdict::Hold { scope, at_least } => {
                 throttles += 1;
@@ -199,10 +203,18 @@ async fn once(
         side: Side::Target,
         sent: wire,
     });
-    let outcome = match &item.replaces {
-        None => (target.create(to, lane.to, &item.body).await).map(CopyFact::Acknowledged),
-        Some(old) => (target.update(to, lane.to, old, &item.body).await).map(CopyFact::Updated),
+    let outcome = match (item.route, &item.replaces) {
+        (Route::Stream, None) => target.create(to, lane.to, &item.body).await,
+        (Route::Stream, Some(old)) => target.update(to, lane.to, old, &item.body).await,
+        (Route::Typed, old) => typed(lane, item, old.as_ref()).await,
     };
+    if outcome.is_ok() && item.route == Route::Stream {
+        cx.run.routes().taken(&item.class);
+    }
+    let outcome = outcome.map(|placed| match item.replaces {
+        None => CopyFact::Acknowledged(placed),
+        Some(_) => CopyFact::Updated(placed),
+    });
     let now = cx.run.ports.clock.tick();
     turns.end(now, outcome.as_ref().map(|_| ()), wire);
     cx.charge(to);
@@ -213,4 +225,27 @@ async fn once(
         });
     }
     Ok(outcome)
+}
+
+/// The same by the typed route.
+async fn typed(lane: Lane<'_>, item: &Ready, old: Option<&Placed>) -> Result<Placed, Setback> {
+    let Ferry { cx, to } = lane.ferry;
+    let target = &typed::ports(cx)?.target;
+    let folder = typed::counterpart(lane.folder, lane.to);
+    cx.composed.store(true, Ordering::Relaxed);
+    match old {
+        None => target.compose(to, &folder, &item.stamp, &item.body).await,
+        Some(old) => target.amend(to, &folder, old, &item.body).await,
+    }
+}
+
+/// What follows from a refusal: a refused stream may have another way.
+fn refused(cx: &JobCx, item: &Ready, refusal: Refusal) -> CopyFact {
+    if item.route == Route::Stream {
+        cx.run.routes().refused(&item.class);
+        if typed::goes_on(cx, &item.class, &refusal) {
+            return CopyFact::Rerouted(Some(refusal));
+        }
+    }
+    CopyFact::Refused(refusal)
 }

@@ -38,6 +38,9 @@ pub struct MailboxBalance {
     /// nothing they could be compared with.
     #[serde(default)]
     pub leftovers: Vec<Leftover>,
+    /// Items on the target that travelled by the typed route, by class. Only a balance that was taken row by row knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub typed: BTreeMap<ItemClass, Count>,
 }
 
 /// One folder.

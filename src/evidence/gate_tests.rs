@@ -1,5 +1,7 @@
 //! Tests of [`super::gate`].
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::base::fact::LeaveRule;
 use crate::base::id::MailboxId;
@@ -43,6 +45,7 @@ fn balance(confirmed: u64, refused: u64, phase: JobPhase) -> Balance {
                 .map(|n| exception(u8::try_from(n).unwrap()))
                 .collect(),
             leftovers: Vec::new(),
+            typed: BTreeMap::new(),
         }],
     }
 }

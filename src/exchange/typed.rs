@@ -479,7 +479,7 @@ async fn give_bytes(bytes: &[u8], sink: &mut dyn ExportSink) -> Result<(), Setba
 /// An item that the route does not carry, in a word of ours.
 fn refused(code: &'static str) -> Setback {
     Setback::ItemRefused(Refusal {
-        why: RefusalWhy::SourceDenied,
+        why: RefusalWhy::NoTypedForm,
         said: Said::code(code),
     })
 }

@@ -13,6 +13,7 @@
 //!                           ▼                                   Gone (left the source): Departed ── Retracted ──▶ Gone
 //!                         Parked ── a person decides                                      └─ Estranged: kept, and listed
 //!
+//!  Wanted, Intended, Refused ── Rerouted: Wanted, and from then on by the typed route (`flow::route`)
 //!  Wanted, ChangedSince ── Screened: passes (the same) | waits (the same, until the next run looks again) | withheld ──▶ Withheld
 //!                Withheld, or waiting ── Judged: release ──▶ Wanted, ChangedSince | confirm ──▶ Withheld for good
 //! ```
@@ -236,6 +237,7 @@ impl CopyState {
             | F::NotSeen
             | F::SeenTwice
             | F::Adopted(_)
+            | F::Rerouted(_)
             | F::Skipped(_) => self.created(fact),
         }
     }
@@ -281,6 +283,9 @@ impl CopyState {
                 sent: None,
             },
             (S::Wanted { .. }, F::Skipped(rule)) => S::Skipped(*rule),
+            // Whose stream was refused has another try ahead.
+            (S::Intended { .. } | S::Refused(_), F::Rerouted(_)) => wanted(0),
+            (state @ S::Wanted { .. }, F::Rerouted(_)) => state,
             (state, F::NothingSent | F::Refused(_)) => state.followed(fact)?,
             (state, fact) => return Err(illegal(state, fact)),
         })

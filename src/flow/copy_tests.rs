@@ -12,6 +12,7 @@ use crate::base::screening::{
     Answer, Binding, Effect, Judgement, ScreenedBy, Screening, Unscanned,
 };
 use crate::flow::copy::{CopyState, IllegalFact, ParkCause};
+use crate::flow::route::route_of;
 use crate::flow::screened::{released, short};
 use proptest::prelude::*;
 
@@ -60,6 +61,7 @@ fn every_fact() -> Vec<CopyFact> {
         screened(Answer::NotScanned(Unscanned::TooDeep), Effect::Waits),
         CopyFact::Judged(Judgement::Release, BOUND, decision()),
         CopyFact::Judged(Judgement::Confirm, BOUND, decision()),
+        CopyFact::Rerouted(None),
     ]
 }
 
@@ -188,6 +190,40 @@ fn spent_attempts_park_instead_of_looping() {
 }
 
 #[test]
+fn an_item_whose_stream_was_refused_has_another_try_by_its_class_and_no_other_state_changes_its_route()
+ {
+    let refusal = Refusal {
+        why: RefusalWhy::TargetRefused,
+        said: Said::default(),
+    };
+    let rerouted = CopyFact::Rerouted(Some(refusal.clone()));
+    for before in [
+        vec![],
+        vec![INTENT],
+        vec![INTENT, CopyFact::Refused(refusal)],
+    ] {
+        let mut facts = before.clone();
+        facts.push(rerouted.clone());
+        assert_eq!(run(&facts).unwrap(), CopyState::NEW, "{before:?}");
+    }
+    let lost = CopyFact::Lost(DoubtCause::Reset);
+    for before in [
+        vec![INTENT, lost],
+        vec![INTENT, CopyFact::Acknowledged(placed(1))],
+        vec![
+            INTENT,
+            CopyFact::Acknowledged(placed(1)),
+            CopyFact::ChangedSince,
+        ],
+        vec![CopyFact::Skipped(SkipRule::TooOld)],
+        vec![CopyFact::Gone],
+    ] {
+        let state = run(&before).unwrap();
+        assert!(state.apply(&rerouted).is_err(), "{before:?}");
+    }
+}
+
+#[test]
 fn a_throttled_create_costs_no_attempt() {
     let state = run(&[INTENT, CopyFact::NothingSent]).unwrap();
     assert_eq!(state, CopyState::NEW);
@@ -210,7 +246,7 @@ proptest! {
     /// Over any sequence of facts: the machine never panics, never counts more attempts than allowed, and a copy once known
     /// stays known until it is gone.
     #[test]
-    fn any_sequence_of_facts_keeps_the_books(picks in proptest::collection::vec(0usize..29, 0..60)) {
+    fn any_sequence_of_facts_keeps_the_books(picks in proptest::collection::vec(0usize..30, 0..60)) {
         let facts = every_fact();
         let mut state = CopyState::NEW;
         let mut row = row();
@@ -225,7 +261,10 @@ proptest! {
                         prop_assert_eq!(again.placed(), next.placed());
                         prop_assert_eq!(again.due(), next.due());
                         let short = CopyRow { facts, ..row.clone() };
-                        prop_assert!(short.facts.len() <= 6, "{:?}", short.facts);
+                        prop_assert!(short.facts.len() <= 7, "{:?}", short.facts);
+                        if next != CopyState::Gone {
+                            prop_assert_eq!(route_of(&short), route_of(&row), "{:?}", row.facts);
+                        }
                         if matches!(next, CopyState::Wanted { attempts: 0, waits: None }) {
                             prop_assert_eq!(released(&short), released(&row), "{:?}", row.facts);
                         }

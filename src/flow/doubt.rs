@@ -124,6 +124,7 @@ mod tests {
     use crate::base::id::{ChangeKey, ItemId};
     use crate::base::item::{ItemClass, SearchKey};
     use crate::base::quantity::Bytes;
+    use crate::base::route::Route;
     use proptest::prelude::*;
 
     fn stamp(n: u8) -> Stamp {
@@ -151,6 +152,7 @@ mod tests {
             class: ItemClass::new("IPM.Note"),
             size: Bytes::new(1),
             created: None,
+            route: Route::Stream,
         }
     }
 

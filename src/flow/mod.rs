@@ -8,5 +8,6 @@ pub mod follow;
 pub mod judge;
 pub mod pass;
 pub mod peaks;
+pub mod route;
 pub mod screened;
 pub mod tally;

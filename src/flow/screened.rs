@@ -2,8 +2,10 @@
 
 use crate::base::fact::{CopyFact, CopyRow};
 use crate::base::item::{Digest, Placed};
+use crate::base::route::Route;
 use crate::base::screening::{Answer, Binding, Effect, Judgement, Screening, Unscanned};
 use crate::flow::copy::{CopyState, IllegalFact, Sent, illegal, outdated, wanted};
+use crate::flow::route::route_of;
 
 /// A copy on the target that is older than what is withheld.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +166,11 @@ pub fn last_screening(row: &CopyRow) -> Option<&Screening> {
 /// A short history that leads to the same state and still says who looked into the item last and what a person decided, for rows whose history
 /// grew long; `None` where it matters.
 pub fn short(row: &CopyRow, state: &CopyState) -> Option<Vec<CopyFact>> {
-    let plain = state.clone().unscreened().shortest()?;
+    let mut plain = state.clone().unscreened().shortest()?;
+    // Which route it is on is no state: it is asked of the history.
+    if route_of(row) == Route::Typed && *state != CopyState::Gone {
+        plain.insert(0, CopyFact::Rerouted(None));
+    }
     let [release, tail] = decisions(row, state);
     let mut whole = release;
     if tail.is_empty() {

@@ -115,6 +115,7 @@ impl Tally {
             | EventKind::CopyConfirmed { .. }
             | EventKind::CopyAdopted
             | EventKind::CopyRefused(_)
+            | EventKind::CopyRerouted(_)
             | EventKind::CopySkipped
             | EventKind::CopyWithheld
             | EventKind::CopyWaits(_)
@@ -187,6 +188,7 @@ impl JobTally {
             | EventKind::ScreenerProved { .. }
             | EventKind::Called { .. }
             | EventKind::CopySame
+            | EventKind::CopyRerouted(_)
             | EventKind::FolderFollowed
             | EventKind::Draining
             | EventKind::RunEnded

@@ -110,7 +110,12 @@ impl Caller {
 
 /// A POST that carries JSON.
 pub(super) fn json_post(url: String, body: CallBody) -> Call {
-    let call = Call::new(Method::Post, SafeUrl::new(url));
+    json_call(Method::Post, url, body)
+}
+
+/// A call that carries JSON.
+pub(super) fn json_call(method: Method, url: String, body: CallBody) -> Call {
+    let call = Call::new(method, SafeUrl::new(url));
     let call = if body.is_empty() {
         call
     } else {

@@ -107,7 +107,7 @@ async fn arrive(mut export: Box<Export>) -> Stage {
     Stage::Arriving(export)
 }
 
-fn first_piece(bytes: &mut Vec<u8>) -> Chunk {
+pub(super) fn first_piece(bytes: &mut Vec<u8>) -> Chunk {
     let rest = bytes.split_off(bytes.len().min(limits::BODY_PIECE));
     Chunk::from(std::mem::replace(bytes, rest))
 }

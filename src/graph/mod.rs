@@ -8,6 +8,12 @@ mod probe;
 mod sessions;
 mod target;
 mod tokens;
+mod typed;
+mod typed_bench;
+mod typed_message;
+mod typed_parcel;
+mod typed_read;
+mod typed_upload;
 mod walk;
 
 pub use target::{GraphOptions, GraphTarget};

@@ -87,12 +87,18 @@ async fn open(caller: &Caller, mailbox: &TargetMailboxId) -> Result<(SafeUrl, Sp
     let now = now.unwrap_or_else(|| caller.clock.moment());
     let body = reply.read_all(limits::ERROR_BODY_MAX).await?;
     let (url, ends) = ImportSession::read(status, &body)?;
-    let secure = origin(url.expose()).is_some_and(|origin| origin.starts_with("https://"));
-    let rehearsing = is_loopback(&url) && is_loopback(&SafeUrl::new(caller.url(&resource, "")));
-    if !secure && !rehearsing {
-        let said = Said::code("import-url-not-https");
-        return Err(Setback::SideClosed(StopCause::WrongTargetAddress, said));
-    }
+    admit(caller, &url, "import-url-not-https")?;
     let life = ends.unix_ms().saturating_sub(now.unix_ms());
     Ok((url, Span::new(u64::try_from(life).unwrap_or(0))))
+}
+
+/// Refuses a pre-authenticated URL on which content would travel in clear; `why` is the code word. A rehearsal on loopback may.
+pub(super) fn admit(caller: &Caller, url: &SafeUrl, why: &str) -> Result<(), Setback> {
+    let secure = origin(url.expose()).is_some_and(|origin| origin.starts_with("https://"));
+    let rehearsing = is_loopback(url) && is_loopback(&SafeUrl::new(caller.base()));
+    if secure || rehearsing {
+        return Ok(());
+    }
+    let said = Said::code(why);
+    Err(Setback::SideClosed(StopCause::WrongTargetAddress, said))
 }

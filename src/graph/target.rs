@@ -1,6 +1,7 @@
 //! The target seam on Graph: mailbox, folders, items by import session, read back by export (reference/graph.md section 1).
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -16,6 +17,7 @@ use crate::graph::content::{export_stream, import_body};
 use crate::graph::folders;
 use crate::graph::sessions::Sessions;
 use crate::graph::tokens::{Credential, Tokens};
+use crate::graph::typed_bench::Benches;
 use crate::graph::walk::Walks;
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
@@ -54,10 +56,14 @@ pub struct GraphOptions {
 /// A Microsoft 365 tenant as a target.
 #[derive(Debug)]
 pub struct GraphTarget {
-    pub(super) caller: Caller,
+    pub(super) caller: Arc<Caller>,
     pub(super) sessions: Sessions,
     walks: Walks,
-    import: Http,
+    /// For URLs that are their own credential.
+    pub(super) import: Http,
+    /// Whose each mailbox is: the Mail API asks for users.
+    users: Mutex<BTreeMap<TargetMailboxId, String>>,
+    pub(super) benches: Benches,
 }
 
 impl GraphTarget {
@@ -114,10 +120,17 @@ impl GraphTarget {
             options.credential,
         );
         Ok(Self {
-            caller: Caller::new(http(options.max_connections)?, tokens, clock, base),
+            caller: Arc::new(Caller::new(
+                http(options.max_connections)?,
+                tokens,
+                clock,
+                base,
+            )),
             sessions: Sessions::default(),
             walks: Walks::default(),
             import: http(options.max_connections)?,
+            users: Mutex::default(),
+            benches: Benches::default(),
         })
     }
 
@@ -135,6 +148,13 @@ impl GraphTarget {
     /// Fetches a token, to see whether we can sign in. Nothing else is asked.
     pub async fn sign_in(&self) -> Result<(), Setback> {
         self.caller.tokens.get().await.map(|_| ())
+    }
+
+    /// Whose mailbox it is. Only what was resolved before is known.
+    pub(super) fn user_of(&self, mailbox: &TargetMailboxId) -> Result<String, Setback> {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = || Setback::OurRequest(Said::code("mailbox-not-resolved"));
+        users.get(mailbox).cloned().ok_or_else(unknown)
     }
 
     async fn import(
@@ -176,7 +196,7 @@ pub(super) fn item_resource(
 }
 
 /// A setback on the way to a create. Whatever became of that earlier call, nothing of the item left this machine.
-fn before_create(setback: Setback) -> Setback {
+pub(super) fn before_create(setback: Setback) -> Setback {
     match setback {
         Setback::Lost(_)
         | Setback::GatewayGaveUp(_)
@@ -194,7 +214,10 @@ impl Target for GraphTarget {
         };
         let url = self.caller.url(&resource, "");
         let (status, body) = self.caller.get(Asked::Settings, url).await?;
-        ExchangeSettings::read(status, &body)
+        let mailbox = ExchangeSettings::read(status, &body)?;
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(mailbox.clone(), user.reveal().to_owned());
+        Ok(mailbox)
     }
 
     async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback> {

@@ -17,14 +17,16 @@ use crate::base::limits;
 use crate::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
 use crate::base::outcome::{Said, Scope, Setback};
 use crate::base::quantity::{Bytes, Count, Span};
+use crate::base::route::Route;
 use crate::port::body::{Body, BodyStream};
 use crate::port::clock::Clock;
 use crate::port::target::{Cursor, Target, TargetPage};
+use crate::wire::graph::provenance::{self, Home, Mark};
 
 /// The target, straight on the world.
 #[derive(Debug)]
 pub struct DirectTarget {
-    desk: Desk,
+    pub(super) desk: Desk,
     sessions: Mutex<BTreeMap<TargetMailboxId, String>>,
     /// Sessions opened by the way, by mailbox, since somebody asked.
     besides: Mutex<BTreeMap<TargetMailboxId, u64>>,
@@ -123,7 +125,7 @@ fn target_folder(row: FolderRow) -> TargetFolder {
     }
 }
 
-fn placed(row: &ItemRow) -> Placed {
+pub(super) fn placed(row: &ItemRow) -> Placed {
     Placed {
         item: TargetItemId::new(row.id.clone()),
         change_key: ChangeKey::new(row.change_key.clone()),
@@ -138,6 +140,23 @@ fn target_header(row: ItemRow) -> TargetHeader {
         class: row.class,
         size: row.size,
         created: Some(row.created),
+        route: Route::Stream,
+    }
+}
+
+/// Whose copy an item is: our mark says it before its search key does, which is the store's own where it was made by its fields.
+fn marked(header: TargetHeader, mark: Option<Mark>) -> TargetHeader {
+    match mark.map(|mark| mark.stamp) {
+        None => header,
+        Some(Stamp::Key(key)) => TargetHeader {
+            key: Some(key),
+            ..header
+        },
+        Some(fallback @ Stamp::Fallback(_)) => TargetHeader {
+            key: None,
+            fallback,
+            ..header
+        },
     }
 }
 
@@ -296,12 +315,18 @@ impl Target for DirectTarget {
             let at_most = limits::TARGET_PAGE.get();
             let page = world.target_items(now, id, folder.as_str(), from, at_most)?;
             let bytes = answer(page.items.len());
-            Ok((page, bytes))
+            let home = Home::of(mailbox);
+            let items = page.items.into_iter().map(|row| {
+                let mark = world.named_of(id, &row.id, &provenance::SOURCE);
+                let mark = mark.as_deref().and_then(provenance::read);
+                marked(target_header(row), mark.filter(|mark| mark.home == home))
+            });
+            Ok(((items.collect(), page.next), bytes))
         };
-        let (page, _) = self.call(id, CallKind::Read, 0, act).await?;
+        let ((items, next), _) = self.call(id, CallKind::Read, 0, act).await?;
         Ok(TargetPage {
-            items: page.items.into_iter().map(target_header).collect(),
-            next: page.next.map(|at| Cursor::new(at.to_string())),
+            items,
+            next: next.map(|at: u64| Cursor::new(at.to_string())),
         })
     }
 

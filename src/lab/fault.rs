@@ -41,6 +41,8 @@ pub enum CallKind {
     OpenSession,
     /// An item is created.
     Import,
+    /// An attachment is added to an item, or part of one.
+    Attach,
     /// An item is deleted.
     Delete,
 }
@@ -294,7 +296,7 @@ const fn rare(kind: CallKind) -> &'static [Fault] {
             Fault::ServerError,
             Fault::Slow(SLOW),
         ],
-        CallKind::MakeFolder | CallKind::OpenSession | CallKind::Delete => &[
+        CallKind::MakeFolder | CallKind::OpenSession | CallKind::Attach | CallKind::Delete => &[
             Fault::BusyFault(BUSY_WAIT),
             Fault::ServerError,
             Fault::ClaimsForbidden,

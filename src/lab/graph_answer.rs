@@ -35,6 +35,16 @@ impl Answer {
         }
     }
 
+    /// Bytes as they are.
+    pub(super) fn bytes(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            body,
+            headers: vec![("content-type", "application/octet-stream".to_owned())],
+            ..Self::default()
+        }
+    }
+
     /// No body.
     pub(super) fn empty(status: u16) -> Self {
         Self {

@@ -19,11 +19,15 @@ use super::fault::{CallKind, Fault};
 use super::graph_answer::Answer;
 use super::world::{Now, World};
 use super::wrong::{self, Wrong};
-use super::{graph_batch, graph_import, graph_mailbox, graph_pages, graph_token, graph_users};
+use super::{
+    graph_batch, graph_import, graph_mailbox, graph_pages, graph_token, graph_typed,
+    graph_typed_files, graph_users,
+};
 use crate::base::event::Side;
 use crate::base::limits;
 use crate::base::quantity::{Bytes, Span};
 use crate::wire::graph::path::Resource;
+use crate::wire::graph::path_user::OfUser;
 
 /// Who may sign in to the lab's tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +143,22 @@ impl GraphFace {
             let act = |asked: &Asked<'_>| graph_import::import(self, &mailbox, asked);
             return self.framed(parts, body, scissors, frame, act).await;
         }
+        if let Some(user) = graph_typed_files::user_of(path) {
+            let frame = Frame {
+                mailbox: &user,
+                kind: CallKind::Attach,
+            };
+            let act = |asked: &Asked<'_>| graph_typed_files::session(self, asked);
+            return self.framed(parts, body, scissors, frame, act).await;
+        }
         let Some(resource) = Resource::parse(path) else {
             return self.unknown(parts, body).await;
         };
         let frame = Frame {
             mailbox: match &resource {
-                Resource::Settings { user } | Resource::User { user } => user,
+                Resource::Settings { user }
+                | Resource::User { user }
+                | Resource::Of { user, .. } => user,
                 other => other.mailbox().unwrap_or(""),
             },
             kind: kind_of(&parts.method, &resource),
@@ -280,6 +294,7 @@ impl GraphFace {
             Resource::DeletedUsers if asked.parts.method == Method::GET => {
                 graph_users::deleted(self, asked)
             }
+            Resource::Of { user, part } => graph_typed::act(self, user, part, asked),
             other => graph_mailbox::act(self, other, asked),
         }
     }
@@ -342,6 +357,21 @@ impl GraphFace {
     }
 }
 
+/// What a call on a user's items is: what makes or changes one is an import by fields.
+fn kind_of_user(method: &Method, part: &OfUser) -> CallKind {
+    let get = *method == Method::GET;
+    match part {
+        OfUser::AttachmentValue { .. } if get => CallKind::Export,
+        _ if get => CallKind::Read,
+        _ if *method == Method::DELETE => CallKind::Delete,
+        OfUser::MailFolders => CallKind::MakeFolder,
+        OfUser::Attachments { .. } | OfUser::UploadSession { .. } | OfUser::Photo { .. } => {
+            CallKind::Attach
+        }
+        _ => CallKind::Import,
+    }
+}
+
 const OVER_CONCURRENCY: &str = "Application is over its MailboxConcurrency limit.";
 
 /// How long a client waits in vain.
@@ -355,6 +385,7 @@ fn kind_of(method: &Method, resource: &Resource) -> CallKind {
         Resource::ImportSession { .. } => CallKind::OpenSession,
         Resource::Export { .. } => CallKind::Export,
         Resource::Item { .. } if *method == Method::DELETE => CallKind::Delete,
+        Resource::Of { part, .. } => kind_of_user(method, part),
         Resource::Folders { .. } | Resource::ChildFolders { .. } if *method == Method::POST => {
             CallKind::MakeFolder
         }

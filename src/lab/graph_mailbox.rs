@@ -122,7 +122,11 @@ fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
 }
 
 /// Reads the query of a listing and holds it to the fields there are.
-fn list_query(lab: &GraphFace, asked: &Asked<'_>, fields: &[&str]) -> Result<ListQuery, Answer> {
+pub(super) fn list_query(
+    lab: &GraphFace,
+    asked: &Asked<'_>,
+    fields: &[&str],
+) -> Result<ListQuery, Answer> {
     let query = ListQuery::parse(asked.query()).map_err(|why| lab.broken(&why.to_string()))?;
     let known = |name: &String| fields.contains(&name.as_str());
     if !query.select.iter().all(known) {
@@ -138,13 +142,13 @@ fn list_query(lab: &GraphFace, asked: &Asked<'_>, fields: &[&str]) -> Result<Lis
 }
 
 /// How many a page gives.
-fn page_size(asked: &Asked<'_>, query: &ListQuery) -> u64 {
+pub(super) fn page_size(asked: &Asked<'_>, query: &ListQuery) -> u64 {
     let top = query.top.map_or(PAGE_DEFAULT, Count::get);
     if asked.short { short_of(top) } else { top }
 }
 
 /// Says what was wrong with an id, and answers.
-fn refused(lab: &GraphFace, refused: Refused) -> Answer {
+pub(super) fn refused(lab: &GraphFace, refused: Refused) -> Answer {
     if refused == Refused::WrongCase {
         lab.invalid("an id in another case");
     }
@@ -152,7 +156,12 @@ fn refused(lab: &GraphFace, refused: Refused) -> Answer {
 }
 
 /// A folder by id or well-known name; an id spelt in another case is told apart.
-fn find(world: &World, now: Now, mailbox: &str, folder: &str) -> Result<FolderRow, Refused> {
+pub(super) fn find(
+    world: &World,
+    now: Now,
+    mailbox: &str,
+    folder: &str,
+) -> Result<FolderRow, Refused> {
     match world.target_folder(now, mailbox, folder) {
         Err(Refused::NoFolder) => {
             let all = world.target_folders(now, mailbox)?;
@@ -210,7 +219,7 @@ fn folders(
 }
 
 /// A page, with the link to the next one.
-fn listing(
+pub(super) fn listing(
     lab: &GraphFace,
     resource: &Resource,
     page: Vec<Value>,
@@ -323,7 +332,7 @@ fn folder_json(row: &FolderRow, root: &str) -> Map<String, Value> {
     }))
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
         _ => Map::new(),
@@ -331,7 +340,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Keeps what was selected; the id is always given.
-fn select(mut fields: Map<String, Value>, query: &ListQuery) -> Value {
+pub(super) fn select(mut fields: Map<String, Value>, query: &ListQuery) -> Value {
     if !query.select.is_empty() {
         let kept = |name: &String| {
             name == "id" || name == EXPANDED || query.select.iter().any(|own| own == name)
@@ -369,7 +378,7 @@ fn items(
         Ok(page) => {
             let rows = page.items.iter();
             let value = rows
-                .map(|row| select(item_json(row, &query), &query))
+                .map(|row| select(item_json(lab, mailbox, row, &query), &query))
                 .collect();
             let next = page.next.map(|at| ListQuery {
                 skip_token: Some(at.to_string()),
@@ -381,7 +390,12 @@ fn items(
     }
 }
 
-fn item_json(row: &ItemRow, query: &ListQuery) -> Map<String, Value> {
+fn item_json(
+    lab: &GraphFace,
+    mailbox: &str,
+    row: &ItemRow,
+    query: &ListQuery,
+) -> Map<String, Value> {
     let mut fields = object(json!({
         "id": row.id,
         "changeKey": row.change_key,
@@ -391,11 +405,15 @@ fn item_json(row: &ItemRow, query: &ListQuery) -> Map<String, Value> {
         "type": row.class.as_str(),
         "size": row.size.get(),
     }));
-    let expanded: Vec<Value> = query
+    let mut expanded: Vec<Value> = query
         .expand
         .iter()
         .filter_map(|&id| Some(json!({"id": id.as_replied(), "value": value_of(row, id)?})))
         .collect();
+    expanded.extend(query.named.iter().filter_map(|id| {
+        let value = lab.world(|world, _| world.named_of(mailbox, &row.id, id))?;
+        Some(json!({"id": id.to_string(), "value": value}))
+    }));
     if !expanded.is_empty() {
         fields.insert(EXPANDED.to_owned(), Value::Array(expanded));
     }
@@ -434,7 +452,7 @@ fn one_item(lab: &GraphFace, mailbox: &str, folder: &str, item: &str, asked: &As
         Err(answer) => return answer,
     };
     match lab.world(|world, now| item_in(world, now, mailbox, folder, item)) {
-        Ok(row) => Answer::json(200, &select(item_json(&row, &query), &query)),
+        Ok(row) => Answer::json(200, &select(item_json(lab, mailbox, &row, &query), &query)),
         Err(why) => refused(lab, why),
     }
 }

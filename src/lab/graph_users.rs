@@ -137,6 +137,7 @@ pub(super) fn forbidden(lab: &GraphFace, resource: &Resource) -> Option<Answer> 
                     )
                 })
             }
+            Resource::Of { user, .. } => world.is_wrong_for(Wrong::TargetScope, user).then(denied),
             Resource::Folders { mailbox }
             | Resource::Folder { mailbox, .. }
             | Resource::ChildFolders { mailbox, .. } => {

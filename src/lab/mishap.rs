@@ -43,11 +43,13 @@ pub enum Mishap {
     TokensEnded,
     /// Every import session opened so far has ended.
     SessionsEnded,
+    /// The next `count` messages made by their fields are not found by the first call that adds something to them.
+    Unseen,
 }
 
 impl Mishap {
     /// Every mishap.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Moving,
         Self::PoisonedItem,
         Self::CorruptItem,
@@ -61,6 +63,7 @@ impl Mishap {
         Self::ClockStep,
         Self::TokensEnded,
         Self::SessionsEnded,
+        Self::Unseen,
     ];
 }
 
@@ -206,6 +209,7 @@ impl World {
             }
             Mishap::Lag => self.options.lag = span(0),
             Mishap::ClockStep => self.troubles.step_ms += ms.unwrap_or(0),
+            Mishap::Unseen => self.unseen.0 = u32::try_from(order.count).unwrap_or(u32::MAX),
             Mishap::TokensEnded => self.end_tokens(now),
             Mishap::SessionsEnded => {
                 for (_, end) in self.sessions.values_mut() {

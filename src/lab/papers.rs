@@ -12,6 +12,7 @@ use super::infected::hash_list;
 use super::world::{Limits, World};
 use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::quantity::{Bytes, Count, Span};
+use crate::base::route::RouteRule;
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
     ActionGate, AuthMethod, Credential, Pair, Plan, Proof, ScreenPlan, SelectPlan, Service,
@@ -157,6 +158,7 @@ impl LabInfo {
                     login_url: self.login_url.clone(),
                     graph_url: self.graph_url.clone(),
                 },
+                route: RouteRule::Auto,
                 reach: ReachPlan::default(),
             },
             limits: RunLimits {

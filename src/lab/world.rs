@@ -15,6 +15,7 @@ pub use super::world_source::{Export, NewFolder, RenIds};
 use super::world_store::{Folder, Item, Store};
 pub use super::world_sync::{Find, SyncChange, SyncPage};
 pub use super::world_target::{ImportOrder, Session, TargetItems};
+use super::world_typed::UploadSlot;
 use crate::base::dice::Dice;
 use crate::base::event::Side;
 use crate::base::id::MailboxId;
@@ -194,6 +195,10 @@ pub struct World {
     pub(super) script: VecDeque<(CallKind, Option<Fault>)>,
     pub(super) tokens: BTreeMap<String, Tick>,
     pub(super) sessions: BTreeMap<String, (String, Tick)>,
+    /// Upload sessions by the secret in their URL.
+    pub(super) uploads: BTreeMap<String, UploadSlot>,
+    /// How many items made by their fields will be out of sight of the next call, and those that are.
+    pub(super) unseen: (u32, BTreeSet<String>),
     pub(super) refused_keys: BTreeSet<SearchKey>,
     pub(super) calls: Calls,
     pub(super) troubles: Troubles,
@@ -229,6 +234,8 @@ impl World {
             seq: 0,
             tokens: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            unseen: (0, BTreeSet::new()),
             refused_keys: BTreeSet::new(),
             troubles: Troubles::default(),
             last_item: None,

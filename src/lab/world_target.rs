@@ -14,7 +14,7 @@ use crate::base::quantity::{Bytes, Count, Moment};
 use crate::wire::item_stream::{ItemReport, decode, digest_of};
 
 /// What the target's store counts on top of a stream: sizes differ between the sides.
-const SIZE_ON_TOP: Bytes = Bytes::new(1_024);
+pub(super) const SIZE_ON_TOP: Bytes = Bytes::new(1_024);
 
 /// The literal at the end of a failed export (reference/fts.md section 1).
 pub(super) const TRUNCATED: &[u8] = b"=== Truncated Data ===";
@@ -52,6 +52,7 @@ impl World {
     /// Every token and session key that was given out, for whoever looks for them where they must not be.
     pub fn given_out(&self) -> impl Iterator<Item = &str> {
         let all = self.tokens.keys().chain(self.sessions.keys());
+        let all = all.chain(self.uploads.keys());
         all.map(String::as_str)
     }
 
@@ -268,6 +269,9 @@ impl World {
             .is_some_and(|key| self.fails_to_import(key))
         {
             return Err(Refused::Failing);
+        }
+        if self.is_wrong(Wrong::StreamsRefused) {
+            return Err(Refused::ImportRefused);
         }
         if self.is_wrong(Wrong::ClassRefused)
             && report

@@ -104,6 +104,8 @@ wrongs! {
     ImportForbidden, "import_forbidden", "403 for createImportSession, although the right is held";
     /// The import refuses tasks.
     ClassRefused, "class_refused", "the import refuses every IPM.Task";
+    /// The import takes no stream at all; what is made by its fields is taken.
+    StreamsRefused, "streams_refused", "the import refuses every item";
     /// The target is busy from the first call on.
     TargetThrottled, "target_throttled", "the target answers 429, 5 minutes, at once";
 }

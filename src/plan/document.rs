@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
+use crate::base::route::RouteRule;
 use crate::base::screen_rules::RuleBook;
 use crate::base::screening::ClamdAddress;
 use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
@@ -171,6 +172,8 @@ pub struct TargetEnd {
     pub credential: Credential,
     /// Where the services are.
     pub service: Service,
+    /// By which route items travel.
+    pub route: RouteRule,
     /// What is special about the way there.
     pub reach: ReachPlan,
 }
@@ -387,6 +390,7 @@ impl Plan {
             select: self.select.to_selection(),
             pass: PassKind::Follow,
             allow_deletes: false,
+            route: self.target.route,
         }
     }
 

@@ -3,6 +3,7 @@
 use toml_edit::{Document, TableLike};
 
 use crate::base::limits;
+use crate::base::route::RouteRule;
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::address::read_url;
 use crate::plan::document::{
@@ -326,6 +327,7 @@ fn read_target<'r, 'a>(
         "cloud",
         "login_url",
         "graph_url",
+        "route",
         reach::KEYS[0],
         reach::KEYS[1],
         reach::KEYS[2],
@@ -369,8 +371,16 @@ fn read_target<'r, 'a>(
         client_id: client_id?.value,
         credential: credential?,
         service: service?,
+        route: read_route(reader, &section),
         reach: read_reach(reader, &section),
     })
+}
+
+fn read_route<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> RouteRule {
+    let words = RouteRule::ALL.map(|rule| (rule.word(), rule));
+    let word = section.text("route");
+    word.and_then(|word| one_of(reader, "route", &word, &words))
+        .unwrap_or_default()
 }
 
 fn read_service<'r, 'a>(

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use toml_edit::Value;
 
 use crate::base::quantity::{Bytes, Span};
+use crate::base::route::RouteRule;
 use crate::base::screen_rules::Rule;
 use crate::base::spec::{Realm, RunLimits, Selection};
 use crate::plan::document::{
@@ -206,6 +207,10 @@ fn target(out: &mut Lines, end: &TargetEnd) {
             out.put("login_url", text(login_url));
             out.put("graph_url", text(graph_url));
         }
+    }
+    // A plan without the key means `auto` and is written without it, so that plans made before there was a choice keep their hash.
+    if end.route != RouteRule::Auto {
+        out.put("route", text(end.route.word()));
     }
     render_reach(&end.reach, &mut |key, value| out.put(key, value));
 }

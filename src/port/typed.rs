@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::base::id::{ItemId, MailboxId, TargetItemId, TargetMailboxId};
-use crate::base::item::Placed;
+use crate::base::item::{Placed, Stamp};
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::Setback;
 use crate::base::quantity::Count;
@@ -33,7 +33,7 @@ pub trait TypedSource: fmt::Debug + Send + Sync {
 /// Creates items by their classes. It changes or deletes only what we made, and no method sends anything to anybody.
 #[async_trait]
 pub trait TypedTarget: fmt::Debug + Send + Sync {
-    /// Creates one item in `folder` from its parcel, bearing our mark. `Repeat::Once`, with the setbacks of
+    /// Creates one item in `folder` from its parcel, bearing the mark of `stamp`. `Repeat::Once`, with the setbacks of
     /// [`Target::create`](crate::port::target::Target::create). What needs more than one call is made in a hidden folder of ours and moved when it is
     /// complete: whatever happens, `folder` shows the whole item or none of it. What an earlier attempt at the same item left in the hidden
     /// folder is removed first. What cannot be carried is [`Setback::ItemRefused`], before anything was made.
@@ -41,6 +41,7 @@ pub trait TypedTarget: fmt::Debug + Send + Sync {
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
+        stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback>;
 

@@ -33,6 +33,11 @@ pub fn words(fact: &CopyFact) -> String {
         CopyFact::Resolved(wish, decision) => said(resolution(*wish), decision),
         CopyFact::Screened(screening) => screened(screening),
         CopyFact::Judged(judgement, _, decision) => said(judgement_words(*judgement), decision),
+        CopyFact::Rerouted(None) => "carried by its class, without trying its stream".to_owned(),
+        CopyFact::Rerouted(Some(refusal)) => format!(
+            "its stream was refused ({:?}, {}): carried by its class",
+            refusal.why, refusal.said
+        ),
     }
 }
 

@@ -77,7 +77,8 @@ mod tests {
                 bytes: Bytes::new(9),
             },
             EventKind::CopyAdopted,
-            EventKind::CopyRefused(refusal),
+            EventKind::CopyRefused(refusal.clone()),
+            EventKind::CopyRerouted(refusal),
             EventKind::CopySkipped,
             EventKind::CopyWithheld,
             EventKind::CopyWaits(Unscanned::TooDeep),
@@ -141,6 +142,7 @@ mod tests {
         {"at":"1970-01-01T00:00:00Z","bytes":9,"event":"copy_confirmed","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_adopted","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_refused","job":"m0007","run":"r1","said":{"code":"ErrorCorruptData","status":400},"why":"TargetRefused"}
+        {"at":"1970-01-01T00:00:00Z","event":"copy_rerouted","job":"m0007","run":"r1","said":{"code":"ErrorCorruptData","status":400},"why":"TargetRefused"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_skipped","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_withheld","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_waits","job":"m0007","run":"r1","value":"TooDeep"}

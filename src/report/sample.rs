@@ -8,6 +8,7 @@ use crate::base::outcome::HaltCause;
 use crate::base::quantity::{Bytes, Count, Span};
 use crate::evidence::balance::{Balance, Exception, FolderBalance, Leftover, MailboxBalance};
 use crate::report::summary::{Closing, Followed};
+use std::collections::BTreeMap;
 
 fn folder(path: &[&str], left_out: Option<LeaveRule>, buckets: &[(Bucket, u64)]) -> FolderBalance {
     let source: u64 = buckets.iter().map(|(_, n)| n).sum();
@@ -76,6 +77,7 @@ pub(super) fn balance() -> Balance {
             class: ItemClass::new("IPM.Note"),
             why: "left the source; changed on the target by somebody else".to_owned(),
         }],
+        typed: BTreeMap::new(),
     };
     let done = MailboxBalance {
         job: JobId(1),
@@ -93,6 +95,7 @@ pub(super) fn balance() -> Balance {
             "left by rule: system item class",
         )],
         leftovers: Vec::new(),
+        typed: BTreeMap::new(),
     };
     Balance {
         mailboxes: vec![open, done],

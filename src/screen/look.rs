@@ -1,5 +1,6 @@
 //! The screener of a run: parts out of the stream, static rules and hash lists, then the engine; one answer.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,11 +18,13 @@ use crate::base::outcome::Setback;
 use crate::base::quantity::{Moment, Tick};
 use crate::base::screen_rules::{Mode, RULES_VERSION, Rule, RuleBook};
 use crate::base::screening::{Answer, ContentHash, Effect, Found, Mark, ScreenedBy, Unscanned};
+use crate::base::typed::{TypedAttachment, TypedBody};
 use crate::port::body::Body;
 use crate::port::clock::Clock;
 use crate::port::screen::{Looked, Proof, Record, ScreenFault, Screener};
 use crate::sift::{HashLists, Piece, Sifted, Sifter, Stop, fold, test_file};
 use crate::wire::item_stream::{Part, PartReader, Place};
+use crate::wire::parcel::{self, Brought, ParcelReader};
 
 /// What a screener is made of.
 #[derive(Debug)]
@@ -252,12 +255,66 @@ impl Item {
         let mut reader = PartReader::new();
         let mut parts = Vec::new();
         let mut pieces = body.open();
+        let mut first = true;
         while let Some(piece) = pieces.next().await {
-            reader.feed(&piece?);
+            let piece = piece?;
+            // Pieces are long; only the last may be short.
+            if std::mem::take(&mut first) && parcel::is_parcel(&piece) {
+                return Self::read_parcel(body).await;
+            }
+            reader.feed(&piece);
             parts.extend(std::iter::from_fn(|| reader.take()));
         }
         let whole = reader.finish();
         Ok(Self { parts, whole })
+    }
+
+    /// The parts of a parcel of the typed route. An item inside an item is a file there, and looked into as one.
+    async fn read_parcel(body: &Body) -> Result<Self, Setback> {
+        let mut reader = ParcelReader::new();
+        let (mut parts, mut waiting) = (Vec::new(), VecDeque::new());
+        let mut pieces = body.open();
+        let mut whole = true;
+        while let (true, Some(piece)) = (whole, pieces.next().await) {
+            let read = reader.feed(&piece?, &mut |brought| match brought {
+                Brought::Head(item) => {
+                    parts.extend(item.texts().into_iter().map(text_part));
+                    waiting.extend(item.attachments().into_iter().map(file_part));
+                }
+                Brought::Attachment => parts.extend(waiting.pop_front()),
+                Brought::Piece(bytes) => {
+                    if let Some(part) = parts.last_mut() {
+                        part.data.extend_from_slice(bytes);
+                    }
+                }
+            });
+            whole = read.is_ok();
+        }
+        Ok(Self {
+            parts,
+            whole: whole && reader.finish().is_ok(),
+        })
+    }
+}
+
+fn text_part(text: &TypedBody) -> Part {
+    Part {
+        place: if text.html { Place::Html } else { Place::Text },
+        depth: 0,
+        name: None,
+        mime: None,
+        data: text.content.as_bytes().to_vec(),
+    }
+}
+
+fn file_part(file: &TypedAttachment) -> Part {
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    Part {
+        place: Place::Attachment,
+        depth: 0,
+        name: some(&file.name),
+        mime: some(&file.content_type),
+        data: Vec::new(),
     }
 }
 

@@ -151,6 +151,10 @@ impl Shown {
             CopyFact::Refused(refusal) => {
                 json!({"fact": "refused", "why": refusal.why, "said": refusal.said})
             }
+            CopyFact::Rerouted(refusal) => {
+                let (why, said) = refusal.as_ref().map(|own| (own.why, &own.said)).unzip();
+                json!({"fact": "rerouted", "why": why, "said": said})
+            }
             CopyFact::Lost(cause) => json!({"fact": "lost", "why": cause}),
             CopyFact::Skipped(rule) => json!({"fact": "skipped", "rule": rule.name()}),
             CopyFact::Estranged(how) => json!({"fact": "estranged", "how": how.name()}),

@@ -38,6 +38,8 @@ pub enum What {
     Property(PropertyName),
     /// A whole recipient, attachment or embedded message.
     Part(PartKind),
+    /// A field of an item that travelled by its class, as the model calls it.
+    Field(String),
 }
 
 /// One difference of content.
@@ -141,7 +143,7 @@ pub fn diff(source: &Outline, target: &Outline) -> Vec<Difference> {
             What::Property(PropertyName::Tag(0x0E02..=0x0E04)) if !recipients => {
                 Some("each store works it out from the recipients, which are the same")
             }
-            What::Property(_) | What::Part(_) => None,
+            What::Property(_) | What::Part(_) | What::Field(_) => None,
         };
     }
     out
@@ -296,6 +298,7 @@ impl Difference {
                 None => format!("property {name}"),
             },
             What::Part(kind) => format!("a {}", part_word(*kind)),
+            What::Field(name) => format!("the field {name}"),
         };
         let mut place = String::new();
         for kind in self.place.iter().rev() {

@@ -363,6 +363,7 @@ fn number(mark: Mark, seed: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use crate::base::route::Route;
     use proptest::prelude::*;
 
     use super::*;
@@ -397,6 +398,7 @@ mod tests {
             class,
             size: Bytes::new(1),
             created: None,
+            route: Route::Stream,
         }
     }
 

@@ -4,6 +4,5 @@ pub mod content;
 pub mod fresh;
 pub mod march;
 pub mod names;
-pub mod prose;
 pub mod reason;
 pub mod typed;

@@ -10,10 +10,11 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::item::Digest;
+use crate::base::limits::ATTENDEES_KEPT;
+use crate::base::prose;
 use crate::base::quantity::Bytes;
 use crate::base::typed::{TypedAttachment, TypedItem};
 use crate::verify::content::How;
-use crate::verify::prose;
 
 /// When a difference is the service's way of writing, and no finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Rule {
     StandsFor(&'static str),
     /// The target has more in front of the same.
     Prefixed,
+    /// The source's list is longer than so many, and the target has nothing but entries of it, and so many at least.
+    Beyond(usize),
     /// The route does not carry it.
     NotCarried,
 }
@@ -64,7 +67,7 @@ const OWNER: &str = "the service names the owner of the mailbox where nobody was
 const DATES: &str =
     "each date stands for the other where one is missing, so that none is the day of the move";
 const TYPES: &str = "the service tells a file's type by its own list; name and bytes are the same";
-const INVITED: &str = "nobody is invited again: who was is kept in the text";
+const INVITED: &str = "nobody is invited again: who was stands at the head of the text";
 const NO_PLACE: &str = "the service has no place for it";
 
 /// The table: reference/graph.md 2.1 to 2.5 where it says so, else general knowledge that a probe has to confirm (message ids, conversation
@@ -127,16 +130,11 @@ pub const REWRITES: &[Rewrite] = &[
     ),
     rewrite("event", "common.body.html", Rule::Prefixed, HTML),
     rewrite("event", "common.body.content", Rule::Prefixed, INVITED),
-    rewrite("event", "attendees", Rule::NotCarried, INVITED),
-    rewrite("event", "organizer.name", Rule::NotCarried, INVITED),
-    rewrite("event", "organizer.address", Rule::NotCarried, INVITED),
-    rewrite("event", "meeting", Rule::NotCarried, INVITED),
-    rewrite("event", "cancelled", Rule::NotCarried, INVITED),
     rewrite(
         "event",
-        "uid",
-        Rule::NotCarried,
-        "the service gives its own",
+        "attendees",
+        Rule::Beyond(ATTENDEES_KEPT),
+        "a property holds so many; all of them are named in the text",
     ),
     rewrite(
         "event",
@@ -150,8 +148,7 @@ pub const REWRITES: &[Rewrite] = &[
         Rule::IfSame("common.body.content"),
         HTML,
     ),
-    rewrite("contact", "common.importance", Rule::NotCarried, NO_PLACE),
-    rewrite("contact", "common.sensitivity", Rule::NotCarried, NO_PLACE),
+    rewrite("contact", "emails.names", Rule::IfSame("emails"), NAMES),
     rewrite("contact", "attachments", Rule::NotCarried, NO_PLACE),
     rewrite("contact", "attachments.types", Rule::NotCarried, NO_PLACE),
     rewrite("contact", "attachments.places", Rule::NotCarried, NO_PLACE),
@@ -174,10 +171,10 @@ const MOMENTS: [&str; 9] = [
 ];
 
 /// Lists whose order says nothing.
-const UNORDERED: [&str; 4] = ["categories", "phones", "addresses", "attendees"];
+const UNORDERED: [&str; 5] = ["categories", "phones", "addresses", "attendees", "days"];
 
 /// Lists of people that are compared by their addresses.
-const PEOPLE: [&str; 4] = ["to", "cc", "bcc", "reply_to"];
+const PEOPLE: [&str; 5] = ["to", "cc", "bcc", "reply_to", "emails"];
 
 /// An item in canonical form. It holds content, so nothing prints it.
 #[derive(Clone, PartialEq, Eq)]
@@ -500,6 +497,16 @@ fn effect(source: &Canon, target: &Canon, field: &str) -> Option<&'static str> {
             let text = |side: &Canon| of(side, "common.body.content").map(|text| text.concat());
             let before = text(source).unwrap_or_default();
             text(target).is_some_and(|after| after.ends_with(&before))
+        }
+        Rule::Beyond(n) => {
+            let mut more = of(source, bare).unwrap_or_default();
+            let some = of(target, bare).unwrap_or_default();
+            let whole = more.len() > n && some.len() >= n;
+            whole
+                && some.iter().all(|own| {
+                    let found = more.iter().position(|other| other == own);
+                    found.map(|at| more.remove(at)).is_some()
+                })
         }
         Rule::NotCarried => true,
     };

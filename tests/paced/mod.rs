@@ -27,6 +27,7 @@ use mailferry::base::limits::BODY_PIECE;
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::{CROWDED, Said, Scope, Setback};
 use mailferry::base::quantity::{Bytes, Count, Moment, Span, Tick};
+use mailferry::base::route::RouteRule;
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
@@ -529,6 +530,7 @@ pub async fn ferry(stage: &Arc<Stage>, jobs: Vec<JobSpec>, until: Span) -> bool 
         clock: Arc::clone(&stage.clock),
         events: Arc::new(Deaf),
         screener: None,
+        typed: None,
     };
     let order = RunOrder {
         spec: Arc::new(RunSpec {
@@ -537,6 +539,7 @@ pub async fn ferry(stage: &Arc<Stage>, jobs: Vec<JobSpec>, until: Span) -> bool 
             select: Selection::default(),
             pass: PassKind::default(),
             allow_deletes: false,
+            route: RouteRule::Auto,
         }),
         run: RunId::new("paced"),
         dice: Dice::new(stage.course.seed),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::base::route::RouteRule;
 use crate::base::spec::Realm;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::inventory;
@@ -206,6 +207,7 @@ fn make(
             client_id: given(&args.client_id, NOT_GIVEN_ID),
             credential: credential(args),
             service: Service::Global,
+            route: RouteRule::Auto,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

@@ -20,7 +20,6 @@ use crate::cli::ui::Ui;
 use crate::cli::wiring::{self, Sides};
 use crate::engine::balance;
 use crate::engine::control::control;
-use crate::engine::ports::Ports;
 use crate::engine::run::{RunEnd, RunOrder, RunStop, run as engine_run};
 use crate::evidence::balance::Balance;
 use crate::evidence::runs::Figures;
@@ -118,14 +117,7 @@ pub async fn carry(
     let asked = Cell::new(None);
     let timer = Arc::clone(&clock);
     let watch = watch(lever.clone(), timer, stop_at, signals, &asked, ui);
-    let ports = Ports {
-        source: sides.source.clone(),
-        target: sides.target.clone(),
-        ledger: ledger.clone(),
-        clock: Arc::clone(&clock),
-        events: fanout.clone(),
-        screener: sides.screener.clone(),
-    };
+    let ports = sides.ports(ledger.clone(), fanout.clone());
     let run = wiring::run_id(clock.as_ref());
     let order = RunOrder {
         spec: Arc::new(spec),
@@ -432,6 +424,7 @@ mod tests {
                 folders: vec![folder],
                 exceptions: Vec::new(),
                 leftovers: Vec::new(),
+                typed: BTreeMap::new(),
             }],
         }
     }

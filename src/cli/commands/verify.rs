@@ -24,7 +24,6 @@ use crate::engine::audit::{Level, MailboxAudit, Order, audit};
 use crate::engine::control::{Control, control};
 use crate::engine::cx::{Break, RunCx};
 use crate::engine::pacer::Pacer;
-use crate::engine::ports::Ports;
 use crate::engine::run::enlist;
 use crate::engine::spool::Spool;
 use crate::evidence::grade::{Grade, worst};
@@ -192,16 +191,10 @@ fn context(open: &OpenPlan, sides: &Sides, ledger: Arc<EmbeddedLedger>, control:
         app: Pacer::target_app(Arc::clone(&clock)),
         spool: Spool::new(limits.spool_total, limits.spool_memory, open.state.clone()),
         run: wiring::run_id(clock.as_ref()),
-        ports: Ports {
-            source: sides.source.clone(),
-            target: sides.target.clone(),
-            ledger,
-            clock,
-            events: Arc::new(Silent),
-            screener: None,
-        },
+        ports: sides.ports(ledger, Arc::new(Silent)),
         spec: Arc::new(open.plan.to_spec()),
         control,
+        book: Arc::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use super::drive::{SourcePages, TargetPages};
 use super::export::{Export, Taken, Want, from_source, from_target};
 use super::result::ONE;
+use super::typed;
 use super::{ContentTally, Finding, FolderAudit};
 use crate::base::fact::{Bucket, FolderRow, SkipRule};
 use crate::base::id::{ItemId, TargetItemId};
@@ -82,6 +83,8 @@ pub(super) async fn content(
 ) -> Result<(), Break> {
     out.content.due = Count::new(pairs.len() as u64);
     pairs.retain(|pair| scope.takes(pair.mark));
+    let by_class = typed::part(ferry, row, &mut pairs).await?;
+    typed::content(ferry, row, &by_class, out).await?;
     pairs.sort_unstable_by_key(|pair| (pair.mark, pair.key));
     let mut explained = 0;
     let mut rest = pairs.as_slice();

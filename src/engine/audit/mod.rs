@@ -7,6 +7,7 @@ mod export;
 mod folders;
 mod identity;
 mod result;
+mod typed;
 mod witness;
 
 pub use drive::{Level, Order, audit};

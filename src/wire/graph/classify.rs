@@ -4,7 +4,7 @@
 use crate::base::outcome::{
     CROWDED, Code, HaltCause, Refusal, RefusalWhy, Said, Scope, Setback, StopCause,
 };
-use crate::base::quantity::Moment;
+use crate::base::quantity::{Moment, Span};
 use crate::wire::graph::error::{ErrorBody, LimitNamed, said_of};
 use crate::wire::graph::{retry_after, token};
 
@@ -29,7 +29,30 @@ pub enum Asked {
     Export,
     /// The deletion of an item.
     Delete,
+    /// A message, event or contact made by its fields, or moved to where it belongs.
+    Compose,
+    /// An attachment of an item that was made just now, or a session for one.
+    Attach,
+    /// A slice of an attachment, or a question about it, on the pre-authenticated URL.
+    Upload,
+    /// A change of an item's fields.
+    Amend,
 }
+
+impl Asked {
+    /// True for what makes an item, so that what cannot be told from a success is not called a refusal.
+    const fn makes(self) -> bool {
+        matches!(self, Self::Import | Self::Compose)
+    }
+
+    /// True where a refusal of the request is one of the item.
+    const fn of_one_item(self) -> bool {
+        self.makes() || matches!(self, Self::Attach | Self::Upload | Self::Amend)
+    }
+}
+
+/// How long what was made just now may stay out of sight of the next call. Others double their waits from about a second (reference/graph.md 2.3).
+const UNSEEN_WAIT: Span = Span::from_secs(1);
 
 /// An answer that is not a success.
 #[derive(Clone, Copy, Debug)]
@@ -76,11 +99,11 @@ pub fn classify(asked: Asked, answer: &Answer<'_>, now: Moment) -> Setback {
         404 => not_found(asked, codes.is_empty(), said),
         408 => Setback::GatewayGaveUp(said),
         410 if asked == Asked::Items => Setback::StateInvalid,
-        413 if asked == Asked::Import => refused(RefusalWhy::TooLarge, said),
+        413 if asked.of_one_item() => refused(RefusalWhy::TooLarge, said),
         423 => Setback::Unwell(said),
         507 => Setback::MailboxClosed(HaltCause::QuotaFull, said),
         // A service that says when to come again has refused before acting; for a create that is not certain enough.
-        503 if asked != Asked::Import && wait.is_some() => Setback::Throttled {
+        503 if !asked.makes() && wait.is_some() => Setback::Throttled {
             scope: scope_of(asked),
             wait,
             said,
@@ -88,7 +111,7 @@ pub fn classify(asked: Asked, answer: &Answer<'_>, now: Moment) -> Setback {
         503 => Setback::Unwell(said),
         500..=599 => Setback::GatewayGaveUp(said),
         300..=399 => Setback::SideClosed(StopCause::WrongTargetAddress, said),
-        400..=499 if asked == Asked::Import => refused(RefusalWhy::TargetRefused, said),
+        400..=499 if asked.of_one_item() => refused(RefusalWhy::TargetRefused, said),
         _ => Setback::OurRequest(said),
     }
 }
@@ -131,7 +154,7 @@ fn by_code(asked: Asked, status: u16, codes: &[&str], said: &Said) -> Option<Set
             | "TooManyRequests"
             | "activityLimitReached"
             | "throttledRequest"
-                if status != 429 && asked != Asked::Import =>
+                if status != 429 && !asked.makes() =>
             {
                 Setback::Throttled {
                     scope: scope_of(asked),
@@ -155,13 +178,21 @@ fn by_code(asked: Asked, status: u16, codes: &[&str], said: &Said) -> Option<Set
             {
                 Setback::StateInvalid
             }
+            // The store has not caught up with the create before: nothing was done, and soon it can be.
+            "ErrorItemNotFound" | "itemNotFound" if asked == Asked::Attach => Setback::Throttled {
+                scope: Scope::TargetMailbox,
+                wait: Some(UNSEEN_WAIT),
+                said,
+            },
+            // The session knows no more of it; a new one may.
+            "uploadSessionNotFound" if asked == Asked::Upload => Setback::Gone,
             // A 500 that repeating does not cure.
             "ErrorCorruptData" | "ErrorItemCorrupt"
-                if matches!(asked, Asked::Import | Asked::Export) =>
+                if asked.of_one_item() || asked == Asked::Export =>
             {
                 refused(RefusalWhy::TargetRefused, said)
             }
-            "ErrorMessageSizeExceeded" | "maxFileSizeExceeded" if asked == Asked::Import => {
+            "ErrorMessageSizeExceeded" | "maxFileSizeExceeded" if asked.of_one_item() => {
                 refused(RefusalWhy::TooLarge, said)
             }
             _ => return None,
@@ -183,7 +214,7 @@ const fn scope_of(asked: Asked) -> Scope {
 fn forbidden(asked: Asked, said: Said) -> Setback {
     match asked {
         // The session's token is what was refused; a new session tells whether the mailbox is closed.
-        Asked::Import => Setback::Expired(said),
+        Asked::Import | Asked::Upload => Setback::Expired(said),
         // Held content may not be deleted; the mailbox is open all the same.
         Asked::Delete => refused(RefusalWhy::TargetRefused, said),
         _ => Setback::MailboxClosed(HaltCause::TargetDenied, said),
@@ -199,8 +230,12 @@ fn not_found(asked: Asked, wordless: bool, said: Said) -> Setback {
         Asked::Settings | Asked::Session => {
             Setback::MailboxClosed(HaltCause::NoTargetMailbox, said)
         }
-        Asked::Folders | Asked::MakeFolder | Asked::Items | Asked::Import => Setback::FolderGone,
-        Asked::Export | Asked::Delete => Setback::Gone,
+        Asked::Folders | Asked::MakeFolder | Asked::Items | Asked::Import | Asked::Compose => {
+            Setback::FolderGone
+        }
+        Asked::Export | Asked::Delete | Asked::Attach | Asked::Upload => Setback::Gone,
+        // What is not there is not the version that was meant.
+        Asked::Amend => refused(RefusalWhy::TargetRefused, said),
     }
 }
 
@@ -212,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Asked; 9] = [
+    const ALL: [Asked; 13] = [
         Asked::Token,
         Asked::Settings,
         Asked::Folders,
@@ -222,6 +257,10 @@ mod tests {
         Asked::Import,
         Asked::Export,
         Asked::Delete,
+        Asked::Compose,
+        Asked::Attach,
+        Asked::Upload,
+        Asked::Amend,
     ];
 
     fn answer(
@@ -324,12 +363,11 @@ mod tests {
     fn an_item_never_counts_as_gone_from_the_source_because_of_the_target() {
         for status in 100..600 {
             for code in ["", "ErrorItemNotFound", "ErrorCorruptData", "x"] {
-                let setback = classify(
-                    Asked::Import,
-                    &answer(status, None, error(code)),
-                    Moment::default(),
-                );
-                assert_ne!(setback, Setback::Gone, "{status} {code}");
+                for asked in [Asked::Import, Asked::Compose, Asked::Amend] {
+                    let answer = answer(status, None, error(code));
+                    let setback = classify(asked, &answer, Moment::default());
+                    assert_ne!(setback, Setback::Gone, "{status} {code}");
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::base::id::{ChangeKey, TargetItemId};
 use crate::base::item::{ItemClass, Placed, SearchKey, Stamp, TargetHeader};
 use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::quantity::Bytes;
+use crate::base::route::Route;
 use crate::wire::graph::json;
 use crate::wire::graph::property::{self, Property, PropertyId};
 use crate::wire::graph::provenance::{self, Home};
@@ -71,11 +72,11 @@ impl MailboxItem {
         let submitted = value(PropertyId::SUBMITTED).and_then(property::filetime);
         let fallback = Stamp::fallback(value(PropertyId::MESSAGE_ID), &class, submitted);
         let mark = provenance::of(&self.single_value_extended_properties);
-        let (key, fallback) = match mark.filter(|mark| mark.home == home) {
-            None => (key, fallback),
+        let (key, fallback, route) = match mark.filter(|mark| mark.home == home) {
+            None => (key, fallback, Route::Stream),
             Some(mark) => match mark.stamp {
-                Stamp::Key(key) => (Some(key), fallback),
-                Stamp::Fallback(hash) => (None, Stamp::Fallback(hash)),
+                Stamp::Key(key) => (Some(key), fallback, Route::Typed),
+                Stamp::Fallback(hash) => (None, Stamp::Fallback(hash), Route::Typed),
             },
         };
         Ok(TargetHeader {
@@ -85,6 +86,7 @@ impl MailboxItem {
             class,
             size: Bytes::new(self.size),
             created: self.created_date_time.as_deref().and_then(property::moment),
+            route,
         })
     }
 }
@@ -131,11 +133,13 @@ mod tests {
     #[test]
     fn our_mark_says_whose_copy_it_is_in_its_own_mailbox_only() {
         let own = marked("k:0f@41928d6fc0c33ec7");
-        assert_eq!(own.key, SearchKey::new([15]));
+        assert_eq!((own.key, own.route), (SearchKey::new([15]), Route::Typed));
         let own = marked(&format!("f:{}@41928d6fc0c33ec7", "07".repeat(16)));
         assert_eq!((own.key, own.fallback), (None, Stamp::Fallback([7; 16])));
         for other in ["k:0f@41928d6fc0c33ec8", "k:0f", "anything"] {
-            assert_eq!(marked(other).key, SearchKey::new([1, 2, 3]), "{other}");
+            let other = marked(other);
+            assert_eq!(other.key, SearchKey::new([1, 2, 3]), "{other:?}");
+            assert_eq!(other.route, Route::Stream);
         }
     }
 

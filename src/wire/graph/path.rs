@@ -1,6 +1,7 @@
 //! The resources we touch, as paths below the service root, and back. Sources: reference/graph.md sections 1.3 to 1.6.
 
 use crate::wire::graph::escape;
+use crate::wire::graph::path_user::OfUser;
 
 /// The version every path begins with.
 pub const VERSION: &str = "v1.0";
@@ -19,6 +20,13 @@ pub enum Resource {
     User {
         /// User id or principal name.
         user: String,
+    },
+    /// `users/{user}/...`: what belongs to a user in the Mail, Calendar and Contacts APIs.
+    Of {
+        /// User id or principal name.
+        user: String,
+        /// What of it.
+        part: OfUser,
     },
     /// `directory/deletedItems/microsoft.graph.user`: users that were deleted and can be restored.
     DeletedUsers,
@@ -83,6 +91,9 @@ impl Resource {
                 )
             }
             Self::User { user } => format!("/{VERSION}/users/{}", escape::segment(user)),
+            Self::Of { user, part } => {
+                format!("/{VERSION}/users/{}/{}", escape::segment(user), part.path())
+            }
             Self::DeletedUsers => {
                 format!("/{VERSION}/directory/deletedItems/microsoft.graph.user")
             }
@@ -130,6 +141,12 @@ impl Resource {
                 user: user.to_owned(),
             });
         }
+        if let [VERSION, "users", user, ref rest @ ..] = words[..] {
+            return OfUser::parse(rest).map(|part| Self::Of {
+                user: user.to_owned(),
+                part,
+            });
+        }
         if words[..] == [VERSION, "directory", "deletedItems", "microsoft.graph.user"] {
             return Some(Self::DeletedUsers);
         }
@@ -167,7 +184,9 @@ impl Resource {
     /// The mailbox id it is in; `None` for what is about users.
     pub fn mailbox(&self) -> Option<&str> {
         match self {
-            Self::Settings { .. } | Self::User { .. } | Self::DeletedUsers => None,
+            Self::Settings { .. } | Self::User { .. } | Self::Of { .. } | Self::DeletedUsers => {
+                None
+            }
             Self::Folders { mailbox }
             | Self::Folder { mailbox, .. }
             | Self::ChildFolders { mailbox, .. }

@@ -76,8 +76,12 @@ impl PropertyId {
     pub const REFERENCES: Self = Self::new(PropertyType::String, 0x1039);
     /// PidTagMessageClass.
     pub const CLASS: Self = Self::new(PropertyType::String, 0x001A);
-    /// PidTagSensitivity, which a message of Graph does not show as a field.
+    /// PidTagSensitivity, which a message or contact of Graph does not show as a field.
     pub const SENSITIVITY: Self = Self::new(PropertyType::Integer, 0x0036);
+    /// PidTagImportance, which a contact of Graph does not show as a field.
+    pub const IMPORTANCE: Self = Self::new(PropertyType::Integer, 0x0017);
+    /// PidTagWeddingAnniversary.
+    pub const ANNIVERSARY: Self = Self::new(PropertyType::SystemTime, 0x3A41);
 
     /// A property.
     pub const fn new(kind: PropertyType, tag: u16) -> Self {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use crate::base::quantity::Count;
+use crate::base::quantity::{Count, Moment};
 use crate::wire::graph::escape;
-use crate::wire::graph::property::{NamedId, PropertyId};
+use crate::wire::graph::property::{self, NamedId, PropertyId};
 use crate::wire::graph::provenance;
 
 /// Why a query is refused.
@@ -43,7 +43,14 @@ pub struct ListQuery {
     pub skip_token: Option<String>,
     /// `includeHiddenFolders=true`, for folders (reference/graph.md 1.4).
     pub hidden: bool,
+    /// `startDateTime` and `endDateTime`, for the instances of a series (event-list-instances).
+    pub window: Option<(Moment, Moment)>,
+    /// `$expand=exceptionOccurrences`, for the master of a series (event-get); instead of the other expansions.
+    pub exceptions: bool,
 }
+
+/// The expansion of a series that brings its exceptions.
+const EXCEPTIONS: &str = "exceptionOccurrences";
 
 const EXPAND_HEAD: &str = "singleValueExtendedProperties($filter=";
 
@@ -114,8 +121,15 @@ impl ListQuery {
         if !self.select.is_empty() {
             add("$select", &self.select.join(","));
         }
-        if !self.expand.is_empty() || !self.named.is_empty() {
+        if !self.exceptions && !(self.expand.is_empty() && self.named.is_empty()) {
             add("$expand", &expand_text(&self.expand, &self.named));
+        }
+        if self.exceptions {
+            add("$expand", EXCEPTIONS);
+        }
+        if let Some((from, to)) = self.window {
+            add("startDateTime", &from.to_string());
+            add("endDateTime", &to.to_string());
         }
         if self.hidden {
             add("includeHiddenFolders", "true");
@@ -127,6 +141,7 @@ impl ListQuery {
     pub fn parse(query: &str) -> Result<Self, QueryError> {
         let mut out = Self::default();
         let mut seen: Vec<String> = Vec::new();
+        let (mut from, mut to) = (None, None);
         for (name, value) in escape::pairs(query).ok_or(QueryError::Broken)? {
             if seen.contains(&name) {
                 return Err(QueryError::Twice(name));
@@ -140,12 +155,22 @@ impl ListQuery {
                 "$skip" => count().map(|n| out.skip = Some(n)),
                 "$skiptoken" => present(&value).map(|t| out.skip_token = Some(t)),
                 "$select" => names(&value).map(|n| out.select = n),
+                "$expand" if value == EXCEPTIONS => {
+                    out.exceptions = true;
+                    Some(())
+                }
+                "startDateTime" => property::moment(&value).map(|at| from = Some(at)),
+                "endDateTime" => property::moment(&value).map(|at| to = Some(at)),
                 "$expand" => expand(&value).map(|(e, n)| (out.expand, out.named) = (e, n)),
                 "includeHiddenFolders" => truth(&value).map(|h| out.hidden = h),
                 _ => return Err(QueryError::Unknown(name)),
             };
             read.ok_or_else(|| QueryError::BadValue(name.clone()))?;
             seen.push(name);
+        }
+        out.window = from.zip(to);
+        if out.window.is_none() && (from.is_some() || to.is_some()) {
+            return Err(QueryError::BadValue("startDateTime".to_owned()));
         }
         Ok(out)
     }

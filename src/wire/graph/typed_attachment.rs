@@ -8,7 +8,7 @@ use crate::base::limits::{
     ATTACHMENT_MAX, ATTACHMENT_POST_MAX, ATTACHMENT_SESSION_MIN, GRAPH_REQUEST_MAX,
     TYPED_REQUEST_MAX,
 };
-use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::base::outcome::{Code, MisreadCause, Said, Setback};
 use crate::base::quantity::Bytes;
 use crate::base::secret::SafeUrl;
 use crate::base::typed::TypedAttachment;
@@ -16,6 +16,35 @@ use crate::wire::graph::json as body;
 
 /// The name of what has none at the source; an attachment must have one.
 pub const UNNAMED: &str = "unnamed";
+
+/// The query that lists attachments without their bytes. The content id belongs to one kind of attachment only and is named with it.
+pub const LIST_QUERY: &str =
+    "$select=id,name,contentType,isInline,size,microsoft.graph.fileAttachment/contentId";
+
+/// The service's word for an attachment that is too small for a session (reference/graph.md 2.3).
+const TOO_SMALL: &str = "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize";
+
+/// True where a session was refused since the attachment is too small for one.
+pub fn is_too_small(setback: &Setback) -> bool {
+    let said = match setback {
+        Setback::ItemRefused(refusal) => &refusal.said,
+        Setback::OurRequest(said) => said,
+        _ => return false,
+    };
+    said.code
+        .as_ref()
+        .is_some_and(|code| code.as_str() == TOO_SMALL)
+}
+
+/// True where a session expects other bytes than those that came (reference/graph.md section 8).
+pub fn is_out_of_order(setback: &Setback) -> bool {
+    let Setback::ItemRefused(refusal) = setback else {
+        return false;
+    };
+    let code = refusal.said.code.as_ref().map(Code::as_str);
+    refusal.said.status == Some(416)
+        || matches!(code, Some("fragmentOutOfOrder" | "fragmentOverlap"))
+}
 
 /// How one attachment travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

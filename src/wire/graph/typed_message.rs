@@ -214,7 +214,7 @@ impl NewMessage {
     }
 }
 
-fn fields_of(message: &TypedMessage, mark: &Mark) -> MessageFields {
+pub(super) fn fields_of(message: &TypedMessage, mark: &Mark) -> MessageFields {
     let common = &message.common;
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let mut aside = Aside::default();

@@ -3,10 +3,88 @@
 /// The letters of a text. Of HTML those that are shown: no tags, comments, styles or scripts, and entities as what they stand for.
 pub fn bare(text: &str, html: bool) -> String {
     let shown = if html { shown(text) } else { text.to_owned() };
-    // A byte order mark and blanks of no width are as invisible as blanks.
-    let blank =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}' | '\u{FEFF}');
-    shown.chars().filter(|c| !blank(*c)).collect()
+    shown.chars().filter(|c| !is_blank(*c)).collect()
+}
+
+/// Whether it is not seen. A byte order mark and blanks of no width are as invisible as blanks.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}' | '\u{FEFF}')
+}
+
+/// What stands around the letters `head` where the shown letters of a text begin with them: before the first, and behind the last. `None` where they
+/// do not.
+pub fn around<'a>(text: &'a str, html: bool, head: &str) -> Option<(&'a str, &'a str)> {
+    let mut wanted = head.chars().filter(|c| !is_blank(*c)).peekable();
+    let (mut rest, mut begin) = (text, None);
+    let mut letters = String::new();
+    while wanted.peek().is_some() {
+        let first = rest.chars().next()?;
+        letters.clear();
+        let after = match first {
+            '&' if html => entity(rest, &mut letters),
+            '<' if html => tag(rest, &mut letters),
+            _ => {
+                letters.push(first);
+                &rest[first.len_utf8()..]
+            }
+        };
+        for letter in letters.chars().filter(|c| !is_blank(*c)) {
+            if wanted.next() != Some(letter) {
+                return None;
+            }
+            begin.get_or_insert(text.len() - rest.len());
+        }
+        rest = after;
+    }
+    Some((&text[..begin.unwrap_or(0)], rest))
+}
+
+/// The text of HTML, with line ends where blocks end; other text as it is.
+pub fn lines(text: &str, html: bool) -> String {
+    if !html {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let after = match first {
+            '&' => entity(rest, &mut out),
+            '<' => {
+                let after = tag(rest, &mut out);
+                if breaks(rest) && !out.is_empty() && !out.ends_with('\n') {
+                    out.push('\n');
+                }
+                after
+            }
+            // White space of the source is one blank.
+            c if c.is_ascii_whitespace() => {
+                if !out.is_empty() && !out.ends_with([' ', '\n']) {
+                    out.push(' ');
+                }
+                &rest[1..]
+            }
+            c => {
+                out.push(c);
+                &rest[c.len_utf8()..]
+            }
+        };
+        rest = after;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Whether a line ends with the tag that begins here.
+fn breaks(rest: &str) -> bool {
+    let name: String = rest[1..]
+        .chars()
+        .take_while(|c| *c == '/' || c.is_ascii_alphanumeric())
+        .collect::<String>()
+        .to_ascii_lowercase();
+    matches!(
+        name.as_str(),
+        "br" | "br/" | "hr" | "/p" | "/div" | "/li" | "/tr" | "/h1" | "/h2" | "/h3" | "/h4"
+    )
 }
 
 /// Elements whose content is not shown.
@@ -156,7 +234,41 @@ mod tests {
         assert_eq!(bare("a <b> &amp;\r\n c", false), "a<b>&amp;c");
     }
 
+    #[test]
+    fn letters_at_the_begin_are_found_whatever_stands_between_them() {
+        let html = "<html><body class=x>\r\n<div><b>A</b> &amp;<br>b</div>c</body></html>";
+        let (before, after) = around(html, true, "A & b").unwrap();
+        assert_eq!(before, "<html><body class=x>\r\n<div><b>");
+        assert_eq!(after, "</div>c</body></html>");
+        assert_eq!(around("A & b\nc", false, "A&b"), Some(("", "\nc")));
+        assert_eq!(around(html, true, "A & c"), None);
+        assert_eq!(around("A", false, "AB"), None);
+        assert_eq!(around("x", true, " "), Some(("", "x")));
+    }
+
+    #[test]
+    fn html_becomes_lines() {
+        assert_eq!(
+            lines("<p>One &lt;\r\n  two</p>\n<p>three<br>four</p>", true),
+            "One < two\nthree\nfour"
+        );
+        assert_eq!(lines("<p>", false), "<p>");
+    }
+
     proptest! {
+        #[test]
+        fn lines_keep_the_letters(text in "[a-z<>&;/ pbr\n]{0,60}") {
+            prop_assert_eq!(bare(&lines(&text, true), false), bare(&text, true));
+        }
+
+        #[test]
+        fn what_is_around_letters_has_the_others(text in "[a-z<>&;/é \n]{0,60}", n in 0_usize..20) {
+            let all = bare(&text, true);
+            let head: String = all.chars().take(n).collect();
+            let (_, after) = around(&text, true, &head).unwrap();
+            prop_assert_eq!(format!("{head}{}", bare(after, true)), all);
+        }
+
         #[test]
         fn any_text_is_taken(text in ".*", html: bool) {
             let once = bare(&text, html);

@@ -1,0 +1,137 @@
+//! Messages read back as parcels: what the service shows of them, and the bytes of their attachments as they come.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+
+use crate::base::id::TargetMailboxId;
+use crate::base::limits;
+use crate::base::outcome::{MisreadCause, Said, Setback};
+use crate::base::secret::SafeUrl;
+use crate::base::typed::TypedItem;
+use crate::graph::caller::Caller;
+use crate::graph::content::first_piece;
+use crate::graph::folders::endless;
+use crate::graph::typed::Site;
+use crate::port::body::BodyStream;
+use crate::transport::{Call, CallKind, Method, Reply};
+use crate::wire::graph::classify::Asked;
+use crate::wire::graph::json;
+use crate::wire::graph::path_user::{Holder, OfUser};
+use crate::wire::graph::typed_attachment::{AttachmentPage, LIST_QUERY, ShownAttachment};
+use crate::wire::graph::typed_message::ShownMessage;
+use crate::wire::parcel;
+
+/// One message as the service shows it, without its attachments.
+pub(super) async fn message(
+    caller: &Caller,
+    site: &Site<'_>,
+    id: &str,
+) -> Result<ShownMessage, Setback> {
+    let part = OfUser::Message {
+        message: id.to_owned(),
+    };
+    let url = site.url(caller, part, &ShownMessage::query());
+    site.count(caller);
+    let (status, body) = caller.get(Asked::Export, url).await?;
+    let shown = ShownMessage::read(status, &body)?;
+    shown.placed(status)?;
+    Ok(shown)
+}
+
+/// The attachments of an item, without their bytes.
+pub(super) async fn attachments(
+    caller: &Caller,
+    site: &Site<'_>,
+    of: &Holder,
+) -> Result<Vec<ShownAttachment>, Setback> {
+    let part = OfUser::Attachments { of: of.clone() };
+    let mut next = Some(site.url(caller, part, LIST_QUERY));
+    let (mut all, mut followed) = (Vec::new(), BTreeSet::new());
+    while let Some(url) = next {
+        if all.len() > limits::ATTACHMENTS_MAX || !followed.insert(url.clone()) {
+            return Err(endless());
+        }
+        site.count(caller);
+        let (status, body) = caller.get(Asked::Export, url).await?;
+        let page: AttachmentPage = json::read(status, &body)?;
+        all.extend(page.value);
+        if let Some(link) = &page.next_link {
+            caller.own_link(link)?;
+        }
+        next = page.next_link;
+    }
+    Ok(all)
+}
+
+/// The parcel of a message.
+pub(super) async fn parcel(
+    caller: &Arc<Caller>,
+    site: &Site<'_>,
+    shown: ShownMessage,
+) -> Result<BodyStream, Setback> {
+    let missing = || Setback::Misread(MisreadCause::Incomplete, Said::status(200));
+    let of = Holder::Message(shown.id.clone().ok_or_else(missing)?);
+    let listed = attachments(caller, site, &of).await?;
+    let mut own = shown.typed();
+    own.common.attachments = listed.iter().map(ShownAttachment::typed).collect();
+    let urls = listed.into_iter().map(|own| {
+        let attachment = own.id.ok_or_else(missing)?;
+        let of = of.clone();
+        let part = OfUser::AttachmentValue { of, attachment };
+        Ok(SafeUrl::new(site.url(caller, part, "")))
+    });
+    let back = Back {
+        caller: Arc::clone(caller),
+        mailbox: site.mailbox.clone(),
+        ready: parcel::head(&TypedItem::Message(Box::new(own))),
+        files: urls.collect::<Result<_, _>>()?,
+        reply: None,
+        ended: false,
+    };
+    let pieces = stream::unfold(Some(back), |back| async {
+        let mut back = back?;
+        match back.arrive().await {
+            Ok(()) if back.ready.is_empty() => None,
+            Ok(()) => Some((Ok(first_piece(&mut back.ready)), Some(back))),
+            Err(setback) => Some((Err(setback), None)),
+        }
+    });
+    Ok(pieces.boxed())
+}
+
+/// A parcel on its way back.
+struct Back {
+    caller: Arc<Caller>,
+    mailbox: TargetMailboxId,
+    /// What goes next.
+    ready: Vec<u8>,
+    /// Attachments still to be asked for.
+    files: VecDeque<SafeUrl>,
+    reply: Option<Reply>,
+    ended: bool,
+}
+
+impl Back {
+    /// Reads on until a whole piece is ready or everything came.
+    async fn arrive(&mut self) -> Result<(), Setback> {
+        while self.ready.len() < limits::BODY_PIECE && !self.ended {
+            if let Some(reply) = &mut self.reply {
+                match reply.chunk().await? {
+                    Some(bytes) => self.ready.extend(parcel::piece(&bytes)),
+                    None => self.reply = None,
+                }
+            } else if let Some(url) = self.files.pop_front() {
+                self.ready.extend(parcel::attachment());
+                self.caller.made(&self.mailbox, 1);
+                let call = Call::new(Method::Get, url).kind(CallKind::Transfer);
+                self.reply = Some(self.caller.send(Asked::Export, call).await?);
+            } else {
+                self.ready.extend(parcel::end());
+                self.ended = true;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! The typed route's target straight on the world. What Graph needs several calls for is one here, so that faults of it are those of a create.
+
+use async_trait::async_trait;
+use bytes::Bytes as Chunk;
+use futures_util::{StreamExt as _, stream};
+
+use super::direct::{Call, answer};
+use super::direct_target::{DirectTarget, placed};
+use super::fault::CallKind;
+use super::typed_make::{make, named_text, set_named};
+use super::typed_render::render;
+use super::world::{Now, Refused, World};
+use crate::base::event::Side;
+use crate::base::id::{TargetItemId, TargetMailboxId};
+use crate::base::item::{Placed, Stamp};
+use crate::base::limits;
+use crate::base::mailbox::TargetFolder;
+use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
+use crate::base::quantity::{Bytes, Count};
+use crate::base::typed::{TypedItem, TypedMessage};
+use crate::port::body::{Body, BodyStream};
+use crate::port::target::Target;
+use crate::port::typed::TypedTarget;
+use crate::verify::typed::{Canon, compare};
+use crate::wire::graph::provenance::{self, Mark, SOURCE};
+use crate::wire::graph::typed_amend::Amendment;
+use crate::wire::graph::typed_attachment::UNNAMED;
+use crate::wire::item_stream::{Message, Name, tags};
+use crate::wire::losses::family_of;
+use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, encode, stamp_of};
+
+/// A parcel in memory.
+type Whole = (TypedItem, Vec<Vec<u8>>);
+
+async fn whole(parcel: &Body) -> Result<Whole, Setback> {
+    let wrong = || Setback::OurRequest(Said::code("not-a-parcel"));
+    let (mut reader, mut item, mut files) = (ParcelReader::new(), None, Vec::<Vec<u8>>::new());
+    let mut pieces = parcel.open();
+    while let Some(piece) = pieces.next().await {
+        let tell = &mut |brought: Brought<'_>| match brought {
+            Brought::Head(head) => item = Some(*head),
+            Brought::Attachment => files.push(Vec::new()),
+            Brought::Piece(bytes) => {
+                if let Some(file) = files.last_mut() {
+                    file.extend_from_slice(bytes);
+                }
+            }
+        };
+        reader.feed(&piece?, tell).map_err(|_| wrong())?;
+    }
+    reader.finish().map_err(|_| wrong())?;
+    Ok((item.ok_or_else(wrong)?, files))
+}
+
+fn refused(why: RefusalWhy, code: &str) -> Setback {
+    Setback::ItemRefused(Refusal {
+        why,
+        said: Said::code(code),
+    })
+}
+
+/// Refuses what the route does not carry, before anything is made.
+fn fit((item, files): &Whole) -> Result<(), Setback> {
+    if family_of(&item.common().class).is_none() {
+        return Err(refused(RefusalWhy::TargetRefused, "class-not-carried"));
+    }
+    let most = limits::ATTACHMENT_MAX.get();
+    if files.iter().any(|file| file.len() as u64 > most) {
+        return Err(refused(RefusalWhy::TooLarge, "attachment-too-large"));
+    }
+    Ok(())
+}
+
+/// The tree of a copy, as the route brings it about: dates stand for each other, and what has no name gets one.
+fn tree_of((item, files): &Whole, mark: &Mark) -> Message {
+    let mut item = item.clone();
+    let common = match &mut item {
+        TypedItem::Message(own) => {
+            dates(own);
+            &mut own.common
+        }
+        TypedItem::Event(own) => &mut own.common,
+        TypedItem::Contact(own) => &mut own.common,
+    };
+    (common.created, common.modified) = (None, None);
+    common.search_key = String::new();
+    for own in &mut common.attachments {
+        if own.name.is_empty() {
+            UNNAMED.clone_into(&mut own.name);
+        }
+    }
+    let mut out = make(&item, files);
+    set_named(&mut out, SOURCE.set, &SOURCE.name, &provenance::text(mark));
+    out
+}
+
+fn dates(own: &mut TypedMessage) {
+    if own.draft() {
+        return;
+    }
+    let made = own.common.created.or(own.common.modified);
+    let (submitted, delivered) = (own.submitted, own.delivered);
+    own.submitted = submitted.or(delivered).or(made);
+    own.delivered = delivered.or(submitted).or(made);
+}
+
+/// What a copy shows: with the key that its mark names, as the route reads it.
+fn shown(message: &Message) -> Option<Whole> {
+    let (mut item, files) = render(message)?;
+    let mark = named_text(message, SOURCE.set, &SOURCE.name);
+    let key = match mark
+        .as_deref()
+        .and_then(provenance::read)
+        .map(|mark| mark.stamp)
+    {
+        Some(Stamp::Key(key)) => key.to_string(),
+        Some(Stamp::Fallback(_)) | None => String::new(),
+    };
+    match &mut item {
+        TypedItem::Message(own) => own.common.search_key = key,
+        TypedItem::Event(own) => own.common.search_key = key,
+        TypedItem::Contact(own) => own.common.search_key = key,
+    }
+    Some((item, files))
+}
+
+fn canon((item, files): &Whole) -> Option<Canon> {
+    let mut meter = ParcelMeter::new();
+    meter.feed(&encode(item, files)).ok()?;
+    let report = meter.finish().ok()?;
+    Some(Canon::of(&report.item, &report.attachments))
+}
+
+/// Whether the route can bring what is there to what is newer; nothing to do is no change.
+fn amendable(now: &Whole, then: &Whole) -> Option<bool> {
+    let draft = match &now.0 {
+        TypedItem::Message(own) => own.draft(),
+        TypedItem::Event(_) | TypedItem::Contact(_) => return None,
+    };
+    let differences = compare(&canon(then)?, &canon(now)?);
+    let fields = differences.iter().filter(|own| own.effect.is_none());
+    let amendment = Amendment::of(fields.map(|own| own.field.as_str()), draft)?;
+    Some(!amendment.is_empty())
+}
+
+impl DirectTarget {
+    async fn typed<T: Send>(
+        &self,
+        mailbox: &TargetMailboxId,
+        kind: CallKind,
+        upload: u64,
+        act: impl FnOnce(&mut World, Now) -> Result<(T, Bytes), Refused> + Send,
+    ) -> Result<T, Setback> {
+        let call = Call {
+            side: Side::Target,
+            mailbox: mailbox.as_str(),
+            kind,
+            upload,
+        };
+        Ok(self.desk.call(call, act).await?.0)
+    }
+}
+
+#[async_trait]
+impl TypedTarget for DirectTarget {
+    async fn compose(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        _stamp: &crate::base::item::Stamp,
+        parcel: &Body,
+    ) -> Result<Placed, Setback> {
+        let own = whole(parcel).await?;
+        fit(&own)?;
+        let mark = Mark::new(stamp_of(&own.0), mailbox);
+        let id = mailbox.as_str();
+        let act = |world: &mut World, now| {
+            let row = world.make_typed(now, id, folder.id.as_str(), tree_of(&own, &mark))?;
+            Ok((placed(&row), answer(1)))
+        };
+        let upload = parcel.len().get() / 3 * 4 + 600;
+        self.typed(mailbox, CallKind::Import, upload, act).await
+    }
+
+    async fn amend(
+        &self,
+        mailbox: &TargetMailboxId,
+        _folder: &TargetFolder,
+        old: &Placed,
+        parcel: &Body,
+    ) -> Result<Placed, Setback> {
+        let own = whole(parcel).await?;
+        let mark = Mark::new(stamp_of(&own.0), mailbox);
+        let id = mailbox.as_str();
+        let act = |world: &mut World, now| {
+            let (row, tree) = match world.typed_tree(id, old.item.as_str()) {
+                Err(Refused::NoItem) => return Err(Refused::WrongVersion),
+                other => other?,
+            };
+            let there = shown(&tree).filter(|_| placed(&row) == *old);
+            let there = there.ok_or(Refused::WrongVersion)?;
+            let row = match amendable(&there, &own) {
+                None => return Err(Refused::WrongVersion),
+                Some(false) => row,
+                Some(true) => {
+                    let newer = tree_of(&own, &mark);
+                    world.change_typed(now, id, old.item.as_str(), |message| {
+                        let kept = std::mem::take(&mut message.props);
+                        *message = Message {
+                            attachments: std::mem::take(&mut message.attachments),
+                            ..newer
+                        };
+                        // What the store gave it stays.
+                        for tag in [tags::SEARCH_KEY, tags::INTERNET_MESSAGE_ID, 0x0071] {
+                            let own = kept.iter().find(|own| own.name == Name::Tag(tag));
+                            if let Some(own) = own.filter(|_| message.get(tag).is_none()) {
+                                message.set(own.clone());
+                            }
+                        }
+                    })?
+                }
+            };
+            Ok((placed(&row), answer(1)))
+        };
+        self.typed(mailbox, CallKind::Import, 600, act).await
+    }
+
+    async fn read(
+        &self,
+        mailbox: &TargetMailboxId,
+        _folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<BodyStream, Setback> {
+        let id = mailbox.as_str();
+        let act = |world: &mut World, _| {
+            let (_, tree) = world.typed_tree(id, item.as_str())?;
+            let (item, files) = shown(&tree).ok_or(Refused::NoItem)?;
+            let bytes = encode(&item, &files);
+            let length = answer(1) + Bytes::new(bytes.len() as u64);
+            Ok((bytes, length))
+        };
+        let bytes = Chunk::from(self.typed(mailbox, CallKind::Read, 0, act).await?);
+        let pieces: Vec<Result<Chunk, Setback>> = (0..bytes.len())
+            .step_by(limits::BODY_PIECE)
+            .map(|at| Ok(bytes.slice(at..bytes.len().min(at + limits::BODY_PIECE))))
+            .collect();
+        Ok(stream::iter(pieces).boxed())
+    }
+
+    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
+        // Made at once or not at all, so that nothing is ever left.
+        let id = mailbox.as_str();
+        let act = |world: &mut World, _| Ok((world.target_root(id).map(drop)?, answer(0)));
+        self.typed(mailbox, CallKind::Read, 0, act).await?;
+        Ok(Count::ZERO)
+    }
+
+    fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
+        Target::made_besides(self, mailbox)
+    }
+}
