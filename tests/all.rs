@@ -46,6 +46,7 @@ mod tampering;
 mod transport;
 mod typed_contacts;
 mod typed_events;
+mod typed_source;
 mod typed_target;
 mod weather;
 mod weather_http;
