@@ -48,6 +48,7 @@ mod typed_contacts;
 mod typed_events;
 mod typed_items;
 mod typed_lab;
+mod typed_source;
 mod typed_target;
 mod weather;
 mod weather_http;

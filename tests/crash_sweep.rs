@@ -12,6 +12,8 @@ use std::sync::Arc;
 use crate::stage::*;
 use mailferry::base::id::PlanHash;
 use mailferry::base::quantity::Span;
+use mailferry::base::route::RouteRule;
+use mailferry::lab::wrong::Wrong;
 use mailferry::port::ledger::Ledger;
 use mailferry::store::memory::MemoryLedger;
 
@@ -41,17 +43,31 @@ async fn crash_at(last: u64, ledgers: &mut dyn FnMut() -> Arc<dyn Ledger>, knobs
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_step_loses_nothing_and_doubles_nothing_in_memory() {
-    let knobs = Knobs::default();
-    let whole = {
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-        crash_at(0, &mut || Arc::clone(&ledger), &knobs).await
+    // By streams; by class; and by class after the target refused the streams.
+    let streams = Knobs::default();
+    let typed = Knobs {
+        route: RouteRule::Typed,
+        ..Knobs::default()
     };
-    assert!(whole > 60, "a whole run takes only {whole} steps");
-    for last in 1..=whole {
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-        crash_at(last, &mut || Arc::clone(&ledger), &knobs).await;
+    let refused = Knobs {
+        wrong: vec![Wrong::StreamsRefused],
+        ..Knobs::default()
+    };
+    for knobs in [streams, typed, refused] {
+        let whole = {
+            let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+            crash_at(0, &mut || Arc::clone(&ledger), &knobs).await
+        };
+        assert!(whole > 60, "a whole run takes only {whole} steps");
+        for last in 1..=whole {
+            let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+            crash_at(last, &mut || Arc::clone(&ledger), &knobs).await;
+        }
+        println!(
+            "{} {:?}: {whole} steps, each crashed once",
+            knobs.route, knobs.wrong
+        );
     }
-    println!("{whole} steps, each crashed once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,24 +115,24 @@ async fn a_second_crash_while_settling_the_first_loses_nothing_and_doubles_nothi
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_ledger_is_rebuilt_by_looking_and_nothing_is_sent_twice() {
-    let knobs = Knobs::default();
     let dir = tempfile::tempdir().unwrap();
-    let (world, clock) = (build(&knobs), clock());
-    for round in ["first ledger", "new ledger"] {
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-        act(
-            &knobs,
-            &world,
-            &ledger,
-            &clock,
-            &Steps::until(u64::MAX),
-            dir.path(),
-        )
-        .await
-        .unwrap();
-        clock.sleep_until(clock.tick() + Span::from_secs(60)).await;
-        assert_everything_once(&world, &knobs, round);
-        assert_all_confirmed(&ledger, &knobs, round).await;
+    for route in [RouteRule::Auto, RouteRule::Typed] {
+        let knobs = Knobs {
+            route,
+            ..Knobs::default()
+        };
+        let (world, clock) = (build(&knobs), clock());
+        for round in ["first ledger", "new ledger"] {
+            let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+            let steps = Steps::until(u64::MAX);
+            act(&knobs, &world, &ledger, &clock, &steps, dir.path())
+                .await
+                .unwrap();
+            clock.sleep_until(clock.tick() + Span::from_secs(60)).await;
+            let what = format!("{round}, {route}");
+            assert_everything_once(&world, &knobs, &what);
+            assert_all_confirmed(&ledger, &knobs, &what).await;
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use mailferry::base::route::RouteRule;
 use mailferry::base::spec::PassKind;
 use mailferry::lab::fault::Weather;
 use mailferry::lab::world::{Limits, WorldOptions};
+use mailferry::lab::wrong::Wrong;
 use mailferry::port::ledger::Ledger;
 use mailferry::store::memory::MemoryLedger;
 
@@ -40,6 +41,14 @@ fn draw(seed: u64) -> Knobs {
     let lag = Span::new(u64::from(upto(25_000)));
     let latency = Span::new(u64::from(upto(1_500)));
     let body = [200, 2_000, 9_000][upto(3) as usize];
+    // Every third world has all the variety of the lab, also classes that have no form on the typed route; in every second one users work on the source,
+    // and not every edit can be followed there. Among the rest, some travel by class, because the plan says so or the tenant takes no streams.
+    let varied = seed.is_multiple_of(3);
+    let (route, wrong) = match (seed % 4, varied) {
+        (1, false) => (RouteRule::Typed, Vec::new()),
+        (3, false) => (RouteRule::Auto, vec![Wrong::StreamsRefused]),
+        _ => (RouteRule::Auto, Vec::new()),
+    };
     Knobs {
         world: WorldOptions {
             seed,
@@ -56,11 +65,11 @@ fn draw(seed: u64) -> Knobs {
         body,
         latency,
         settle: Span::from_secs(30),
-        // Every third world has all the variety of the lab.
         pass: PassKind::Follow,
-        variety: seed.is_multiple_of(3).then(|| 60 + u64::from(upto(60))),
+        variety: varied.then(|| 60 + u64::from(upto(60))),
         screener: None,
-        route: RouteRule::Auto,
+        route,
+        wrong,
     }
 }
 

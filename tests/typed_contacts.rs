@@ -86,20 +86,18 @@ fn with_photo() -> TypedContact {
 }
 
 fn mark() -> Mark {
-    let stamp = Stamp::Key(SearchKey::new([0, 0xff]).unwrap());
+    let stamp = Stamp::Key(SearchKey::new([0, 0xff]).expect("it is there"));
     Mark::new(stamp, &TargetMailboxId::new("m1"))
 }
 
 const FILES: [(Bytes, [u8; 32]); 2] = [(Bytes::new(10), [1; 32]), (Bytes::new(20), [2; 32])];
 
 fn new(contact: &TypedContact) -> NewContact {
-    NewContact::of(contact, &mark(), &FILES[..contact.common.attachments.len()])
-        .ok()
-        .unwrap()
+    NewContact::of(contact, &mark(), &FILES[..contact.common.attachments.len()]).expect("it fits")
 }
 
 fn request(contact: &TypedContact) -> Value {
-    serde_json::from_slice(new(contact).body()).unwrap()
+    serde_json::from_slice(new(contact).body()).expect("it is there")
 }
 
 /// The answer as the service gives it: every field is there, and it keeps numbers as the properties they are.
@@ -114,13 +112,18 @@ fn shown(request: &Value, tags: bool) -> ShownContact {
     }
     let mut numbers = Vec::new();
     for (name, first) in [("businessPhones", 0), ("homePhones", 2)] {
-        for (at, number) in request[name].as_array().unwrap().iter().enumerate() {
+        for (at, number) in request[name]
+            .as_array()
+            .expect("it is there")
+            .iter()
+            .enumerate()
+        {
             numbers.push((PHONES[first + at].1, number.clone()));
         }
     }
     let properties = answer["singleValueExtendedProperties"]
         .as_array_mut()
-        .unwrap();
+        .expect("it is there");
     if tags {
         for (id, number) in numbers {
             properties.push(json!({"id": id.as_replied(), "value": number}));
@@ -131,7 +134,7 @@ fn shown(request: &Value, tags: bool) -> ShownContact {
             answer["businessPhones"] = json!([own["value"]]);
         }
     }
-    ShownContact::read(200, answer.to_string().as_bytes()).unwrap()
+    ShownContact::read(200, answer.to_string().as_bytes()).expect("it is there")
 }
 
 fn canon(contact: &TypedContact, files: &[(Bytes, [u8; 32])]) -> Canon {
@@ -152,7 +155,7 @@ fn a_contact_has_its_fields_and_the_rest_its_properties() {
     assert_eq!(got["birthday"], "1970-01-31T11:59:00Z");
     let properties: Vec<_> = got["singleValueExtendedProperties"]
         .as_array()
-        .unwrap()
+        .expect("it is there")
         .clone();
     for (id, value) in [
         ("String 0x3A1B", "2"),
@@ -171,7 +174,7 @@ fn a_contact_has_its_fields_and_the_rest_its_properties() {
         assert!(back.emails == anna().emails && back.im == anna().im);
     }
     assert!(new(&anna()).photo().is_none() && new(&anna()).finish().is_none());
-    let query = ListQuery::parse(&ShownContact::query()).unwrap();
+    let query = ListQuery::parse(&ShownContact::query()).expect("it is there");
     assert_eq!(query.expand.len(), 4 + PHONES.len());
 }
 
@@ -179,12 +182,13 @@ fn a_contact_has_its_fields_and_the_rest_its_properties() {
 fn a_contact_with_a_picture_is_whole_after_the_picture() {
     let new = new(&with_photo());
     assert_eq!(new.photo(), Some((1, "image/png")));
-    let got: Value = serde_json::from_slice(new.body()).unwrap();
+    let got: Value = serde_json::from_slice(new.body()).expect("it is there");
     let begun = shown(&got, true).fields.single_value_extended_properties;
     assert_eq!(provenance::of(&begun), None);
     assert_eq!(provenance::unfinished_of(&begun), Some(mark()));
-    let last: Value = serde_json::from_slice(new.finish().unwrap()).unwrap();
-    let ended: ContactFields = serde_json::from_value(last).unwrap();
+    let ending: Value =
+        serde_json::from_slice(new.finish().expect("it is there")).expect("it is there");
+    let ended: ContactFields = serde_json::from_value(ending).expect("it is there");
     let properties = ended.single_value_extended_properties;
     assert_eq!(provenance::of(&properties), Some(mark()));
     assert_eq!(provenance::unfinished_of(&properties), None);
@@ -199,8 +203,8 @@ fn a_contact_with_a_picture_is_whole_after_the_picture() {
     );
     // The other file has no place, and that is known.
     assert!(matches!(judge(&source, &back), TypedJudged::ByRoute(all) if all.len() == 3));
-    let lost = canon(&whole.typed(false), &[]);
-    assert!(matches!(judge(&source, &lost), TypedJudged::Differs(_)));
+    let without = canon(&whole.typed(false), &[]);
+    assert!(matches!(judge(&source, &without), TypedJudged::Differs(_)));
 }
 
 #[test]
@@ -223,25 +227,25 @@ fn what_is_no_contact_or_too_large_is_refused() {
 
 #[test]
 fn a_change_empties_what_is_gone() {
-    let mut later = anna();
-    (later.phones, later.addresses, later.birthday) = (Vec::new(), Vec::new(), String::new());
-    later.given_name = String::new();
-    let got = NewContact::amendment(&later, &anna(), &mark())
-        .ok()
-        .unwrap()
-        .unwrap();
-    let got: Value = serde_json::from_slice(&got).unwrap();
+    let mut newer = anna();
+    (newer.phones, newer.addresses, newer.birthday) = (Vec::new(), Vec::new(), String::new());
+    newer.given_name = String::new();
+    let got = NewContact::amendment(&newer, &anna(), &mark())
+        .expect("it fits")
+        .expect("it is there");
+    let got: Value = serde_json::from_slice(&got).expect("it is there");
     for name in ["homeAddress", "birthday", "givenName", "mobilePhone"] {
         assert!(got.get(name).is_some_and(Value::is_null), "{name}");
     }
-    let properties = got["singleValueExtendedProperties"].as_array().unwrap();
+    let properties = got["singleValueExtendedProperties"]
+        .as_array()
+        .expect("it is there");
     assert!(properties.contains(&json!({"id": "String 0x3A21", "value": ""})));
     assert!(shown(&got, false).typed(false).phones.is_empty());
-    later.anniversary.clear();
+    newer.anniversary.clear();
     assert!(
-        NewContact::amendment(&later, &anna(), &mark())
-            .ok()
-            .unwrap()
+        NewContact::amendment(&newer, &anna(), &mark())
+            .expect("it fits")
             .is_none()
     );
 }

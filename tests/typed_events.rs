@@ -32,7 +32,7 @@ fn wall(local: &str, zone: &str) -> WallTime {
 }
 
 fn at(text: &str) -> Moment {
-    property::moment(text).unwrap()
+    property::moment(text).expect("it is there")
 }
 
 fn somebody(name: &str, address: &str) -> Person {
@@ -98,7 +98,7 @@ fn daily() -> TypedEvent {
 }
 
 fn mark() -> Mark {
-    let stamp = Stamp::Key(SearchKey::new([0, 0xff]).unwrap());
+    let stamp = Stamp::Key(SearchKey::new([0, 0xff]).expect("it is there"));
     Mark::new(stamp, &TargetMailboxId::new("m1"))
 }
 
@@ -108,7 +108,7 @@ fn files(event: &TypedEvent) -> Vec<(Bytes, [u8; 32])> {
 }
 
 fn new(event: &TypedEvent) -> NewEvent {
-    NewEvent::of(event, &mark(), &files(event), 0).ok().unwrap()
+    NewEvent::of(event, &mark(), &files(event), 0).expect("it fits")
 }
 
 fn why(event: &TypedEvent) -> Option<Unfit> {
@@ -116,7 +116,7 @@ fn why(event: &TypedEvent) -> Option<Unfit> {
 }
 
 fn request(event: &TypedEvent) -> Value {
-    serde_json::from_slice(new(event).body()).unwrap()
+    serde_json::from_slice(new(event).body()).expect("it is there")
 }
 
 /// The answer as the service gives it: times in UTC but midnights of whole days as they are, the zones beside them, ids without leading zeros.
@@ -133,37 +133,42 @@ fn shown_json(request: &Value) -> Value {
     ] {
         let own = &request[name];
         let (local, zone) = (
-            own["dateTime"].as_str().unwrap(),
-            own["timeZone"].as_str().unwrap(),
+            own["dateTime"].as_str().expect("it is there"),
+            own["timeZone"].as_str().expect("it is there"),
         );
         answer[original] = json!(zone);
         let told = if request["isAllDay"] == true {
             local.to_owned()
         } else {
-            let at = time_zone::moment(&wall(local, zone)).unwrap();
+            let at = time_zone::moment(&wall(local, zone)).expect("it is there");
             at.to_string().trim_end_matches('Z').to_owned()
         };
         answer[name] = json!({"dateTime": format!("{told}.0000000"), "timeZone": "UTC"});
     }
     let properties = answer["singleValueExtendedProperties"]
         .as_array_mut()
-        .unwrap();
+        .expect("it is there");
     for own in properties {
-        own["id"] = json!(own["id"].as_str().unwrap().replace("0x00", "0x"));
+        own["id"] = json!(
+            own["id"]
+                .as_str()
+                .expect("it is there")
+                .replace("0x00", "0x")
+        );
     }
     answer
 }
 
 fn shown(request: &Value) -> ShownEvent {
-    ShownEvent::read(200, shown_json(request).to_string().as_bytes()).unwrap()
+    ShownEvent::read(200, shown_json(request).to_string().as_bytes()).expect("it is there")
 }
 
 fn apply(value: &mut Value, patch: &[u8]) {
-    let patch: Value = serde_json::from_slice(patch).unwrap();
-    for (name, own) in patch.as_object().unwrap() {
+    let patch: Value = serde_json::from_slice(patch).expect("it is there");
+    for (name, own) in patch.as_object().expect("it is there") {
         if name == "singleValueExtendedProperties" {
-            for property in own.as_array().unwrap() {
-                let all = value[name].as_array_mut().unwrap();
+            for property in own.as_array().expect("it is there") {
+                let all = value[name].as_array_mut().expect("it is there");
                 all.retain(|old| old["id"] != property["id"]);
                 all.push(property.clone());
             }
@@ -176,7 +181,7 @@ fn apply(value: &mut Value, patch: &[u8]) {
 /// The event after all its calls, as it is read back.
 fn through(event: &TypedEvent) -> TypedEvent {
     let new = new(event);
-    let mut master: Value = serde_json::from_slice(new.body()).unwrap();
+    let mut master: Value = serde_json::from_slice(new.body()).expect("it is there");
     let (mut changed, mut series) = (Vec::new(), ShownSeries::default());
     let mut files = Vec::new();
     let item = TypedItem::Event(Box::new(event.clone()));
@@ -187,7 +192,9 @@ fn through(event: &TypedEvent) -> TypedEvent {
                 original,
                 act: Act::Remove,
             } => {
-                let day = time_zone::wall(*original, &event.start.zone).unwrap().local;
+                let day = time_zone::wall(*original, &event.start.zone)
+                    .expect("it is there")
+                    .local;
                 let id = format!("OID.AAMk=.{}", &day[..10]);
                 series.cancelled_occurrences.push(id);
             }
@@ -195,12 +202,12 @@ fn through(event: &TypedEvent) -> TypedEvent {
                 original,
                 act: Act::Change { body, files },
             } => {
-                let mut own = shown_json(&serde_json::from_slice(body).unwrap());
+                let mut own = shown_json(&serde_json::from_slice(body).expect("it is there"));
                 own["type"] = json!("exception");
                 own["originalStart"] = json!(original.to_string());
                 own["id"] = json!(files.len().to_string());
                 changed.push((
-                    serde_json::from_value::<ShownEvent>(own).unwrap(),
+                    serde_json::from_value::<ShownEvent>(own).expect("it is there"),
                     files.clone(),
                 ));
             }
@@ -221,7 +228,7 @@ fn through(event: &TypedEvent) -> TypedEvent {
         .iter_mut()
         .filter_map(|own| own.instead.as_mut())
     {
-        let (_, files) = theirs.next().unwrap();
+        let (_, files) = theirs.next().expect("it is there");
         let named = files.iter().map(|file| item.attachments()[file.at].clone());
         own.common.attachments = named.collect();
     }
@@ -264,12 +271,12 @@ fn a_meeting_becomes_an_appointment_that_tells_of_it() {
          Optional: Ann &amp; Co &lt;ann@c.example&gt; - accepted, 2026-11-01T10:00:00Z<br>--------<br></div>\r\n\
          <p>Let us <b>talk</b></p></body></html>"
     );
-    let id = got["transactionId"].as_str().unwrap();
+    let id = got["transactionId"].as_str().expect("it is there");
     assert!(id.len() == 36 && request(&meeting())["transactionId"] == id);
     let other = Mark::new(mark().stamp, &TargetMailboxId::new("m2"));
-    let elsewhere = NewEvent::of(&meeting(), &other, &[], 0).ok().unwrap();
+    let elsewhere = NewEvent::of(&meeting(), &other, &[], 0).expect("it fits");
     assert!(!String::from_utf8_lossy(elsewhere.body()).contains(id));
-    let again = NewEvent::of(&meeting(), &mark(), &[], 1).ok().unwrap();
+    let again = NewEvent::of(&meeting(), &mark(), &[], 1).expect("it fits");
     assert!(!String::from_utf8_lossy(again.body()).contains(id));
     assert!(new(&meeting()).in_one_call());
     same(&meeting());
@@ -293,7 +300,7 @@ fn the_head_is_taken_off_whatever_the_service_made_of_the_markup() {
     event.cancelled = true;
     let take = |content: String, html: bool| {
         let mut own = shown(&request(&event));
-        let body = own.fields.body.as_mut().unwrap();
+        let body = own.fields.body.as_mut().expect("it is there");
         body.content = Some(content);
         body.content_type = Some(if html { "html" } else { "text" }.to_owned());
         let mut back = event.clone();
@@ -302,7 +309,7 @@ fn the_head_is_taken_off_whatever_the_service_made_of_the_markup() {
     };
     let content = request(&event)["body"]["content"]
         .as_str()
-        .unwrap()
+        .expect("it is there")
         .to_owned();
     let rewritten = content
         .replace("<br>", "<br/>\r\n")
@@ -321,7 +328,7 @@ fn the_head_is_taken_off_whatever_the_service_made_of_the_markup() {
     };
     let text = request(&plain)["body"]["content"]
         .as_str()
-        .unwrap()
+        .expect("it is there")
         .to_owned();
     assert!(text.starts_with("Copied") && text.ends_with("--------\r\nLet us talk"));
     let got = compare(&canon(&event), &canon(&take(text, false)));
@@ -365,7 +372,7 @@ fn a_series_is_made_in_steps_and_is_whole_after_the_last() {
         },
     ];
     let made = new(&series);
-    let got: Value = serde_json::from_slice(made.body()).unwrap();
+    let got: Value = serde_json::from_slice(made.body()).expect("it is there");
     assert_eq!(got["isReminderOn"], false);
     let begun = shown(&got).fields.single_value_extended_properties;
     assert_eq!(provenance::of(&begun), None);
@@ -451,16 +458,22 @@ fn an_instance_is_found_by_when_it_would_have_begun() {
         found("2026-12-11T23:00:00Z").as_deref(),
         Some("2026-12-12T00:00:00Z")
     );
-    let query = ListQuery::parse(&instances_query(at("2026-12-11T08:00:00Z"))).unwrap();
+    let query =
+        ListQuery::parse(&instances_query(at("2026-12-11T08:00:00Z"))).expect("it is there");
     assert_eq!(
         query.window,
         Some((at("2026-12-10T08:00:00Z"), at("2026-12-12T08:00:00Z")))
     );
-    assert!(ListQuery::parse(&ShownSeries::query()).unwrap().exceptions);
-    let query = ListQuery::parse(&ShownEvent::query()).unwrap();
+    assert!(
+        ListQuery::parse(&ShownSeries::query())
+            .expect("it is there")
+            .exceptions
+    );
+    let query = ListQuery::parse(&ShownEvent::query()).expect("it is there");
     assert_eq!(query.named.len(), 2 + KEPT_EVENT.len());
     let page: InstancePage =
-        serde_json::from_value(json!({"value": [{"id": "x", "type": "occurrence"}]})).unwrap();
+        serde_json::from_value(json!({"value": [{"id": "x", "type": "occurrence"}]}))
+            .expect("it is there");
     assert_eq!(page.value.len(), 1);
 }
 
@@ -563,18 +576,17 @@ fn what_does_not_fit_is_refused_before_anything_is_sent() {
         },
     ] {
         let mut event = daily();
-        event.recurrence.as_mut().unwrap().pattern = pattern;
+        event.recurrence.as_mut().expect("it is there").pattern = pattern;
         assert_eq!(why(&event), Some(Unfit::Pattern));
     }
-    let amended = NewEvent::amendment(&daily(), &mark()).ok().unwrap();
+    let amended = NewEvent::amendment(&daily(), &mark()).expect("it fits");
     assert!(amended.is_none());
     let amended = NewEvent::amendment(&meeting(), &mark())
-        .ok()
-        .unwrap()
-        .unwrap();
+        .expect("it fits")
+        .expect("it is there");
     assert!(
         !String::from_utf8(amended)
-            .unwrap()
+            .expect("it is there")
             .contains("transactionId")
     );
 }
@@ -599,7 +611,7 @@ fn of_very_many_invited_as_many_are_kept_as_fit() {
     assert!(
         request(&event)["body"]["content"]
             .as_str()
-            .unwrap()
+            .expect("it is there")
             .contains("p2999@c.example")
     );
 }
@@ -695,7 +707,7 @@ fn events() -> impl Strategy<Value = TypedEvent> {
     let series = (patterns(), untils(), exceptions);
     (single(), proptest::option::of(series)).prop_map(|(mut event, series)| {
         if let Some((pattern, until, exceptions)) = series {
-            let first = time_zone::moment(&event.start).unwrap();
+            let first = time_zone::moment(&event.start).expect("it is there");
             event.recurrence = Some(Recurrence {
                 pattern,
                 first: "2026-11-27".to_owned(),
@@ -750,7 +762,7 @@ proptest! {
             }
         }
         for body in bodies {
-            invites_nobody(&serde_json::from_slice(body).unwrap());
+            invites_nobody(&serde_json::from_slice(body).expect("it is there"));
         }
     }
 
@@ -766,9 +778,9 @@ proptest! {
         let mut own = shown(&request(&meeting()));
         own.original_start = Some(local.clone());
         own.original_start_time_zone = Some(text.clone());
-        own.fields.start.as_mut().unwrap().date_time = local.clone();
-        own.fields.end.as_mut().unwrap().time_zone = Some(text.clone());
-        own.fields.body.as_mut().unwrap().content = Some(text.clone());
+        own.fields.start.as_mut().expect("it is there").date_time = local.clone();
+        own.fields.end.as_mut().expect("it is there").time_zone = Some(text.clone());
+        own.fields.body.as_mut().expect("it is there").content = Some(text.clone());
         let _ = (own.original(), own.typed());
         let named = ShownSeries { cancelled_occurrences: vec![text], ..ShownSeries::default() };
         let _ = exceptions(&own.typed(), &named, &[own.clone()]);

@@ -101,13 +101,6 @@ pub const UPLOAD_SESSIONS_MAX: u32 = 3;
 /// Ranges that one answer may say are missing. Slices go in order, so that there is one.
 pub const UPLOAD_RANGES_MAX: usize = 1_000;
 
-/// Times in a row that an item which was made just now may be out of sight of the next call before it is made anew. Others saw some fifty over 250
-/// attachments (reference/graph.md 2.3), which is one in five and never thirty in a row.
-pub const UNSEEN_MAX: u32 = 30;
-
-/// Attachments that one item may have. The service documents no bound; a listing that is longer does not end.
-pub const ATTACHMENTS_MAX: usize = 10_000;
-
 /// UTF-16 units of one named text property that we write: 32,000 bytes. From 32 KB on, Exchange hands a property out only as a stream, and whoever
 /// lists it may see nothing or a part of it (general knowledge of the store; no document of Graph names a limit).
 pub const KEPT_UNITS_MAX: usize = 16_000;
@@ -123,6 +116,14 @@ pub const ATTENDEES_KEPT: usize = 500;
 pub const CONTACT_ADDRESSES_MAX: usize = 3;
 
 const _: () = assert!(KEPT_UNITS_MAX * KEPT_PIECES / ATTENDEES_KEPT == 256);
+
+/// Times in a row that an item which was made just now may be out of sight of the next call before it is made anew. Others saw some fifty over 250
+/// attachments (reference/graph.md 2.3), which is one in five and never thirty in a row.
+pub const UNSEEN_MAX: u32 = 30;
+
+/// Attachments that one item may have. The service documents no bound; a listing that is longer does not end.
+pub const ATTACHMENTS_MAX: usize = 10_000;
+
 const _: () = assert!(TYPED_REQUEST_MAX.get() < GRAPH_REQUEST_MAX.get());
 const _: () = assert!(
     ATTACHMENT_POST_MAX.get().div_ceil(3) * 4 + ATTACHMENT_FRAME <= GRAPH_REQUEST_MAX.get()

@@ -46,7 +46,10 @@ pub struct Sides {
 impl Sides {
     /// Both ends of the typed route: the same two, by their other calls.
     fn typed(&self) -> Option<TypedPorts> {
-        None
+        Some(TypedPorts {
+            source: self.source.clone(),
+            target: self.target.clone(),
+        })
     }
 
     /// The seams as the engine is handed them.

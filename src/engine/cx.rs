@@ -1,5 +1,6 @@
 //! What one job's drivers share.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -61,6 +62,8 @@ pub struct JobCx {
     pub dice: Mutex<Dice>,
     /// The target mailbox, once it was asked for.
     pub to: OnceCell<TargetMailboxId>,
+    /// True once something may lie in the folder in which the typed route makes what needs several calls.
+    pub composed: AtomicBool,
 }
 
 /// Why a driver stopped before its work was done.

@@ -1,5 +1,7 @@
 //! The typed route as the drivers use it: which items take it, and both sides of an item read and compared.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 
@@ -137,6 +139,26 @@ pub async fn same_as_source(
         TypedJudged::Same | TypedJudged::ByRoute(_) => Some(source.digest),
         TypedJudged::Differs(_) => None,
     })
+}
+
+/// Clears away what composes that did not end left behind, once nothing is being composed in this mailbox. What cannot be cleared now is hidden from its
+/// user and cleared by a later pass; it is no reason to call the mailbox unfinished.
+pub async fn tidy(cx: &JobCx) -> Result<(), Break> {
+    let (true, Some(typed)) = (
+        cx.composed.swap(false, Ordering::Relaxed),
+        &cx.run.ports.typed,
+    ) else {
+        return Ok(());
+    };
+    let to = cx.to().await?;
+    let tidied = cx.ask_target(Some(to), || typed.target.tidy(to)).await;
+    cx.charge(to);
+    match tidied {
+        Ok(_) | Err(Break::Exhausted(_) | Break::Refused(_) | Break::Gone | Break::FolderGone) => {
+            Ok(())
+        }
+        Err(broken) => Err(broken),
+    }
 }
 
 /// Takes one parcel and keeps nothing of it but what it says.

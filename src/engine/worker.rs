@@ -3,6 +3,8 @@
 //! A pass: recover what the last process left open; list the folders where they changed; per folder, list what changed and carry it; settle
 //! doubts together; and last, once everything that was moved is in its new place, take away copies whose items left.
 
+use std::sync::atomic::Ordering;
+
 use crate::base::books::{Due, FolderSums};
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, Fact, FolderFate, FolderRow, JobPhase};
@@ -10,6 +12,7 @@ use crate::base::id::TargetMailboxId;
 use crate::base::limits::{EMPTY_LOOKS_MIN, ROUNDS_MAX};
 use crate::base::outcome::{DoubtCause, HaltCause};
 use crate::base::quantity::Count;
+use crate::base::route::Route;
 use crate::base::spec::PassKind;
 use crate::engine::carry::carry;
 use crate::engine::cx::{Break, Ferry, JobCx};
@@ -18,8 +21,10 @@ use crate::engine::reconcile::{Look, look};
 use crate::engine::send::Lane;
 use crate::engine::survey::{Scope, Survey, remove_folders, survey};
 use crate::engine::sweep::{compare, folder_left, sweep};
+use crate::engine::typed;
 use crate::engine::witness::{Patience, settle_time};
 use crate::flow::copy::CopyState;
+use crate::flow::route::route_of;
 
 /// How a job ended.
 #[derive(Debug)]
@@ -102,8 +107,14 @@ async fn journey(cx: &JobCx) -> Result<JobPhase, Break> {
                 recover(cx).await?;
             }
             Err(other) => return Err(other),
-            Ok(()) if finish => return Ok(JobPhase::Finished),
-            Ok(()) => return Ok(JobPhase::CaughtUp),
+            Ok(()) => {
+                typed::tidy(cx).await?;
+                return Ok(if finish {
+                    JobPhase::Finished
+                } else {
+                    JobPhase::CaughtUp
+                });
+            }
         }
     }
     Err(Break::FolderGone)
@@ -125,6 +136,9 @@ async fn recover(cx: &JobCx) -> Result<(), Break> {
                     fact: CopyFact::Lost(DoubtCause::Crash),
                 })
                 .collect();
+            if rows.iter().any(|(row, _)| route_of(row) == Route::Typed) {
+                cx.composed.store(true, Ordering::Relaxed);
+            }
             cx.append(&facts).await?;
             for _ in &facts {
                 cx.tell(EventKind::Doubted);

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use crate::base::id::{ItemId, MailboxId};
 use crate::base::limits;
 use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
-use crate::base::quantity::Bytes;
-use crate::base::typed::{TypedAttachment, TypedItem};
+use crate::base::quantity::{Bytes, Moment};
+use crate::base::typed::{Occurrence, TypedAttachment, TypedEvent, TypedItem};
 use crate::exchange::client::{self, Client};
 use crate::exchange::source::{ExchangeSource, incomplete};
 use crate::port::source::ExportSink;
@@ -24,7 +24,8 @@ use crate::wire::ews::get_item::GetItem;
 use crate::wire::ews::reply::Message;
 use crate::wire::ews::request::Call;
 use crate::wire::ews::shape::Shape;
-use crate::wire::ews::typed_attachment::{AttachmentRef, What, is_signed, signed};
+use crate::wire::ews::typed_attachment::{AttachmentRef, Kind, What, is_signed, signed};
+use crate::wire::ews::typed_event::as_exception;
 use crate::wire::ews::typed_item::{GetTyped, Shown};
 use crate::wire::losses::Family;
 use crate::wire::parcel;
@@ -217,20 +218,30 @@ impl Reading<'_> {
         shown: Shown,
         sink: &mut dyn ExportSink,
     ) -> Result<(), Setback> {
-        if shown.family() != Some(Family::Message) {
+        let Some(family) = shown.family() else {
             return Err(refused("ClassNotCarried"));
-        }
+        };
         let id = shown.id;
         let mut item = shown.item;
-        let (files, mut named) = self.files(shown.attachments).await?;
-        let with_original = is_signed(&item.common().class);
+        let mut room = limits::TYPED_HELD_MAX;
+        let mut files = Vec::new();
+        let photo = shown.attachments.iter().position(|own| own.photo);
+        let mut named = self.files(shown.attachments, &mut room, &mut files).await?;
+        let with_original = family == Family::Message && is_signed(&item.common().class);
         if with_original {
             named.push(signed());
         }
         match &mut item {
             TypedItem::Message(own) => own.common.attachments = named,
-            TypedItem::Event(own) => own.common.attachments = named,
-            TypedItem::Contact(own) => own.common.attachments = named,
+            TypedItem::Event(own) => {
+                own.common.attachments = named;
+                self.series(own, shown.occurrences, &mut room, &mut files)
+                    .await?;
+            }
+            TypedItem::Contact(own) => {
+                own.common.attachments = named;
+                own.photo = photo.and_then(|at| u32::try_from(at).ok());
+            }
         }
         let head = parcel::head(&item);
         drop(item);
@@ -257,13 +268,60 @@ impl Reading<'_> {
         give(&parcel::end(), sink).await
     }
 
-    /// What the head says of each attachment, and how each is read.
+    /// Fills in the occurrences of a series that differ, in order of their original begins.
+    async fn series(
+        &self,
+        event: &mut TypedEvent,
+        differ: Vec<(ItemId, Moment)>,
+        room: &mut usize,
+        files: &mut Vec<File>,
+    ) -> Result<(), Setback> {
+        // A time that does not say when is no appointment.
+        if event.start.local.is_empty() {
+            return Err(incomplete());
+        }
+        let mut hanging = Vec::new();
+        for batch in differ.chunks(limits::TYPED_BATCH) {
+            let ids: Vec<ItemId> = batch.iter().map(|(id, _)| id.clone()).collect();
+            let shown = self.ask_once(&ids, Shape::typed(Family::Event)).await?;
+            for (shown, (_, original)) in shown.into_iter().zip(batch) {
+                let shown = shown?;
+                let TypedItem::Event(own) = shown.item else {
+                    return Err(incomplete());
+                };
+                if own.start.local.is_empty() {
+                    return Err(incomplete());
+                }
+                let own = as_exception(*own, &event.common.class);
+                hanging.push((*original, shown.attachments));
+                event.exceptions.push(Occurrence {
+                    original: *original,
+                    instead: Some(Box::new(own)),
+                });
+            }
+        }
+        event.exceptions.sort_by_key(|own| own.original);
+        for exception in &mut event.exceptions {
+            let Some(own) = &mut exception.instead else {
+                continue;
+            };
+            let place = hanging.iter().position(|(at, _)| *at == exception.original);
+            let hangs = place
+                .map(|at| hanging.swap_remove(at).1)
+                .unwrap_or_default();
+            own.common.attachments = self.files(hangs, room, files).await?;
+        }
+        Ok(())
+    }
+
+    /// What the head says of each attachment; how each is read goes to `files`.
     async fn files(
         &self,
         attachments: Vec<AttachmentRef>,
-    ) -> Result<(Vec<File>, Vec<TypedAttachment>), Setback> {
-        let mut room = limits::TYPED_HELD_MAX;
-        let (mut files, mut named) = (Vec::new(), Vec::new());
+        room: &mut usize,
+        files: &mut Vec<File>,
+    ) -> Result<Vec<TypedAttachment>, Setback> {
+        let mut named = Vec::with_capacity(attachments.len());
         for own in attachments {
             let mut held = None;
             let size = own.size;
@@ -271,24 +329,20 @@ impl Reading<'_> {
                 What::File => named.push(own.own),
                 What::Other => return Err(refused("AttachmentNotAFile")),
                 What::Item => {
-                    let (kind, bytes) = self.embedded(&own.id, room).await?;
+                    let (kind, bytes) = self.embedded(&own.id, *room).await?;
                     named.push(kind.file(own.own));
-                    room -= bytes.as_ref().map_or(0, Vec::len);
+                    *room -= bytes.as_ref().map_or(0, Vec::len);
                     held = bytes;
                 }
             }
             let id = own.id;
             files.push(File { id, size, held });
         }
-        Ok((files, named))
+        Ok(named)
     }
 
     /// What an embedded item is, and its bytes, where they find room.
-    async fn embedded(
-        &self,
-        id: &str,
-        room: usize,
-    ) -> Result<(crate::wire::ews::typed_attachment::Kind, Option<Vec<u8>>), Setback> {
+    async fn embedded(&self, id: &str, room: usize) -> Result<(Kind, Option<Vec<u8>>), Setback> {
         let mut held = Some(Vec::new());
         let mut keep = |bytes: &[u8]| match &mut held {
             Some(own) if own.len() + bytes.len() <= room => own.extend_from_slice(bytes),

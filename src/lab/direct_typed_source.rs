@@ -115,7 +115,7 @@ impl TypedSource for DirectTypedSource {
 
 fn not_carried() -> Setback {
     Setback::ItemRefused(Refusal {
-        why: RefusalWhy::SourceDenied,
+        why: RefusalWhy::NoTypedForm,
         said: Said::code("ClassNotCarried"),
     })
 }

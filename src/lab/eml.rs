@@ -4,11 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use mail_parser::{Address, DateTime, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use mail_parser::{
+    Address, ContentType, DateTime, MessageParser, MessagePart, MimeHeaders as _, PartType,
+};
 
 use super::populate_items::{embedded, file};
+use super::typed_props::entries_of;
 use super::world::filetime_of;
 use crate::base::quantity::Moment;
+use crate::base::typed::Person;
 use crate::wire::item_stream::{Attachment, Message, Prop, tags};
 
 /// Messages inside messages that are followed; deeper ones become files.
@@ -127,7 +131,24 @@ fn converted(mail: &mail_parser::Message<'_>, depth: usize) -> Message {
             Prop::text(0x0C1A, &name),
             Prop::text(0x0C1E, "SMTP"),
             Prop::text(0x0C1F, &address),
+            Prop::text(0x0042, &name),
+            Prop::text(0x0064, "SMTP"),
+            Prop::text(0x0065, &address),
         ]);
+    }
+    let reply_to = addresses(mail.reply_to()).into_iter();
+    let reply_to: Vec<Person> = reply_to
+        .map(|(name, address)| Person { name, address })
+        .collect();
+    if !reply_to.is_empty() {
+        props.push(Prop::binary(0x004F, entries_of(&reply_to)));
+    }
+    for (tag, ids) in [(0x1042, mail.in_reply_to()), (0x1039, mail.references())] {
+        let ids = ids.as_text_list().unwrap_or_default();
+        let ids: Vec<String> = ids.iter().map(|id| format!("<{id}>")).collect();
+        if !ids.is_empty() {
+            props.push(Prop::text(tag, &ids.join(" ")));
+        }
     }
     if let Some(text) = mail.body_text(0) {
         props.push(Prop::text(tags::BODY, &text));
@@ -176,10 +197,23 @@ fn attached(part: &MessagePart<'_>, depth: usize) -> Attachment {
         PartType::Message(inner) => inner.raw_message(),
         _ => part.contents(),
     };
-    file(
+    let mut own = file(
         part.attachment_name().unwrap_or("attachment"),
         data.to_vec(),
-    )
+    );
+    if let Some(kind) = part.content_type() {
+        let kind = format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("*"));
+        own.props.push(Prop::text(0x370E, &kind));
+    }
+    if let Some(id) = part.content_id() {
+        own.props.push(Prop::text(0x3712, id));
+        let inline = part
+            .content_disposition()
+            .is_none_or(ContentType::is_inline);
+        own.props
+            .push(Prop::i32(0x3714, if inline { 4 } else { 0 }));
+    }
+    own
 }
 
 #[cfg(test)]

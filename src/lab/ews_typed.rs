@@ -9,11 +9,12 @@ use futures_util::stream;
 use super::ews_answers::{Answer, Desk, VERSION, busy, told};
 use super::face::{Flight, Scissors};
 use super::fault::Fault;
-use super::typed_render::{any, file_of, mime};
+use super::typed_render::{any, mime};
 use super::world::Refused as No;
 use crate::base::id::ItemId;
 use crate::base::limits;
 use crate::base::quantity::Bytes;
+use crate::base::typed::{TypedAttachment, TypedItem};
 use crate::wire::base64;
 use crate::wire::ews::get_attachment::{DataReplyWriter, GetAttachment};
 use crate::wire::ews::get_item::GetItem;
@@ -53,8 +54,14 @@ impl Desk<'_> {
             return Answer::Crash;
         }
         let show = |id: &ItemId| {
-            let tree = self.tree(id.as_str())?;
-            Ok(shown(id, &tree).shaped(&call.shape))
+            let shown = match occurrence_of(id.as_str()) {
+                Some((series, n)) => {
+                    let tree = self.tree(&series)?;
+                    shown_occurrence(id, &series, &tree, n).ok_or(No::NoItem)?
+                }
+                None => shown(id, &self.tree(id.as_str())?),
+            };
+            Ok(shown.shaped(&call.shape))
         };
         let found = call.items.iter().map(show).collect();
         self.messages::<GetTyped>(found)
@@ -120,23 +127,18 @@ impl Desk<'_> {
         mime: bool,
     ) -> Result<(AttachmentRef, Option<Kind>, Option<String>, Vec<u8>), No> {
         let (item, index) = place.ok_or(No::NoItem)?;
-        let tree = self.tree(item)?;
-        let mut listed = shown(&ItemId::new(item.as_str()), &tree).attachments;
-        if *index >= listed.len() {
-            return Err(No::NoItem);
+        let (typed, mut files) = any(&self.tree(item)?);
+        let listed = typed.attachments();
+        let own = listed.get(*index).ok_or(No::NoItem)?;
+        let bytes = files.swap_remove(*index);
+        let kind = Kind::of_file(own);
+        if kind.is_some() && !mime {
+            self.broken
+                .push("an embedded item is asked for without its MIME form".to_owned());
         }
-        let own = listed.swap_remove(*index);
-        if let Some(inner) = &tree.attachments[*index].embedded {
-            if !mime {
-                self.broken
-                    .push("an embedded item is asked for without its MIME form".to_owned());
-            }
-            let (kind, bytes) = file_of(inner);
-            let subject = own.own.name.clone();
-            return Ok((own, Some(kind), Some(subject), bytes));
-        }
-        let bytes = any(&tree).1.swap_remove(*index);
-        Ok((own, None, None, bytes))
+        let own = listed_as(item, *index, own, bytes.len(), false);
+        let subject = kind.map(|_| own.own.name.clone());
+        Ok((own, kind, subject, bytes))
     }
 
     /// What the weather does to one message.
@@ -148,37 +150,96 @@ impl Desk<'_> {
     }
 }
 
-/// An item with its attachments as they are listed.
+/// An item with its attachments as they are listed, and its occurrences that differ.
 fn shown(id: &ItemId, tree: &Message) -> Shown {
     let (item, files) = any(tree);
+    let photo = match &item {
+        TypedItem::Contact(own) => own.photo,
+        _ => None,
+    };
     let listed = item.common().attachments.iter().zip(&files).enumerate();
     let attachments = listed.map(|(index, (own, bytes))| {
-        let mut own = own.clone();
-        let what = if own.embedded { What::Item } else { What::File };
-        if own.embedded {
-            // The item's own name; what its file is called is for those who make one.
-            let ends = [Kind::Message, Kind::Event, Kind::Contact];
-            let stem = ends
-                .iter()
-                .find_map(|kind| own.name.strip_suffix(kind.end()));
-            own.name = stem.unwrap_or(&own.name).to_owned();
-            own.content_type = String::new();
-            own.embedded = false;
-        }
-        AttachmentRef {
-            id: base64::encode(format!("{} {index}", id.as_str()).as_bytes()),
-            what,
-            own,
-            // The store counts a little more than the bytes.
-            size: Bytes::new(bytes.len() as u64 + 130),
-            photo: false,
-        }
+        let photo = u32::try_from(index).ok() == photo;
+        listed_as(id.as_str(), index, own, bytes.len(), photo)
     });
+    let attachments = attachments.collect();
+    let occurrences = match &item {
+        TypedItem::Event(own) => {
+            let differ = own.exceptions.iter().filter(|own| own.instead.is_some());
+            let id =
+                |n: usize| base64::encode(format!("{} occurrence {n}", id.as_str()).as_bytes());
+            let all = differ.enumerate();
+            all.map(|(n, own)| (ItemId::new(id(n)), own.original))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     Shown {
         id: id.clone(),
-        attachments: attachments.collect(),
         item,
+        attachments,
+        occurrences,
     }
+}
+
+/// The `n`th occurrence that differs, as an item of its own.
+fn shown_occurrence(id: &ItemId, series: &str, tree: &Message, n: usize) -> Option<Shown> {
+    let (item, files) = any(tree);
+    let TypedItem::Event(event) = item else {
+        return None;
+    };
+    let mut place = event.common.attachments.len();
+    let mut differ = event.exceptions.into_iter().filter_map(|own| own.instead);
+    for _ in 0..n {
+        place += differ.next()?.common.attachments.len();
+    }
+    let mut own = differ.next()?;
+    "IPM.Appointment.Occurrence".clone_into(&mut own.common.class);
+    let listed = own.common.attachments.iter().enumerate();
+    let attachments = listed.map(|(index, own)| {
+        let bytes = files.get(place + index).map_or(0, Vec::len);
+        listed_as(series, place + index, own, bytes, false)
+    });
+    Some(Shown {
+        id: id.clone(),
+        attachments: attachments.collect(),
+        item: TypedItem::Event(own),
+        occurrences: Vec::new(),
+    })
+}
+
+/// An attachment as an item lists it.
+fn listed_as(
+    item: &str,
+    index: usize,
+    own: &TypedAttachment,
+    bytes: usize,
+    photo: bool,
+) -> AttachmentRef {
+    let what = if own.embedded { What::Item } else { What::File };
+    let mut own = own.clone();
+    if let Some(kind) = Kind::of_file(&own) {
+        // The item's own name; what its file is called is for those who make one.
+        let stem = own.name.strip_suffix(kind.end());
+        own.name = stem.unwrap_or(&own.name).to_owned();
+        own.content_type = String::new();
+        own.embedded = false;
+    }
+    AttachmentRef {
+        id: base64::encode(format!("{item} {index}").as_bytes()),
+        what,
+        own,
+        // The store counts a little more than the bytes.
+        size: Bytes::new(bytes as u64 + 130),
+        photo,
+    }
+}
+
+/// Which occurrence of which series an id names.
+fn occurrence_of(id: &str) -> Option<(String, usize)> {
+    let text = String::from_utf8(base64::decode(id).ok()?).ok()?;
+    let (series, n) = text.split_once(" occurrence ")?;
+    Some((series.to_owned(), n.parse().ok()?))
 }
 
 /// Which attachment of which item an id names.

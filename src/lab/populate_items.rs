@@ -1,9 +1,13 @@
 //! Made-up items: mail with everything mail can carry, and the classes that are not mail.
 
 use super::populate_names::{CATEGORIES, DOMAIN, PEOPLE, WORDS};
+use super::populate_people::{appointment, contact};
+use super::typed_props::entries_of;
+use super::typed_recur::{self, DAY, Moved, Series};
 use super::world::filetime_of;
 use crate::base::dice::Dice;
 use crate::base::quantity::{Moment, Span};
+use crate::base::typed::{Pattern, Person, Recurrence, Until};
 use crate::wire::item_stream::{Attachment, Message, Prop, tags};
 
 /// PS_PUBLIC_STRINGS on the wire.
@@ -136,6 +140,7 @@ impl Maker {
                         0x820E,
                     ));
                 self.when_it_recurs(&mut message, n, at);
+                appointment(&mut message, self.named, n, at);
             }
             Shape::Contact => {
                 let name = self.words(2);
@@ -146,6 +151,7 @@ impl Maker {
                     ADDRESS,
                     0x8083,
                 ));
+                contact(&mut message, self.named, n);
             }
             Shape::Task => {
                 message
@@ -271,6 +277,9 @@ impl Maker {
             Prop::text(0x0C1A, &from),
             Prop::text(0x0C1E, "SMTP"),
             Prop::text(0x0C1F, &from),
+            Prop::text(0x0042, &from),
+            Prop::text(0x0064, "SMTP"),
+            Prop::text(0x0065, &from),
             Prop::text(
                 0x007D,
                 &format!("Received: from mx.{DOMAIN}\r\nX-Lab: {n}\r\n"),
@@ -295,12 +304,53 @@ impl Maker {
             let name = format!("{}.txt", self.words(1));
             message.attachments.push(file(&name, data));
         }
+        if n % 10 == 6 {
+            let mut picture = file("logo.png", vec![0x89; 700]);
+            picture.props.extend([
+                Prop::text(0x370E, "image/png"),
+                Prop::text(0x3712, &format!("logo.{n}@{DOMAIN}")),
+                Prop::i32(0x3714, 4),
+            ]);
+            message.attachments.push(picture);
+        }
         if n % 17 == 3 {
             let inner = self.base(Shape::Mail, n + 1);
             message.attachments.push(embedded(inner));
         }
         if !message.attachments.is_empty() {
             message.props.push(Prop::boolean(0x0E1B, true));
+        }
+        Self::correspondence(message, n);
+    }
+
+    /// What only some mail has: a thread, somebody else to answer to, somebody on whose behalf it was sent, dates of a flag.
+    fn correspondence(message: &mut Message, n: u64) {
+        if n.is_multiple_of(2) {
+            let mut index = vec![1];
+            index.extend(n.to_le_bytes().repeat(3).into_iter().take(21));
+            message.props.push(Prop::binary(0x0071, index));
+        }
+        if n % 8 == 3 {
+            let first = format!("<{n}.1@{DOMAIN}>");
+            let all = format!("<{n}.0@{DOMAIN}> {first}");
+            message.props.push(Prop::text(0x1042, &first));
+            message.props.push(Prop::text(0x1039, &all));
+        }
+        if n % 13 == 4 {
+            let desk = Person {
+                name: "Front desk".to_owned(),
+                address: format!("desk@{DOMAIN}"),
+            };
+            message
+                .props
+                .push(Prop::binary(0x004F, entries_of(&[desk])));
+        }
+        if n % 13 == 6 {
+            message.set(Prop::text(0x0042, "Management"));
+            message.set(Prop::text(0x0065, &format!("management@{DOMAIN}")));
+        }
+        if n % 19 == 9 {
+            message.props.push(Prop::i32(0x0036, 2));
         }
     }
 
@@ -336,30 +386,30 @@ impl Maker {
     }
 }
 
-/// A recurrence in the layout of [MS-OXOCAL] section 2.2.1.44: every week on the weekday of `day` (days since 1601) from 9 to 10, twelve times,
-/// the second deleted, the third an hour later.
+/// Every week on the weekday of `day` (days since 1601) from 9 to 10, twelve times, the second deleted, the third an hour later.
 fn weekly(day: u32) -> Vec<u8> {
-    const DAY: u32 = 1_440;
     let start = day * DAY;
-    let (second, third) = (start + 7 * DAY, start + 14 * DAY);
-    let mut out = vec![0x04, 0x30, 0x04, 0x30, 0x0B, 0x20, 1, 0, 0, 0];
-    // 1601-01-01 was a Monday, and bit 0 is Sunday.
-    let weekday = 1 << ((day + 1) % 7);
-    let longs = [0, 1, 0, weekday, 0x2022, 12, 0, 2, second, third, 1, third];
-    for long in longs {
-        out.extend(u32::to_le_bytes(long));
-    }
-    for long in [start, start + 77 * DAY, 0x3006, 0x3009, 540, 600] {
-        out.extend(u32::to_le_bytes(long));
-    }
-    out.extend([1, 0]);
-    for long in [third + 600, third + 660, third + 540] {
-        out.extend(u32::to_le_bytes(long));
-    }
-    // No overrides; then the reserved blocks and the extended exception, empty.
-    out.extend([0; 2]);
-    out.extend([0; 16]);
-    out
+    // 1601-01-01 was a Monday, and day 0 is Sunday.
+    let weekday = u8::try_from((day + 1) % 7).unwrap_or(0);
+    let third = start + 14 * DAY;
+    typed_recur::write(&Series {
+        recurrence: Recurrence {
+            pattern: Pattern::Weeks {
+                interval: 1,
+                days: vec![weekday],
+                first_day: 0,
+            },
+            first: typed_recur::day_of(start).unwrap_or_default(),
+            until: Until::Count(12),
+        },
+        times: (540, 600),
+        deleted: vec![start + 7 * DAY],
+        moved: vec![Moved {
+            original: third + 540,
+            start: third + 600,
+            end: third + 660,
+        }],
+    })
 }
 
 /// A file attachment.

@@ -6,9 +6,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::typed_make::named_text;
 use super::world::World;
+use super::world_content::Content;
 use super::world_store::{Folder, Item, Store};
+use crate::base::item::Stamp;
 use crate::base::mailbox::{FolderPath, FolderRole, MAIL_FOLDER_CLASS};
+use crate::wire::graph::provenance::SET;
+use crate::wire::item_stream::decode;
 
 /// The document of the contract's `truth_url`: for each side and mailbox the folders a right migration carries, and what it leaves.
 pub fn truth(world: &World) -> Value {
@@ -65,6 +70,17 @@ fn place(store: &Store, folder: &Folder) -> (FolderPath, Option<&'static str>) {
     (FolderPath::of(names), why)
 }
 
+/// What an item says of the source item that it is a copy of, where it was made by its fields.
+fn mark_of(item: &Item) -> Option<String> {
+    const NAME: &str = "mailferry-source";
+    let Content::Stream(stream) = &item.content else {
+        return None;
+    };
+    let name: Vec<u8> = NAME.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    memchr::memmem::find(stream, &name)?;
+    named_text(&decode(stream)?, SET, NAME)
+}
+
 /// A folder's path from the top, default folders by their English name.
 pub(super) fn path_of(store: &Store, folder: &Folder) -> FolderPath {
     place(store, folder).0
@@ -79,6 +95,17 @@ fn item_json(item: &Item) -> Value {
         "sha256": item.content.digest().map(|digest| digest.to_string()),
         "size": item.size.get(),
     });
+    if item.ident.search_key.is_none() {
+        let ident = &item.ident;
+        let stamp = Stamp::fallback(ident.message_id.as_deref(), &ident.class, ident.submitted);
+        if let Stamp::Fallback(hash) = stamp {
+            let hex = hash.iter().map(|byte| format!("{byte:02x}"));
+            out["fallback"] = Value::String(hex.collect());
+        }
+    }
+    if let Some(mark) = mark_of(item) {
+        out["mark"] = Value::String(mark);
+    }
     if item.corrupt {
         out["corrupt"] = Value::Bool(true);
     }

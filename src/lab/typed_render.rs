@@ -1,11 +1,14 @@
 //! An item's properties read as its class knows them: what a service shows of a stored item. `typed_make` is the other way.
 
 use super::populate_items::{PUBLIC_STRINGS, TASK};
+use super::typed_appointment::{calendar, event_of, is_exception};
+use super::typed_card::{PHOTO, card_of, vcard};
 use super::typed_mime::mime_of;
 use super::typed_props::{At, Props, clean, people_of};
 use crate::base::item::SearchKey;
 use crate::base::typed::{
-    FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedItem, TypedMessage,
+    FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedContact, TypedItem,
+    TypedMessage,
 };
 use crate::wire::base64;
 use crate::wire::ews::typed_attachment::{Kind, bare_content_id, is_signed, signed};
@@ -13,14 +16,14 @@ use crate::wire::item_stream::{Attachment, Message, tags};
 use crate::wire::losses::{self, Family};
 
 /// Who and where an address stands: name, SMTP address, other address.
-type Place = (At, At, At);
+pub(super) type Place = (At, At, At);
 
 /// PidTagSender*.
 const SENDER: Place = (At::Tag(0x0C1A), At::Tag(0x5D01), At::Tag(0x0C1F));
 /// PidTagSentRepresenting*: on whose behalf.
-const FROM: Place = (At::Tag(0x0042), At::Tag(0x5D02), At::Tag(0x0065));
+pub(super) const FROM: Place = (At::Tag(0x0042), At::Tag(0x5D02), At::Tag(0x0065));
 /// A recipient's own.
-const RECIPIENT: Place = (At::Tag(0x3001), At::Tag(0x39FE), At::Tag(0x3003));
+pub(super) const RECIPIENT: Place = (At::Tag(0x3001), At::Tag(0x39FE), At::Tag(0x3003));
 
 /// The item in our words, and the bytes of its attachments; `None` for classes that the route does not carry.
 pub(super) fn render(message: &Message) -> Option<(TypedItem, Vec<Vec<u8>>)> {
@@ -29,7 +32,14 @@ pub(super) fn render(message: &Message) -> Option<(TypedItem, Vec<Vec<u8>>)> {
             let (own, files) = message_of(message);
             Some((TypedItem::Message(Box::new(own)), files))
         }
-        Family::Event | Family::Contact => None,
+        Family::Event => {
+            let (own, files) = event_of(message);
+            Some((TypedItem::Event(Box::new(own)), files))
+        }
+        Family::Contact => {
+            let (own, files) = contact_of(message);
+            Some((TypedItem::Contact(Box::new(own)), files))
+        }
     }
 }
 
@@ -61,13 +71,26 @@ pub(super) fn mime(message: &Message) -> Vec<u8> {
 
 /// An item as the file that a server makes of it, e.g. of an embedded one.
 pub(super) fn file_of(message: &Message) -> (Kind, Vec<u8>) {
-    (Kind::Message, mime(message))
+    match losses::family_of(&class_of(message)) {
+        Some(Family::Event) => (Kind::Event, calendar(&event_of(message).0)),
+        Some(Family::Contact) => (Kind::Contact, vcard(&contact_of(message).0)),
+        Some(Family::Message) | None => (Kind::Message, mime(message)),
+    }
 }
 
 /// The class as it is spelled; what has none is a message.
 fn class_of(message: &Message) -> String {
     let class = Props(&message.props).some_text(At::Tag(tags::MESSAGE_CLASS));
     class.unwrap_or_else(|| "IPM.Note".to_owned())
+}
+
+/// A person's card, and the bytes of its attachments.
+fn contact_of(message: &Message) -> (TypedContact, Vec<Vec<u8>>) {
+    let (common, files) = common_of(message);
+    let is_photo = |own: &Attachment| Props(&own.props).number(At::Tag(PHOTO)) == Some(1);
+    let photo = message.attachments.iter().position(is_photo);
+    let photo = photo.and_then(|at| u32::try_from(at).ok());
+    (card_of(Props(&message.props), common, photo), files)
 }
 
 fn message_of(message: &Message) -> (TypedMessage, Vec<Vec<u8>>) {
@@ -131,7 +154,8 @@ pub(super) fn common_of(message: &Message) -> (TypedCommon, Vec<Vec<u8>>) {
         let number = props.number(At::Tag(id)).unwrap_or(normal);
         u8::try_from(number).unwrap_or(0)
     };
-    let (attachments, files) = message.attachments.iter().map(attachment).unzip();
+    let visible = message.attachments.iter().filter(|own| !is_exception(own));
+    let (attachments, files) = visible.map(attachment).unzip();
     let common = TypedCommon {
         class: class_of(message),
         search_key: key.map(|key| key.to_string()).unwrap_or_default(),
@@ -281,7 +305,7 @@ mod tests {
         assert_eq!(picture.content_type, "image/png");
         assert_eq!(files[0], [7; 9]);
         assert!(inner.embedded && inner.name.ends_with(".eml"));
-        assert!(files[1].starts_with(b"Sender: "));
+        assert!(files[1].starts_with(b"From: "));
     }
 
     #[test]

@@ -13,7 +13,7 @@
 pub mod screener;
 pub mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ use mailferry::base::id::{
     FolderId, FolderNo, ItemId, JobId, MailboxId, RunId, SyncToken, TargetFolderId, TargetItemId,
     TargetMailboxId, WorkerId,
 };
-use mailferry::base::item::{ItemKey, Placed};
+use mailferry::base::item::{ItemKey, Placed, Stamp};
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::{Count, Moment, Span};
@@ -40,11 +40,13 @@ use mailferry::engine::control::control;
 use mailferry::engine::ports::Ports;
 use mailferry::engine::run::{RunEnd, RunOrder, run};
 use mailferry::lab::direct::{DirectSource, DirectTarget, SharedWorld, lock};
+use mailferry::lab::direct_typed_source::DirectTypedSource;
 use mailferry::lab::fault::Weather;
 use mailferry::lab::populate::Population;
 use mailferry::lab::world::Content;
 use mailferry::lab::world::NewFolder;
 use mailferry::lab::world::{World, WorldOptions};
+use mailferry::lab::wrong::Wrong;
 use mailferry::port::body::{Body, BodyStream};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
@@ -52,6 +54,7 @@ use mailferry::port::screen::{Looked, Proof, Record, ScreenFault, Screener};
 use mailferry::port::sink::EventSink;
 use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use mailferry::port::target::{Cursor, Target, TargetPage};
+use mailferry::port::typed::{TypedPorts, TypedSource, TypedTarget};
 
 /// Civil time 0 of every stage.
 pub const ANCHOR: Moment = Moment::from_unix_ms(1_780_000_000_000);
@@ -87,6 +90,8 @@ pub struct Knobs {
     pub screener: Option<Arc<dyn Screener>>,
     /// By which route items travel.
     pub route: RouteRule,
+    /// What is wrong with the tenant.
+    pub wrong: Vec<Wrong>,
 }
 
 impl Default for Knobs {
@@ -108,6 +113,7 @@ impl Default for Knobs {
             pass: PassKind::Follow,
             screener: None,
             route: RouteRule::Auto,
+            wrong: Vec::new(),
         }
     }
 }
@@ -135,6 +141,7 @@ fn fill(
 /// Builds the world of these knobs.
 pub fn build(knobs: &Knobs) -> SharedWorld {
     let mut world = World::new(knobs.world.clone());
+    world.misconfigure(&knobs.wrong);
     if let Some(items) = knobs.variety {
         let pairs = (0..knobs.mailboxes)
             .map(|n| (address(n), address(n)))
@@ -413,10 +420,58 @@ impl Target for Stepped<DirectTarget> {
         stepped!(self.retract(mailbox, folder, placed))
     }
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
-        self.inner.made_besides(mailbox)
+        Target::made_besides(&self.inner, mailbox)
     }
     fn renew(&self, mailbox: &TargetMailboxId) {
         self.inner.renew(mailbox);
+    }
+}
+
+#[async_trait]
+impl TypedSource for Stepped<DirectTypedSource> {
+    async fn read(
+        &self,
+        mailbox: &MailboxId,
+        items: &[ItemId],
+        sink: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback> {
+        stepped!(self.read(mailbox, items, sink))
+    }
+}
+
+#[async_trait]
+impl TypedTarget for Stepped<DirectTarget> {
+    async fn compose(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        stamp: &Stamp,
+        parcel: &Body,
+    ) -> Result<Placed, Setback> {
+        stepped!(self.compose(mailbox, folder, stamp, parcel))
+    }
+    async fn amend(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        placed: &Placed,
+        parcel: &Body,
+    ) -> Result<Placed, Setback> {
+        stepped!(self.amend(mailbox, folder, placed, parcel))
+    }
+    async fn read(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<BodyStream, Setback> {
+        stepped!(self.read(mailbox, folder, item))
+    }
+    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
+        stepped!(self.tidy(mailbox))
+    }
+    fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
+        TypedTarget::made_besides(&self.inner, mailbox)
     }
 }
 
@@ -525,7 +580,16 @@ pub async fn act_with(
         }),
         clock: Arc::clone(clock),
         events,
-        typed: None,
+        typed: Some(TypedPorts {
+            source: Arc::new(Stepped {
+                inner: DirectTypedSource::new(Arc::clone(world), Arc::clone(clock), knobs.latency),
+                steps: Arc::clone(steps),
+            }),
+            target: Arc::new(Stepped {
+                inner: DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency),
+                steps: Arc::clone(steps),
+            }),
+        }),
         screener: knobs.screener.as_ref().map(|inner| {
             Arc::new(Stepped {
                 inner: Arc::clone(inner),
@@ -557,20 +621,37 @@ pub type Holdings = BTreeMap<(String, String), u32>;
 /// What should be carried, and what is on the target, seen or not yet seen: straight from the world.
 pub fn truths(world: &SharedWorld, mailbox: &MailboxId) -> (Holdings, Holdings) {
     let truth = mailferry::lab::truth::truth(&lock(world));
-    let side = |side: &str| {
+    // A copy that was made by its fields has other bytes: it says itself whose copy it is, and its source item is told by the same.
+    let mut marks = BTreeSet::new();
+    let side = |side: &str, marks: &mut BTreeSet<String>| {
         let mut out = Holdings::new();
         for folder in truth[side][mailbox.reveal()]["folders"]
             .as_array()
             .expect("folders")
         {
             for item in folder["items"].as_array().expect("items") {
-                let what = (folder["path"].to_string(), item["sha256"].to_string());
-                *out.entry(what).or_default() += 1;
+                let own = match (item["mark"].as_str(), item["search_key"].as_str()) {
+                    (Some(mark), _) => mark.split('@').next().unwrap_or_default().to_owned(),
+                    (None, Some(key)) => format!("k:{key}"),
+                    (None, None) => format!("f:{}", item["fallback"].as_str().unwrap_or_default()),
+                };
+                if item["mark"].is_string() {
+                    marks.insert(own.clone());
+                }
+                let what = if marks.contains(&own) {
+                    own
+                } else {
+                    item["sha256"].to_string()
+                };
+                *out.entry((folder["path"].to_string(), what)).or_default() += 1;
             }
         }
         out
     };
-    (side("source"), side("target"))
+    // Once to learn the marks, and once to count.
+    side("target", &mut marks);
+    let target = side("target", &mut marks);
+    (side("source", &mut marks), target)
 }
 
 /// Safety: nothing is there more often than at the source, nothing that is not of the source, the source untouched, nobody invited.

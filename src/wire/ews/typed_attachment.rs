@@ -36,6 +36,13 @@ impl Kind {
         }
     }
 
+    /// What the file of an embedded item was made of.
+    pub fn of_file(own: &TypedAttachment) -> Option<Self> {
+        let kinds = [Self::Message, Self::Event, Self::Contact];
+        let same = |kind: &Self| own.embedded && own.content_type == kind.content_type();
+        kinds.into_iter().find(same)
+    }
+
     /// The element's name.
     pub const fn element(self) -> &'static str {
         match self {
@@ -208,6 +215,7 @@ mod tests {
             let file = kind.file(named(name));
             assert_eq!((file.name.as_str(), file.embedded), (want, true));
             assert_eq!(file.content_id, "a@b");
+            assert_eq!(Kind::of_file(&file), Some(kind));
             let element = kind.element().trim_start_matches("t:");
             assert_eq!(Kind::of_element(element), Some(kind));
         }

@@ -2,13 +2,13 @@
 
 use crate::base::id::ItemId;
 use crate::base::quantity::Moment;
-use crate::base::typed::{Person, TypedBody, TypedCommon, TypedItem};
+use crate::base::typed::{Person, TypedBody, TypedCommon, TypedContact, TypedEvent, TypedItem};
 use crate::wire::base64;
 use crate::wire::ews::item;
 use crate::wire::ews::reply::Operation;
 use crate::wire::ews::shape::{self, Shape, Tag};
 use crate::wire::ews::typed_attachment::AttachmentRef;
-use crate::wire::ews::typed_message;
+use crate::wire::ews::{typed_contact, typed_event, typed_message};
 use crate::wire::losses::{self, Family};
 use crate::wire::xml::{Element, Ns, Writer};
 
@@ -26,6 +26,9 @@ pub struct Shown {
     pub item: TypedItem,
     /// What hangs on it, in the server's order.
     pub attachments: Vec<AttachmentRef>,
+    /// Occurrences of a series that differ, by their own ids and original begins; they are asked for by other calls. Those that are gone are
+    /// in the item.
+    pub occurrences: Vec<(ItemId, Moment)>,
 }
 
 impl std::fmt::Debug for Shown {
@@ -51,10 +54,26 @@ impl Shown {
         let list = e.t("Attachments").map(|list| list.children.as_slice());
         let list = list.unwrap_or_default().iter().map(AttachmentRef::read);
         let common = read_common(e)?;
+        let by_element = match e.name.as_str() {
+            "CalendarItem" => Family::Event,
+            "Contact" => Family::Contact,
+            _ => Family::Message,
+        };
+        let mut occurrences = Vec::new();
+        let item = match losses::family_of(&common.class).unwrap_or(by_element) {
+            Family::Message => TypedItem::Message(Box::new(typed_message::read(e, common))),
+            Family::Contact => TypedItem::Contact(Box::new(typed_contact::read(e, common))),
+            Family::Event => {
+                let (own, modified) = typed_event::read(e, common)?;
+                occurrences = modified;
+                TypedItem::Event(Box::new(own))
+            }
+        };
         Some(Self {
             id: ItemId::new(id),
-            item: TypedItem::Message(Box::new(typed_message::read(e, common))),
+            item,
             attachments: list.collect::<Option<_>>()?,
+            occurrences,
         })
     }
 
@@ -66,6 +85,10 @@ impl Shown {
                 (own.from, own.sender) = (more.from, more.sender);
                 (own.to, own.cc, own.bcc) = (more.to, more.cc, more.bcc);
                 own.reply_to = more.reply_to;
+            }
+            (TypedItem::Event(own), TypedItem::Event(more)) => {
+                own.attendees = more.attendees;
+                own.organizer = more.organizer;
             }
             _ => {}
         }
@@ -83,7 +106,31 @@ impl Shown {
                 strip(&mut own.common, &wants);
                 typed_message::strip(own, &wants);
             }
-            TypedItem::Event(_) | TypedItem::Contact(_) => {}
+            TypedItem::Event(own) => {
+                strip(&mut own.common, &wants);
+                if !wants("calendar:RequiredAttendees") {
+                    own.attendees.clear();
+                }
+                own.organizer.take_if(|_| !wants("calendar:Organizer"));
+                if !wants("calendar:Start") {
+                    **own = TypedEvent {
+                        common: std::mem::take(&mut own.common),
+                        organizer: own.organizer.take(),
+                        attendees: std::mem::take(&mut own.attendees),
+                        ..TypedEvent::default()
+                    };
+                    self.occurrences.clear();
+                }
+            }
+            TypedItem::Contact(own) => {
+                strip(&mut own.common, &wants);
+                if !wants("contacts:FileAs") {
+                    **own = TypedContact {
+                        common: std::mem::take(&mut own.common),
+                        ..TypedContact::default()
+                    };
+                }
+            }
         }
         self
     }
@@ -94,14 +141,27 @@ impl Shown {
             TypedItem::Message(own) => {
                 w.open("t:Message", &[]);
                 self.write_common(&own.common, &own.in_reply_to, w);
+                write_key(&own.common, w);
                 typed_message::write(own, w);
-                w.close();
             }
-            TypedItem::Event(_) | TypedItem::Contact(_) => {}
+            TypedItem::Event(own) => {
+                w.open("t:CalendarItem", &[]);
+                self.write_common(&own.common, "", w);
+                typed_event::write_reminder(own, w);
+                write_key(&own.common, w);
+                typed_event::write(own, &self.occurrences, w);
+            }
+            TypedItem::Contact(own) => {
+                w.open("t:Contact", &[]);
+                self.write_common(&own.common, "", w);
+                write_key(&own.common, w);
+                typed_contact::write(own, w);
+            }
         }
+        w.close();
     }
 
-    /// What every item has, up to the extended properties.
+    /// What every item has, up to the date of its making.
     fn write_common(&self, common: &TypedCommon, in_reply_to: &str, w: &mut Writer) {
         w.empty(
             "t:ItemId",
@@ -132,10 +192,13 @@ impl Shown {
         w.leaf("t:Importance", importance.unwrap_or(&"Normal"));
         text(w, "t:InReplyTo", in_reply_to);
         date(w, "t:DateTimeCreated", common.created);
-        let key = crate::base::item::unhex(&common.search_key).unwrap_or_default();
-        if !key.is_empty() {
-            shape::write_extended(Tag::SEARCH_KEY, &base64::encode(&key), w);
-        }
+    }
+}
+
+fn write_key(common: &TypedCommon, w: &mut Writer) {
+    let key = crate::base::item::unhex(&common.search_key).unwrap_or_default();
+    if !key.is_empty() {
+        shape::write_extended(Tag::SEARCH_KEY, &base64::encode(&key), w);
     }
 }
 
@@ -366,6 +429,7 @@ mod tests {
                 }),
             })),
             attachments: vec![attachment(0, What::File), attachment(1, What::Item)],
+            occurrences: Vec::new(),
         }
     }
 
@@ -391,6 +455,7 @@ mod tests {
                 ..TypedMessage::default()
             })),
             attachments: Vec::new(),
+            occurrences: Vec::new(),
         };
         assert_eq!(read(&written(empty.clone())), Message::Done(empty));
     }

@@ -1,6 +1,7 @@
 //! What is asked of an item to read it as its class knows it (reference/ews.md section 1, GetItem). Receipts, votes and retention are not among it.
 
-use crate::wire::ews::shape::{BaseShape, Shape, Tag};
+use crate::wire::ews::shape::{BaseShape, Path, Shape, Tag};
+use crate::wire::ews::{typed_contact, typed_event};
 use crate::wire::losses::Family;
 
 /// Of every item.
@@ -31,7 +32,7 @@ const MESSAGE: [&str; 11] = [
 ];
 
 /// What a server may refuse beside the text in one call (reference/ews.md section 1, GetItem, a single report).
-const HEAVY: [&str; 9] = [
+const HEAVY: [&str; 11] = [
     "item:Attachments",
     "message:From",
     "message:Sender",
@@ -39,8 +40,10 @@ const HEAVY: [&str; 9] = [
     "message:CcRecipients",
     "message:BccRecipients",
     "message:ReplyTo",
+    "calendar:Organizer",
     "calendar:RequiredAttendees",
     "calendar:OptionalAttendees",
+    "calendar:Resources",
 ];
 
 impl Shape {
@@ -57,7 +60,8 @@ impl Shape {
                     Tag::HEADERS,
                 ],
             ),
-            Family::Event | Family::Contact => (&[], &[Tag::SEARCH_KEY]),
+            Family::Event => (&typed_event::FIELDS, &[Tag::SEARCH_KEY]),
+            Family::Contact => (&typed_contact::FIELDS, &[Tag::SEARCH_KEY]),
         };
         let fields: Vec<&str> = COMMON.iter().chain(own).copied().collect();
         Self {
@@ -68,8 +72,8 @@ impl Shape {
 
     /// The same in two calls: the second asks for people and attachments.
     pub fn typed_parts(family: Family) -> [Self; 2] {
-        let heavy = |path: &super::shape::Path| match path {
-            super::shape::Path::Field(field) => HEAVY.contains(&field.as_str()),
+        let heavy = |path: &Path| match path {
+            Path::Field(field) => HEAVY.contains(&field.as_str()),
             _ => false,
         };
         let whole = Self::typed(family);
@@ -80,7 +84,7 @@ impl Shape {
         };
         let mut second = part(second);
         // The class tells how to read the rest.
-        let class = super::shape::Path::Field("item:ItemClass".to_owned());
+        let class = Path::Field("item:ItemClass".to_owned());
         second.more.insert(0, class);
         [part(first), second]
     }
@@ -112,7 +116,7 @@ mod tests {
             assert!(second.more.len() > 1 && first.more.len() > second.more.len());
             first.more.extend(second.more.into_iter().skip(1));
             let mut whole = Shape::typed(family);
-            let key = |path: &super::super::shape::Path| format!("{path:?}");
+            let key = |path: &Path| format!("{path:?}");
             first.more.sort_by_key(key);
             whole.more.sort_by_key(key);
             assert_eq!(first, whole);

@@ -36,9 +36,7 @@ pub fn id_of(name: &str) -> Option<&'static str> {
     let shown = || {
         let bare = without_offset(name);
         let is_shown = |own: &&str| own.eq_ignore_ascii_case(bare);
-        let own = ZONES
-            .iter()
-            .find(|zone| zone.shown.iter().any(|own| is_shown(own)));
+        let own = ZONES.iter().find(|zone| zone.shown.iter().any(is_shown));
         own.map(|zone| zone.id)
     };
     known(name)
