@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::typed_make::named_text;
+use super::typed_make::{may_name, named_text};
 use super::world::World;
 use super::world_content::Content;
 use super::world_store::{Folder, Item, Store};
@@ -76,8 +76,9 @@ fn mark_of(item: &Item) -> Option<String> {
     let Content::Stream(stream) = &item.content else {
         return None;
     };
-    let name: Vec<u8> = NAME.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    memchr::memmem::find(stream, &name)?;
+    if !may_name(stream, NAME) {
+        return None;
+    }
     named_text(&decode(stream)?, SET, NAME)
 }
 

@@ -2,7 +2,7 @@
 //! search key of the store's own, new ids when they move, and their attachments one by one.
 
 use super::fault::Weather;
-use super::typed_make::{attach, named_text};
+use super::typed_make::{attach, may_name, named_text};
 use super::world::{ItemRow, Now, Refused, World, item_row};
 use super::world_content::Content;
 use super::world_events::instance_of;
@@ -190,15 +190,12 @@ impl World {
         let Content::Stream(stream) = &item.content else {
             return None;
         };
-        let start = &stream[..stream.len().min(NAMES_WITHIN)];
-        let name: Vec<u8> = named
-            .name
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
         // Most items have none, and are not taken apart for it.
-        let there = start.windows(name.len().max(1)).any(|part| part == name);
-        named_text(&decode(stream).filter(|_| there)?, named.set, &named.name)
+        let start = &stream[..stream.len().min(NAMES_WITHIN)];
+        if !may_name(start, &named.name) {
+            return None;
+        }
+        named_text(&decode(stream)?, named.set, &named.name)
     }
 
     /// Which reading of a megabyte holds here.
