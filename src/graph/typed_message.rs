@@ -154,7 +154,7 @@ impl Making<'_> {
         let caller = &self.target.caller;
         if work.left {
             let swept = sweep(caller, self.site, hidden, Some(mark)).await;
-            swept.map_err(hidden_gone)?;
+            swept.map_err(|setback| hidden_gone(before_create(setback)))?;
         }
         let request = load.request(reel).await?;
         // From here on until the end, whatever ends it.

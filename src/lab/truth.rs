@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::typed_make::{may_name, named_text};
+use super::typed_make::named_text;
 use super::world::World;
 use super::world_content::Content;
 use super::world_store::{Folder, Item, Store};
@@ -76,7 +76,7 @@ fn mark_of(item: &Item) -> Option<String> {
     let Content::Stream(stream) = &item.content else {
         return None;
     };
-    if !may_name(stream, NAME) {
+    if !item.marked {
         return None;
     }
     named_text(&decode(stream)?, SET, NAME)

@@ -259,13 +259,6 @@ pub(super) fn text_of(prop: &Prop) -> Option<String> {
     Some(text.trim_end_matches('\0').to_owned())
 }
 
-/// Whether a property of this name may be in a stream. The container cuts its content into blocks, also in the middle of a name; one half of it is always whole.
-pub(super) fn may_name(stream: &[u8], name: &str) -> bool {
-    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let (first, second) = name.split_at(name.len() / 4 * 2);
-    memchr::memmem::find(stream, first).is_some() || memchr::memmem::find(stream, second).is_some()
-}
-
 /// The text under a name of a property set, letter by letter.
 pub(super) fn named_text(message: &Message, set: u128, name: &str) -> Option<String> {
     let wanted = Prop::text(0, "").called(0, wire_set(set), name).name;
@@ -330,7 +323,9 @@ mod tests {
                 (key, importance, sensitivity, created, modified),
             )| TypedCommon {
                 class: "IPM.Note".to_owned(),
-                search_key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+                search_key: crate::base::item::SearchKey::new(key)
+                    .map(|key| key.to_string())
+                    .unwrap_or_default(),
                 subject,
                 body: TypedBody { html, content },
                 importance,

@@ -145,6 +145,7 @@ impl World {
             content,
             corrupt: false,
             import_refused: false,
+            marked: false,
             infected: None,
         };
         self.source_store_mut(mailbox)?.put(id.clone(), item);

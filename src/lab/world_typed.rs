@@ -2,7 +2,7 @@
 //! search key of the store's own, new ids when they move, and their attachments one by one.
 
 use super::fault::Weather;
-use super::typed_make::{attach, may_name, named_text};
+use super::typed_make::{attach, named_text};
 use super::world::{ItemRow, Now, Refused, World, item_row};
 use super::world_content::Content;
 use super::world_events::instance_of;
@@ -47,8 +47,18 @@ const SESSION_MIN: [u64; 2] = [3_000_000, 3 << 20];
 /// The largest request, above which there is 413 and no word: 4 MB in the same reading, with room for the frame around an attachment just below the line.
 const REQUEST_MAX: [usize; 2] = [4_000_000, (4 << 20) + 4_096];
 
-/// Names of properties stand before the attachments; of a long text behind which they might be, this lab knows nothing.
-const NAMES_WITHIN: usize = 8_000_000;
+/// How far an item is searched for names of ours. They stand before the attachments, and behind a longer text nobody looks for them.
+const NAMES_WITHIN: usize = 4_000_000;
+
+/// True for a stream with a name of ours in it. Most have none, and are not taken apart for it each time they are listed.
+pub(super) fn is_marked(stream: &[u8]) -> bool {
+    let name: Vec<u8> = "mailferry-"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let start = &stream[..stream.len().min(NAMES_WITHIN)];
+    start.windows(name.len()).any(|part| part == name)
+}
 
 /// How long an upload session lives.
 const SESSION_LIFE: crate::base::quantity::Span = crate::base::quantity::Span::from_secs(3_600);
@@ -125,6 +135,7 @@ impl World {
         let before = item.size;
         item.rewrite(now.moment, |message, _| edit(message))?;
         item.change_key = change_key;
+        item.marked = item.content.stream().is_some_and(|own| is_marked(&own));
         let (row, after) = (item_row(id, item), item.size);
         store.used = store.used.saturating_sub(before) + after;
         store.touched(id, Deed::Updated, seq);
@@ -184,18 +195,15 @@ impl World {
         Ok(row)
     }
 
-    /// The value of a named text property of an item.
+    /// The value of a named text property of an item, for names of ours: of others' this lab does not keep account.
     pub(super) fn named_of(&self, mailbox: &str, id: &str, named: &NamedId) -> Option<String> {
         let item = self.target_store(mailbox).ok()?.items.get(id)?;
-        let Content::Stream(stream) = &item.content else {
-            return None;
-        };
-        // Most items have none, and are not taken apart for it.
-        let start = &stream[..stream.len().min(NAMES_WITHIN)];
-        if !may_name(start, &named.name) {
-            return None;
+        match &item.content {
+            Content::Stream(stream) if item.marked => {
+                named_text(&decode(stream)?, named.set, &named.name)
+            }
+            _ => None,
         }
-        named_text(&decode(stream)?, named.set, &named.name)
     }
 
     /// Which reading of a megabyte holds here.
