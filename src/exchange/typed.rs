@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::base::id::{ItemId, MailboxId};
 use crate::base::limits;
+use crate::base::losses::Family;
 use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
 use crate::base::quantity::{Bytes, Moment};
 use crate::base::typed::{Occurrence, TypedAttachment, TypedEvent, TypedItem};
@@ -27,7 +28,6 @@ use crate::wire::ews::shape::Shape;
 use crate::wire::ews::typed_attachment::{AttachmentRef, Kind, What, is_signed, signed};
 use crate::wire::ews::typed_event::as_exception;
 use crate::wire::ews::typed_item::{GetTyped, Shown};
-use crate::wire::losses::Family;
 use crate::wire::parcel;
 
 /// One entry per item: as the server shows it, or what stands in the way.
