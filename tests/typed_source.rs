@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mailferry::base::id::{ItemId, MailboxId};
+use mailferry::base::losses::{Family, family_of};
 use mailferry::base::mailbox::{FolderKind, FolderRole};
 use mailferry::base::outcome::{RefusalWhy, Setback};
 use mailferry::base::quantity::{Count, Moment, Span};
@@ -25,7 +26,6 @@ use mailferry::port::source::{ExportSink, Source as _};
 use mailferry::port::typed::TypedSource;
 use mailferry::transport::{Http, HttpOptions};
 use mailferry::wire::item_stream::encode;
-use mailferry::wire::losses::{Family, family_of};
 use mailferry::wire::parcel::{Brought, ParcelMeter, ParcelReader};
 
 const PASSWORD: &str = "only-for-the-lab";

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::base::id::{ItemId, MailboxId};
 use crate::base::limits;
+use crate::base::losses::Family;
 use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
 use crate::exchange::client::Client;
 use crate::exchange::source::{ExchangeSource, incomplete};
@@ -17,7 +18,6 @@ use crate::wire::ews::reply::Message;
 use crate::wire::ews::request::Call;
 use crate::wire::ews::shape::Shape;
 use crate::wire::ews::typed_item::{GetTyped, Shown};
-use crate::wire::losses::Family;
 
 /// One entry per item: as the server shows it, or what stands in the way.
 pub(super) type Entries = Vec<Result<Shown, Setback>>;

@@ -5,6 +5,7 @@
 
 use crate::base::id::ItemId;
 use crate::base::limits;
+use crate::base::losses::Family;
 use crate::base::outcome::Setback;
 use crate::base::quantity::{Bytes, Moment};
 use crate::base::typed::{Occurrence, TypedAttachment, TypedEvent, TypedItem};
@@ -21,7 +22,6 @@ use crate::wire::ews::shape::Shape;
 use crate::wire::ews::typed_attachment::{AttachmentRef, Kind, What, is_signed, signed};
 use crate::wire::ews::typed_event::as_exception;
 use crate::wire::ews::typed_item::Shown;
-use crate::wire::losses::Family;
 use crate::wire::parcel;
 
 impl Reading<'_> {

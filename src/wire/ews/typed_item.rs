@@ -1,6 +1,7 @@
 //! GetItem, answered with an item as its class knows it. What a reply does not say is what an item without it would have.
 
 use crate::base::id::ItemId;
+use crate::base::losses::{self, Family};
 use crate::base::quantity::Moment;
 use crate::base::typed::{Person, TypedBody, TypedCommon, TypedContact, TypedEvent, TypedItem};
 use crate::wire::base64;
@@ -9,7 +10,6 @@ use crate::wire::ews::reply::Operation;
 use crate::wire::ews::shape::{self, Shape, Tag};
 use crate::wire::ews::typed_attachment::AttachmentRef;
 use crate::wire::ews::{typed_contact, typed_event, typed_message};
-use crate::wire::losses::{self, Family};
 use crate::wire::xml::{Element, Ns, Writer};
 
 /// The words of EWS for importance, by number.
