@@ -82,7 +82,7 @@
 //!   an `rsa` under RUSTSEC-2023-0071), nine minutes of processor time and 600 MB for a debug build, and a clock and dice of its own; it has no key tables and no
 //!   ticket caches. `ntlmclient` writes neither bindings nor integrity codes. Three messages are 400 lines, checked against the published values and
 //!   against pyspnego. Kerberos is the system's (`libgssapi`, feature `kerberos`), which knows both.
-//! - **The typed route is begun and not yet on any path.** [`base::typed`], [`port::typed`], `wire::{parcel, upload, losses}`,
+//! - **The typed route is begun and not yet on any path.** [`base::typed`], [`base::losses`], [`port::typed`], `wire::{parcel, upload}`,
 //!   `wire::graph::{provenance, typed_message, typed_attachment}` and `verify::typed` are its words and decisions. No adapter reads or creates typed
 //!   items and the engine knows one route only, so no run, plan or report speaks of it. Listings do not ask for its mark either: a source item may
 //!   bear one of an earlier migration, and on the stream route the search key alone tells whose copy it is.

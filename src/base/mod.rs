@@ -10,6 +10,7 @@ pub mod html;
 pub mod id;
 pub mod item;
 pub mod limits;
+pub mod losses;
 pub mod mailbox;
 pub mod outcome;
 pub mod outline;

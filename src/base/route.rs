@@ -11,7 +11,7 @@ pub enum Route {
     /// Exported and imported as a stream, byte for byte.
     #[default]
     Stream,
-    /// Read and created by its class. What that loses is said by one table (`wire::losses`).
+    /// Read and created by its class. What that loses is said by one table (`base::losses`).
     Typed,
 }
 

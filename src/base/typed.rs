@@ -2,7 +2,7 @@
 //! compares; the stream route needs none of it.
 //!
 //! Dates are kept to the second, since no service keeps more. Every list is in the order of the source. What a class cannot carry to the other side
-//! is said by the table in `wire::losses`, not here.
+//! is said by the table in `base::losses`, not here.
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use crate::base::fact::{CopyRow, FolderRow};
 use crate::base::id::{ItemId, TargetFolderId, TargetItemId};
 use crate::base::item::{Digest, ItemClass};
+use crate::base::losses;
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
 use crate::base::route::{Route, RouteRule};
@@ -16,7 +17,6 @@ use crate::flow::route::{falls_back, route_of};
 use crate::port::source::ExportSink;
 use crate::port::typed::TypedPorts;
 use crate::verify::typed::{Canon, TypedJudged, judge};
-use crate::wire::losses;
 use crate::wire::parcel::{NotAParcel, ParcelMeter, ParcelReport};
 
 /// Whether items of this class have a form on the typed route.

@@ -15,6 +15,7 @@ use crate::base::event::Side;
 use crate::base::id::{TargetItemId, TargetMailboxId};
 use crate::base::item::{Placed, Stamp};
 use crate::base::limits;
+use crate::base::losses::family_of;
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use crate::base::quantity::{Bytes, Count};
@@ -26,7 +27,6 @@ use crate::wire::graph::provenance::{self, Mark, SOURCE};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::UNNAMED;
 use crate::wire::item_stream::{Message, Name, tags};
-use crate::wire::losses::family_of;
 use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, ParcelReport, encode};
 
 /// A parcel in memory.

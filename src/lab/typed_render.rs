@@ -6,6 +6,7 @@ use super::typed_card::{PHOTO, card_of, vcard};
 use super::typed_mime::mime_of;
 use super::typed_props::{At, Props, clean, people_of};
 use crate::base::item::SearchKey;
+use crate::base::losses::{self, Family};
 use crate::base::typed::{
     FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedContact, TypedItem,
     TypedMessage,
@@ -13,7 +14,6 @@ use crate::base::typed::{
 use crate::wire::base64;
 use crate::wire::ews::typed_attachment::{Kind, bare_content_id, is_signed, signed};
 use crate::wire::item_stream::{Attachment, Message, tags};
-use crate::wire::losses::{self, Family};
 
 /// Who and where an address stands: name, SMTP address, other address.
 pub(super) type Place = (At, At, At);
@@ -304,7 +304,7 @@ mod tests {
         assert!(picture.inline && picture.content_id == "p@q");
         assert_eq!(picture.content_type, "image/png");
         assert_eq!(files[0], [7; 9]);
-        assert!(inner.embedded && inner.name.ends_with(".eml"));
+        assert_eq!(Kind::of_file(inner), Some(Kind::Message));
         assert!(files[1].starts_with(b"From: "));
     }
 

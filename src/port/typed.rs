@@ -1,7 +1,7 @@
 //! The typed route: items read by their class on one side and created by their class on the other, where the service does not take streams.
 //!
 //! Between the two travels a parcel (`wire::parcel`), spooled and digested as an item stream is. What a class loses on this route is said by one
-//! table (`wire::losses`).
+//! table (`base::losses`).
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,7 +6,6 @@ pub mod base64;
 pub mod ews;
 pub mod graph;
 pub mod item_stream;
-pub mod losses;
 pub mod ntlm;
 pub mod parcel;
 pub mod recurrence;

@@ -1,8 +1,8 @@
 //! What is asked of an item to read it as its class knows it (reference/ews.md section 1, GetItem). Receipts, votes and retention are not among it.
 
+use crate::base::losses::Family;
 use crate::wire::ews::shape::{BaseShape, Path, Shape, Tag};
 use crate::wire::ews::{typed_contact, typed_event};
-use crate::wire::losses::Family;
 
 /// Of every item.
 const COMMON: [&str; 9] = [

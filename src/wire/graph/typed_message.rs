@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::item::{Placed, Stamp};
 use crate::base::limits::GRAPH_REQUEST_MAX;
+use crate::base::losses::{self, Family};
 use crate::base::outcome::Setback;
 use crate::base::quantity::Moment;
 use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody, TypedCommon, TypedMessage};
@@ -20,7 +21,6 @@ use crate::wire::graph::{items, json, provenance};
 use crate::wire::item_stream::tags::{
     FLAG_READ as READ, FLAG_SUBMITTED as SUBMITTED, FLAG_UNSENT as UNSENT,
 };
-use crate::wire::losses::{self, Family};
 
 /// Who has no address that a service takes, with their places in the lists: kept here, and put back when the message is read.
 pub const UNADDRESSED: NamedId = NamedId::text(provenance::SET, "mailferry-unaddressed");

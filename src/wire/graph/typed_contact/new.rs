@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::base::limits::{CONTACT_ADDRESSES_MAX, GRAPH_REQUEST_MAX};
+use crate::base::losses::{self, Family};
 use crate::base::prose;
 use crate::base::quantity::Bytes;
 use crate::base::typed::{Person, PostalAddress, TypedContact};
@@ -12,7 +13,6 @@ use crate::wire::graph::provenance::Mark;
 use crate::wire::graph::typed_event::Unfit;
 use crate::wire::graph::typed_message::{EmailAddress, is_address};
 use crate::wire::graph::{json as body, kept, provenance};
-use crate::wire::losses::{self, Family};
 
 use super::model::{ContactFields, KEPT_CONTACT, Kept, PHONES, PLACES, PostalPlace};
 

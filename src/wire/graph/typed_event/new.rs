@@ -8,6 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::limits::GRAPH_REQUEST_MAX;
+use crate::base::losses::{self, Family};
 use crate::base::quantity::{Bytes, Moment};
 use crate::base::typed::{Occurrence, ShowAs, TypedAttachment, TypedEvent, WallTime};
 use crate::wire::graph::property::{Property, PropertyId};
@@ -15,7 +16,6 @@ use crate::wire::graph::provenance::Mark;
 use crate::wire::graph::typed_attachment::{Way, ways};
 use crate::wire::graph::typed_message::{ItemBody, ZonedTime};
 use crate::wire::graph::{json as body, provenance, time_zone};
-use crate::wire::losses::{self, Family};
 
 use super::head;
 use super::model::{EventFields, Kept, Place, Unfit};
