@@ -338,7 +338,7 @@ async fn what_a_reader_changes_follows_and_nothing_else(bench: &Bench) {
     ] {
         match bench.amend(placed, own).await {
             Err(Setback::ItemRefused(refusal)) => {
-                assert_eq!(refusal.why, RefusalWhy::TargetRefused)
+                assert_eq!(refusal.why, RefusalWhy::TargetRefused);
             }
             other => panic!("{other:?}"),
         }
@@ -370,7 +370,7 @@ async fn what_the_route_does_not_carry_is_refused_before_anything_is_made(bench:
         own.common.class = class.to_owned();
         match bench.try_compose(&with_files(own, &[])).await {
             Err(Setback::ItemRefused(refusal)) => {
-                assert_eq!(refusal.why, RefusalWhy::NoTypedForm)
+                assert_eq!(refusal.why, RefusalWhy::NoTypedForm);
             }
             other => panic!("{class}: {other:?}"),
         }

@@ -50,14 +50,14 @@ const REQUEST_MAX: [usize; 2] = [4_000_000, (4 << 20) + 4_096];
 /// How far an item is searched for names of ours. They stand before the attachments, and behind a longer text nobody looks for them.
 const NAMES_WITHIN: usize = 4_000_000;
 
-/// True for a stream with a name of ours in it. Most have none, and are not taken apart for it each time they are listed.
+/// True for a stream with a name of ours in it, and seldom for another. Most have none, and are not taken apart for it each time they are listed. The
+/// records of a stream may cut a name in two, but not both of its halves.
 pub(super) fn is_marked(stream: &[u8]) -> bool {
-    let name: Vec<u8> = "mailferry-"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
     let start = &stream[..stream.len().min(NAMES_WITHIN)];
-    start.windows(name.len()).any(|part| part == name)
+    ["mailf", "erry-"].into_iter().any(|half| {
+        let half: Vec<u8> = half.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        start.windows(half.len()).any(|part| part == half)
+    })
 }
 
 /// How long an upload session lives.
@@ -303,5 +303,23 @@ impl World {
     /// True once for an item that is out of sight.
     pub(super) fn is_unseen(&mut self, item: &str) -> bool {
         self.unseen.1.remove(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::typed_make::set_named;
+
+    #[test]
+    fn a_name_is_found_wherever_the_records_cut_it() {
+        for more in 0..80 {
+            let mut message = Message::default();
+            let body = "x".repeat(crate::base::limits::STREAM_PIECE / 2 - 60 + more);
+            message.set(Prop::text(tags::BODY, &body));
+            assert!(!is_marked(&encode(&message)));
+            set_named(&mut message, 7, "mailferry-source", "k:00");
+            assert!(is_marked(&encode(&message)), "{more}");
+        }
     }
 }
