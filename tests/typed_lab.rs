@@ -1,6 +1,9 @@
 //! The lab's Mail and Calendar APIs refuse what the services refuse, and lose without a word what they lose.
 
 #![allow(
+    clippy::assigning_clones,
+    clippy::similar_names,
+    clippy::unnecessary_wraps,
     clippy::unwrap_used,
     clippy::allow_attributes,
     reason = "a test; helpers are not seen as such by the lint"

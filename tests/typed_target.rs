@@ -2,6 +2,9 @@
 
 #![allow(
     clippy::unused_async,
+    clippy::assigning_clones,
+    clippy::similar_names,
+    clippy::unnecessary_wraps,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::allow_attributes,
