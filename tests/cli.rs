@@ -91,6 +91,7 @@ fn help_shows_every_command_with_examples() {
         "rehearse",
         "lab",
         "plan",
+        "losses",
         "run",
         "status",
         "verify",

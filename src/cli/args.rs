@@ -9,6 +9,7 @@ use crate::cli::assess_args::AssessArgs;
 use crate::cli::decision_args::{LedgerArgs, QuarantineArgs, ResolveArgs, RetryArgs};
 use crate::cli::evidence_args::{CutoverArgs, EvidenceArgs, ReportArgs, SignArgs, WaiveArgs};
 use crate::cli::lab_help::lab_help;
+use crate::cli::losses_args::LossesArgs;
 pub use crate::cli::plan_args::PlanArgs;
 use crate::cli::preflight_args::PreflightArgs;
 use crate::cli::ui::Color;
@@ -96,6 +97,8 @@ pub enum Command {
     Inventory(InventoryArgs),
     /// Looks at builds, leads of compromise, unread detections and the register of actions
     Assess(AssessArgs),
+    /// Says what items lose that are carried by their class, and which classes are not
+    Losses(LossesArgs),
     /// Reaches both sides, proves rights and tries the route with a canary; changes nothing that stays
     Preflight(PreflightArgs),
     /// Copies; resumes; safe to start again at any time

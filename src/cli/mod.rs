@@ -18,6 +18,7 @@ mod found;
 mod invitations;
 pub mod lab_help;
 mod left;
+pub mod losses_args;
 pub mod packs;
 pub mod plan_args;
 mod plan_view;

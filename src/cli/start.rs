@@ -54,7 +54,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
     if cli.common.state.is_some()
         && matches!(
             cli.command,
-            Command::Lab(_) | Command::Plan(_) | Command::Evidence(_)
+            Command::Lab(_) | Command::Plan(_) | Command::Losses(_) | Command::Evidence(_)
         )
     {
         return Err(
@@ -67,6 +67,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, CommandError> {
         Command::Assess(args) => commands::assess::run(args, &cli.common, ui),
         Command::Inventory(args) => commands::inventory::run(args, ui),
         Command::Plan(args) => commands::plan::run(args, ui),
+        Command::Losses(args) => Ok(commands::losses::run(args, ui)),
         Command::Preflight(args) => commands::preflight::run(args, &cli.common, ui),
         Command::Run(args) => commands::nights::run(args, &cli.common, ui),
         Command::Status(args) => commands::status::run(args, &cli.common, ui),

@@ -48,6 +48,7 @@ impl<'a> Load<'a> {
     fn of(message: &'a TypedMessage, mark: &Mark, report: &ParcelReport) -> Result<Self, Setback> {
         let new = NewMessage::of(message, mark).map_err(|why| match why {
             Unfit::Class => unfit(RefusalWhy::NoTypedForm, "class-not-carried"),
+            Unfit::Undated => unfit(RefusalWhy::NoTypedForm, "no-date"),
             Unfit::TooLarge => unfit(RefusalWhy::TooLarge, "text-too-large"),
         })?;
         let lengths = report.attachments.iter().map(|(len, _)| *len);

@@ -21,7 +21,7 @@ use crate::wire::ews::get_item::GetItem;
 use crate::wire::ews::reply::Refused;
 use crate::wire::ews::typed_attachment::{AttachmentRef, Kind, What};
 use crate::wire::ews::typed_item::{GetTyped, Shown};
-use crate::wire::item_stream::{Message, decode};
+use crate::wire::item_stream::Message;
 
 /// The literal end of data that the server gave up on.
 const TRUNCATION_MARK: &str = "=== Truncated Data ===";
@@ -40,7 +40,7 @@ pub(super) enum Part {
 impl Desk<'_> {
     fn tree(&self, id: &str) -> Result<Message, No> {
         let export = self.world.source_export(self.mailbox, id)?;
-        decode(&export.stream).ok_or(No::Corrupt)
+        export.tree().ok_or(No::Corrupt)
     }
 
     fn poisoned<'i>(&self, mut ids: impl Iterator<Item = &'i str>) -> bool {

@@ -57,6 +57,16 @@ impl Fate {
             Self::Rewritten => "written in another way",
         }
     }
+
+    /// The word of other programs.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::InBody => "in_body",
+            Self::AsProperty => "as_property",
+            Self::Rewritten => "rewritten",
+        }
+    }
 }
 
 /// One line of the table.

@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod inventory;
 pub mod lab;
 pub mod ledger;
+pub mod losses;
 pub mod nights;
 pub mod plan;
 pub mod preflight;
