@@ -50,6 +50,7 @@ async fn a_crash_at_any_step_loses_nothing_and_doubles_nothing_in_memory() {
         ..Knobs::default()
     };
     let refused = Knobs {
+        route: RouteRule::Auto,
         wrong: vec![Wrong::StreamsRefused],
         ..Knobs::default()
     };

@@ -121,7 +121,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
             client_id: "app".into(),
             credential: Credential::SecretEnv("MAILFERRY_CLIENT_SECRET".into()),
             service: Service::Global,
-            route: RouteRule::Auto,
+            route: RouteRule::Stream,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

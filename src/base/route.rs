@@ -20,9 +20,10 @@ pub enum Route {
 #[serde(rename_all = "snake_case")]
 pub enum RouteRule {
     /// Streams; an item whose stream is refused is carried by its class, once.
-    #[default]
     Auto,
-    /// Streams only: what is refused is listed as refused.
+    /// Streams only: what is refused is listed as refused. The usual, for a copy by its class is no copy byte for byte, and that is for a person to
+    /// want.
+    #[default]
     Stream,
     /// Everything by its class, without trying streams. Classes without a form are listed as refused.
     Typed,

@@ -158,7 +158,7 @@ impl LabInfo {
                     login_url: self.login_url.clone(),
                     graph_url: self.graph_url.clone(),
                 },
-                route: RouteRule::Auto,
+                route: RouteRule::Stream,
                 reach: ReachPlan::default(),
             },
             limits: RunLimits {

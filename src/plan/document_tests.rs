@@ -445,14 +445,14 @@ fn screening_is_read_strictly_and_counts_for_the_hash_only_where_it_is_there() {
 #[test]
 fn the_route_is_read_strictly_and_counts_for_the_hash_only_where_it_is_not_the_usual_one() {
     let usual = Plan::parse(SAMPLE).expect("the sample is right");
-    assert_eq!(usual.to_spec().route, RouteRule::Auto);
+    assert_eq!(usual.to_spec().route, RouteRule::Stream);
     assert!(!usual.render().contains("route"));
     let routed = |word: &str| with("[target]\n", &format!("[target]\nroute = \"{word}\"\n"));
     for rule in RouteRule::ALL {
         let plan = Plan::parse(&routed(rule.word())).expect("right");
         assert_eq!(plan.to_spec().route, rule);
         assert_eq!(Plan::parse(&plan.render()).expect("right"), plan);
-        assert_eq!(plan.hash() == usual.hash(), rule == RouteRule::Auto);
+        assert_eq!(plan.hash() == usual.hash(), rule == RouteRule::Stream);
     }
     let found = problems(&routed("type"));
     assert!(found.contains("did you mean \"typed\"?"), "{found}");

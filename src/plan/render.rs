@@ -208,8 +208,8 @@ fn target(out: &mut Lines, end: &TargetEnd) {
             out.put("graph_url", text(graph_url));
         }
     }
-    // A plan without the key means `auto` and is written without it, so that plans made before there was a choice keep their hash.
-    if end.route != RouteRule::Auto {
+    // A plan without the key means `stream` and is written without it, so that plans made before there was a choice keep their hash.
+    if end.route != RouteRule::default() {
         out.put("route", text(end.route.word()));
     }
     render_reach(&end.reach, &mut |key, value| out.put(key, value));

@@ -112,7 +112,7 @@ impl Default for Knobs {
             variety: None,
             pass: PassKind::Follow,
             screener: None,
-            route: RouteRule::Auto,
+            route: RouteRule::Stream,
             wrong: Vec::new(),
         }
     }

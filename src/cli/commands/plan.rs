@@ -207,7 +207,7 @@ fn make(
             client_id: given(&args.client_id, NOT_GIVEN_ID),
             credential: credential(args),
             service: Service::Global,
-            route: RouteRule::Auto,
+            route: RouteRule::Stream,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),
