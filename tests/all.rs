@@ -46,6 +46,8 @@ mod tampering;
 mod transport;
 mod typed_contacts;
 mod typed_events;
+mod typed_items;
+mod typed_lab;
 mod typed_source;
 mod typed_target;
 mod weather;

@@ -303,7 +303,7 @@ async fn real_mail_comes_as_its_properties_make_it() {
             _ => None,
         })
         .collect();
-    assert!(heads.len() > 200 && read.len() >= heads.len());
+    assert!(heads.len() > 100 && read.len() >= heads.len());
     assert_eq!(lab.invalid(), Vec::<String>::new());
 }
 
@@ -408,83 +408,4 @@ async fn a_busy_server_is_told_apart_from_an_item_that_cannot_be_read() {
         .expect("a call");
     let corrupt = |own: &&Result<(), Setback>| matches!(own, Err(Setback::ItemRefused(own)) if own.why == RefusalWhy::SourceCorrupt);
     assert_eq!(read.iter().filter(corrupt).count(), 2);
-}
-
-#[tokio::test]
-async fn dump_for_schemas() {
-    use mailferry::wire::ews::get_attachment::GetAttachment;
-    use mailferry::wire::ews::get_item::GetItem;
-    use mailferry::wire::ews::request::Call;
-    use mailferry::wire::ews::shape::Shape;
-    use mailferry::wire::soap::RequestHeader;
-    let lab = Lab::open(&Population {
-        mailboxes: 1,
-        items: 240,
-        seed: 5,
-        ..Population::default()
-    })
-    .await;
-    let mailbox = populate::address(0);
-    let dir = Path::new("/tmp/typed_dump");
-    std::fs::create_dir_all(dir).unwrap();
-    let client = reqwest::Client::new();
-    let mut n = 0;
-    let items = lab.items(&mailbox).await;
-    let mut ask = async |call: Call| {
-        n += 1;
-        let body = call.write(&RequestHeader::acting_for(&mailbox));
-        std::fs::write(dir.join(format!("{n:04}.ews.request.xml")), &body).unwrap();
-        let reply = client
-            .post(lab.url.expose())
-            .basic_auth("LAB\\svc", Some(PASSWORD))
-            .header("Content-Type", "text/xml; charset=utf-8")
-            .header("X-AnchorMailbox", mailbox.reveal())
-            .body(body)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        std::fs::write(dir.join(format!("{n:04}.ews.reply.xml")), &reply).unwrap();
-        reply
-    };
-    for (id, class) in &items {
-        let Some(family) = family_of(class) else {
-            continue;
-        };
-        let item = |shape| {
-            Call::GetItem(GetItem {
-                shape,
-                items: vec![id.clone()],
-            })
-        };
-        let reply = ask(item(Shape::typed(family))).await;
-        ask(item(Shape::typed(Family::Message))).await;
-        for shape in Shape::typed_parts(family) {
-            ask(item(shape)).await;
-        }
-        let find = |start: &str| -> Vec<String> {
-            let mut out = Vec::new();
-            for part in reply.split(start).skip(1) {
-                out.push(part.split('"').next().unwrap().to_owned());
-            }
-            out
-        };
-        let ids = find("<t:AttachmentId Id=\"");
-        if !ids.is_empty() {
-            ask(Call::GetAttachment(GetAttachment { mime: true, ids })).await;
-        }
-        for occurrence in find("<t:Occurrence><t:ItemId Id=\"") {
-            let items = vec![ItemId::new(occurrence)];
-            ask(Call::GetItem(GetItem {
-                shape: Shape::typed(Family::Event),
-                items,
-            }))
-            .await;
-        }
-        if class.contains("SMIME") {
-            ask(item(Shape::mime())).await;
-        }
-    }
 }

@@ -2,6 +2,9 @@
 
 #![allow(
     clippy::unused_async,
+    clippy::assigning_clones,
+    clippy::similar_names,
+    clippy::unnecessary_wraps,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::allow_attributes,
@@ -33,19 +36,19 @@ use mailferry::verify::typed::{Canon, TypedJudged, judge};
 use mailferry::wire::item_stream::{decode, tags};
 use mailferry::wire::parcel::{ParcelMeter, ParcelReport, encode, stamp_of};
 
-struct Bench {
-    target: Arc<dyn Target>,
-    typed: Arc<dyn TypedTarget>,
-    world: SharedWorld,
+pub(crate) struct Bench {
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) typed: Arc<dyn TypedTarget>,
+    pub(crate) world: SharedWorld,
     dir: tempfile::TempDir,
 }
 
 impl Bench {
-    async fn mailbox(&self) -> TargetMailboxId {
+    pub(crate) async fn mailbox(&self) -> TargetMailboxId {
         self.target.resolve(&address(0)).await.unwrap()
     }
 
-    async fn role(&self, role: FolderRole) -> TargetFolder {
+    pub(crate) async fn role(&self, role: FolderRole) -> TargetFolder {
         let folders = self.target.folders(&self.mailbox().await).await.unwrap();
         let mut own = folders.into_iter().filter(|own| own.role == Some(role));
         own.next().expect("a default folder")
@@ -61,7 +64,7 @@ impl Bench {
         spooling.finish().await.unwrap()
     }
 
-    async fn parcel(&self, own: &(TypedItem, Vec<Vec<u8>>)) -> Body {
+    pub(crate) async fn parcel(&self, own: &(TypedItem, Vec<Vec<u8>>)) -> Body {
         self.body(&encode(&own.0, &own.1)).await
     }
 
@@ -106,7 +109,7 @@ impl Bench {
     }
 
     /// Requests on the mailbox so far.
-    fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         let stats = lock(&self.world).stats();
         stats["target"][address(0).reveal()]["requests"]
             .as_u64()
@@ -130,7 +133,7 @@ impl Bench {
     }
 
     /// Nobody was invited, and no rule was broken.
-    fn assert_clean(&self) {
+    pub(crate) fn assert_clean(&self) {
         let world = lock(&self.world);
         let stats = world.stats();
         let log: Vec<_> = world.invalid_log().collect();
@@ -138,12 +141,12 @@ impl Bench {
         assert_eq!(stats["invalid"], 0, "{log:?}");
     }
 
-    fn script(&self, faults: &[(CallKind, Option<Fault>)]) {
+    pub(crate) fn script(&self, faults: &[(CallKind, Option<Fault>)]) {
         lock(&self.world).script(faults.iter().copied());
     }
 }
 
-async fn report(mut pieces: BodyStream) -> ParcelReport {
+pub(crate) async fn report(mut pieces: BodyStream) -> ParcelReport {
     let mut meter = ParcelMeter::new();
     while let Some(piece) = pieces.next().await {
         meter.feed(&piece.unwrap()).unwrap();
@@ -248,7 +251,7 @@ fn message(item: &TypedItem) -> &TypedMessage {
     }
 }
 
-fn assert_same(own: &(TypedItem, Vec<Vec<u8>>), back: &ParcelReport) {
+pub(crate) fn assert_same(own: &(TypedItem, Vec<Vec<u8>>), back: &ParcelReport) {
     let then = measured(own);
     let judged = judge(
         &Canon::of(&then.item, &then.attachments),
@@ -261,7 +264,7 @@ fn assert_same(own: &(TypedItem, Vec<Vec<u8>>), back: &ParcelReport) {
     assert_eq!(then.attachments, back.attachments);
 }
 
-const MB: usize = 1_000_000;
+pub(crate) const MB: usize = 1_000_000;
 
 async fn what_is_composed_is_listed_with_its_mark_and_reads_back_the_same(bench: &Bench) {
     for own in [
@@ -335,7 +338,7 @@ async fn what_a_reader_changes_follows_and_nothing_else(bench: &Bench) {
     ] {
         match bench.amend(placed, own).await {
             Err(Setback::ItemRefused(refusal)) => {
-                assert_eq!(refusal.why, RefusalWhy::TargetRefused)
+                assert_eq!(refusal.why, RefusalWhy::TargetRefused);
             }
             other => panic!("{other:?}"),
         }
@@ -367,7 +370,7 @@ async fn what_the_route_does_not_carry_is_refused_before_anything_is_made(bench:
         own.common.class = class.to_owned();
         match bench.try_compose(&with_files(own, &[])).await {
             Err(Setback::ItemRefused(refusal)) => {
-                assert_eq!(refusal.why, RefusalWhy::NoTypedForm)
+                assert_eq!(refusal.why, RefusalWhy::NoTypedForm);
             }
             other => panic!("{class}: {other:?}"),
         }
@@ -499,10 +502,10 @@ fn knobs() -> Knobs {
     knobs
 }
 
-mod direct {
+pub(crate) mod direct {
     use super::*;
 
-    async fn bench() -> (Bench, ()) {
+    pub(crate) async fn bench() -> (Bench, ()) {
         let world = build(&knobs());
         let target = Arc::new(DirectTarget::new(Arc::clone(&world), clock(), Span::ZERO));
         let bench = Bench {
@@ -517,13 +520,13 @@ mod direct {
     whole_suite!(bench);
 }
 
-mod graph_over_http {
+pub(crate) mod graph_over_http {
     use mailferry::graph::{Credential, GraphOptions, GraphTarget};
     use mailferry::lab::server::{LabConfig, RunningLab, start};
 
     use super::*;
 
-    async fn bench() -> (Bench, RunningLab) {
+    pub(crate) async fn bench() -> (Bench, RunningLab) {
         seeded(1).await
     }
 

@@ -13,6 +13,7 @@ mod source;
 mod survey;
 mod trouble;
 mod typed;
+mod typed_carry;
 
 pub use sign_in::{KerberosFrom, SignIn, has_kerberos};
 pub use source::ExchangeSource;

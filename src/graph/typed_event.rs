@@ -64,7 +64,7 @@ impl Making<'_> {
         calendar: &TargetFolderId,
         event: &TypedEvent,
     ) -> Result<Placed, Setback> {
-        let new = self.new(event, 0)?;
+        let new = self.planned(event, 0)?;
         if new.in_one_call() {
             return self.create(calendar, &new).await;
         }
@@ -82,7 +82,7 @@ impl Making<'_> {
         done
     }
 
-    fn new(&self, event: &TypedEvent, round: u32) -> Result<NewEvent, Setback> {
+    fn planned(&self, event: &TypedEvent, round: u32) -> Result<NewEvent, Setback> {
         NewEvent::of(event, &self.mark, &self.report.attachments, round).map_err(not_fit)
     }
 
@@ -139,7 +139,7 @@ impl Making<'_> {
             // Another transaction than that of what was removed, whichever it was.
             let hash = Sha256::digest(cleared.concat());
             let round = u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]).max(1);
-            self.create(calendar, &self.new(event, round)?).await?
+            self.create(calendar, &self.planned(event, round)?).await?
         };
         Ok(Begun {
             digest: self.report.digest,

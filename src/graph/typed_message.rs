@@ -8,7 +8,7 @@ use crate::base::item::Placed;
 use crate::base::limits::UNSEEN_MAX;
 use crate::base::outcome::{RefusalWhy, Said, Setback, UnreachedCause};
 use crate::base::quantity::Bytes;
-use crate::base::typed::{TypedAttachment, TypedMessage};
+use crate::base::typed::{TypedAttachment, TypedItem, TypedMessage};
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::{GraphTarget, before_create};
 use crate::graph::typed::{Site, unfit};
@@ -18,7 +18,6 @@ use crate::graph::typed_read::{message, parcel as read_back};
 use crate::graph::typed_upload::{Far, Freight};
 use crate::port::body::Body;
 use crate::transport::{CallBody, CallKind, Method};
-use crate::verify::typed::{Canon, compare};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::json;
 use crate::wire::graph::mail_folder::{MarkedMessage, move_body};
@@ -49,6 +48,7 @@ impl<'a> Load<'a> {
     fn of(message: &'a TypedMessage, mark: &Mark, report: &ParcelReport) -> Result<Self, Setback> {
         let new = NewMessage::of(message, mark).map_err(|why| match why {
             Unfit::Class => unfit(RefusalWhy::NoTypedForm, "class-not-carried"),
+            Unfit::Undated => unfit(RefusalWhy::NoTypedForm, "no-date"),
             Unfit::TooLarge => unfit(RefusalWhy::TooLarge, "text-too-large"),
         })?;
         let lengths = report.attachments.iter().map(|(len, _)| *len);
@@ -154,7 +154,7 @@ impl Making<'_> {
         let caller = &self.target.caller;
         if work.left {
             let swept = sweep(caller, self.site, hidden, Some(mark)).await;
-            swept.map_err(hidden_gone)?;
+            swept.map_err(|setback| hidden_gone(before_create(setback)))?;
         }
         let request = load.request(reel).await?;
         // From here on until the end, whatever ends it.
@@ -301,14 +301,13 @@ pub(super) async fn amend(
     if shown.placed(200)? != *placed {
         return Err(changed());
     }
-    let draft = shown.is_draft == Some(true);
     let there = measure(read_back(caller, site, shown).await?).await?;
-    let now = Canon::of(&there.item, &there.attachments);
-    let then = Canon::of(&report.item, &report.attachments);
-    let differences = compare(&then, &now);
-    let fields = differences.iter().filter(|own| own.effect.is_none());
-    let amendment = Amendment::of(fields.map(|own| own.field.as_str()), draft)
-        .ok_or_else(|| unfit(RefusalWhy::TargetRefused, "beyond-amending"))?;
+    let beyond = || unfit(RefusalWhy::TargetRefused, "beyond-amending");
+    let TypedItem::Message(now) = &there.item else {
+        return Err(beyond());
+    };
+    let (now, then) = ((&**now, &*there.attachments), (newer, &*report.attachments));
+    let amendment = Amendment::between(now, then).ok_or_else(beyond)?;
     if amendment.is_empty() {
         return Ok(placed.clone());
     }

@@ -16,7 +16,6 @@ use crate::base::quantity::{Bytes, Span};
 use crate::port::clock::Clock;
 use crate::port::source::ExportSink;
 use crate::port::typed::TypedSource;
-use crate::wire::item_stream::decode;
 use crate::wire::parcel;
 
 /// The typed source, straight on the world.
@@ -41,7 +40,7 @@ impl DirectTypedSource {
 /// An item's parcel; `None` where its class has none.
 fn parcel_of(world: &World, mailbox: &str, id: &ItemId) -> Result<Option<Vec<u8>>, Refused> {
     let export = world.source_export(mailbox, id.as_str())?;
-    let tree = decode(&export.stream).ok_or(Refused::Corrupt)?;
+    let tree = export.tree().ok_or(Refused::Corrupt)?;
     Ok(read_out(&tree).map(|(item, files)| parcel::encode(&item, &files)))
 }
 

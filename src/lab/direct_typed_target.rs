@@ -23,12 +23,11 @@ use crate::base::typed::{TypedItem, TypedMessage};
 use crate::port::body::{Body, BodyStream};
 use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
-use crate::verify::typed::{Canon, compare};
 use crate::wire::graph::provenance::{self, Mark, SOURCE};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::UNNAMED;
 use crate::wire::item_stream::{Message, Name, tags};
-use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, encode};
+use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, ParcelReport, encode};
 
 /// A parcel in memory.
 type Whole = (TypedItem, Vec<Vec<u8>>);
@@ -141,28 +140,30 @@ fn shown(message: &Message) -> Option<Whole> {
     Some((item, files))
 }
 
-fn canon((item, files): &Whole) -> Option<Canon> {
+fn measured((item, files): &Whole) -> Option<ParcelReport> {
     let mut meter = ParcelMeter::new();
     meter.feed(&encode(item, files)).ok()?;
-    let report = meter.finish().ok()?;
-    Some(Canon::of(&report.item, &report.attachments))
+    meter.finish().ok()
 }
 
 /// Whether the route can bring what is there to what is newer; nothing to do is no change.
 fn amendable(now: &Whole, then: &Whole) -> Option<bool> {
-    let draft = match &now.0 {
-        TypedItem::Message(own) => own.draft(),
-        TypedItem::Event(own) => {
-            let plain = |item: &TypedItem| item.attachments().is_empty();
-            let alone = own.recurrence.is_none() && plain(&now.0) && plain(&then.0);
-            return alone.then(|| canon(now) != canon(then));
+    let (now_told, then_told) = (measured(now)?, measured(then)?);
+    let differs = now_told.digest != then_told.digest;
+    match (&now.0, &then.0) {
+        (TypedItem::Message(own), TypedItem::Message(newer)) => {
+            let (now, then) = (&*now_told.attachments, &*then_told.attachments);
+            let amendment = Amendment::between((own, now), (newer, then))?;
+            Some(!amendment.is_empty())
         }
-        TypedItem::Contact(_) => return Some(canon(now) != canon(then)),
-    };
-    let differences = compare(&canon(then)?, &canon(now)?);
-    let fields = differences.iter().filter(|own| own.effect.is_none());
-    let amendment = Amendment::of(fields.map(|own| own.field.as_str()), draft)?;
-    Some(!amendment.is_empty())
+        (TypedItem::Event(own), TypedItem::Event(newer)) => {
+            let plain = |item: &Whole| item.0.attachments().is_empty();
+            let alone = own.recurrence.is_none() && newer.recurrence.is_none();
+            (alone && plain(now) && plain(then)).then_some(differs)
+        }
+        (TypedItem::Contact(_), TypedItem::Contact(_)) => Some(differs),
+        _ => None,
+    }
 }
 
 impl DirectTarget {

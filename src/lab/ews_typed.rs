@@ -21,10 +21,13 @@ use crate::wire::ews::get_item::GetItem;
 use crate::wire::ews::reply::Refused;
 use crate::wire::ews::typed_attachment::{AttachmentRef, Kind, What};
 use crate::wire::ews::typed_item::{GetTyped, Shown};
-use crate::wire::item_stream::{Message, decode};
+use crate::wire::item_stream::Message;
 
 /// The literal end of data that the server gave up on.
 const TRUNCATION_MARK: &str = "=== Truncated Data ===";
+
+/// An attachment that is given: its words, kind and subject of an embedded item, its bytes.
+type Given = (AttachmentRef, Option<Kind>, Option<String>, Vec<u8>);
 
 /// A piece of a reply.
 pub(super) enum Part {
@@ -37,7 +40,7 @@ pub(super) enum Part {
 impl Desk<'_> {
     fn tree(&self, id: &str) -> Result<Message, No> {
         let export = self.world.source_export(self.mailbox, id)?;
-        decode(&export.stream).ok_or(No::Corrupt)
+        export.tree().ok_or(No::Corrupt)
     }
 
     fn poisoned<'i>(&self, mut ids: impl Iterator<Item = &'i str>) -> bool {
@@ -121,11 +124,7 @@ impl Desk<'_> {
     }
 
     /// One attachment, the kind and subject of an embedded item, and its bytes.
-    fn attached(
-        &mut self,
-        place: Option<&(String, usize)>,
-        mime: bool,
-    ) -> Result<(AttachmentRef, Option<Kind>, Option<String>, Vec<u8>), No> {
+    fn attached(&mut self, place: Option<&(String, usize)>, mime: bool) -> Result<Given, No> {
         let (item, index) = place.ok_or(No::NoItem)?;
         let (typed, mut files) = any(&self.tree(item)?);
         let listed = typed.attachments();
@@ -221,7 +220,7 @@ fn listed_as(
     if let Some(kind) = Kind::of_file(&own) {
         // The item's own name; what its file is called is for those who make one.
         let stem = own.name.strip_suffix(kind.end());
-        own.name = stem.unwrap_or(&own.name).to_owned();
+        own.name = stem.map_or_else(|| own.name.clone(), str::to_owned);
         own.content_type = String::new();
         own.embedded = false;
     }
@@ -287,8 +286,8 @@ pub(super) fn body(
             Some(Piece::Data(data)) => base64::encode(&data),
             Some(Piece::Cut) => {
                 scissors.cut();
-                let lost = io::Error::from(io::ErrorKind::ConnectionReset);
-                return Some((Err(lost), None));
+                let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+                return Some((Err(reset), None));
             }
             None => {
                 flight.end(Bytes::new(sent));

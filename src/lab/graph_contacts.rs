@@ -4,7 +4,8 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
-use super::graph_events::{bearing, expanded};
+use super::graph_event_shown::expanded;
+use super::graph_events::bearing;
 use super::graph_mailbox::{find, list_query, object, refused, select};
 use super::graph_typed::Place;
 use super::graph_typed_json::{Broken, marks, texts};

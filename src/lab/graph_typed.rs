@@ -8,8 +8,9 @@ use super::graph_http::{Asked, GraphFace};
 use super::graph_mailbox::{find, list_query, listing, object, page_size, refused, select};
 use super::graph_typed_files as files;
 use super::graph_typed_json::{
-    Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, shown, touches_text,
+    Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, touches_text,
 };
+use super::graph_typed_shown::shown;
 use super::world::{Now, Refused, World};
 use super::{graph_contacts, graph_events};
 use crate::base::quantity::Count;

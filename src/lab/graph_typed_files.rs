@@ -231,7 +231,7 @@ pub(super) fn session(lab: &GraphFace, asked: &Asked<'_>) -> Answer {
     match asked.parts.method {
         Method::GET => {
             let now = lab.world(|world, now| world.ask_upload(now, token));
-            told(lab, Ok(now))
+            told(lab, &Ok(now))
         }
         Method::PUT => put(lab, token, asked),
         _ => lab.broken("a session takes slices and questions"),
@@ -253,12 +253,12 @@ fn put(lab: &GraphFace, token: &str, asked: &Asked<'_>) -> Answer {
     }
     told(
         lab,
-        lab.world(|world, now| world.put_upload(now, token, from, total, &asked.body)),
+        &lab.world(|world, now| world.put_upload(now, token, from, total, &asked.body)),
     )
 }
 
-fn told(lab: &GraphFace, uploaded: Result<Uploaded, Refused>) -> Answer {
-    match uploaded {
+fn told(lab: &GraphFace, uploaded: &Result<Uploaded, Refused>) -> Answer {
+    match *uploaded {
         Ok(Uploaded::Missing(from)) => Answer::json(200, &missing(lab, from, None)),
         Ok(Uploaded::Made) => {
             Answer::empty(201).header("location", format!("{}/attachment", lab.base))

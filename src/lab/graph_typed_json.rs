@@ -1,22 +1,16 @@
-//! Messages as the Mail API writes them, read strictly into a property tree and written out of one (reference/graph.md 2.1 and 2.7).
+//! Messages as requests of the Mail API write them, read strictly into a property tree (reference/graph.md 2.1 and 2.7).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::graph_mailbox::object;
 use super::typed_make::{
-    FROM, SENDER, attach, named_text, set_body, set_categories, set_flag, set_named, set_person,
-    set_recipients, set_reply_to, set_subject, set_text, text_of,
+    FROM, SENDER, attach, set_body, set_categories, set_flag, set_named, set_person,
+    set_recipients, set_reply_to, set_subject, set_text,
 };
-use super::typed_render::render;
-use super::world::ItemRow;
 use crate::base::quantity::Moment;
-use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody, TypedItem, TypedMessage};
+use crate::base::typed::{FollowUp, Person, TypedAttachment, TypedBody};
 use crate::wire::base64;
-use crate::wire::graph::property::{
-    NamedId, PropertyId, PropertyType, filetime, filetime_text, moment,
-};
-use crate::wire::graph::query::ListQuery;
-use crate::wire::item_stream::{Message, Name, Prop, tags};
+use crate::wire::graph::property::{NamedId, PropertyId, PropertyType, filetime, moment};
+use crate::wire::item_stream::{Message, Prop, tags};
 
 /// What `$select` may name of a message.
 pub(super) const MESSAGE_FIELDS: &[&str] = &[
@@ -191,7 +185,7 @@ pub(super) fn marks(fields: &Map<String, Value>) -> Result<Vec<(String, String)>
         .collect()
 }
 
-const IMPORTANCE: [&str; 3] = ["low", "normal", "high"];
+pub(super) const IMPORTANCE: [&str; 3] = ["low", "normal", "high"];
 
 /// Holds an object to its members.
 fn only<'a>(value: &'a Value, names: &[&str]) -> Result<&'a Map<String, Value>, Broken> {
@@ -359,105 +353,7 @@ pub(super) fn named_file(value: &Value) -> Result<TypedAttachment, Broken> {
     Ok(own)
 }
 
-/// A message as the service shows it, with what was expanded; nothing for other classes.
-pub(super) fn shown(
-    row: &ItemRow,
-    message: &Message,
-    query: &ListQuery,
-) -> Option<Map<String, Value>> {
-    let Some((TypedItem::Message(own), _)) = render(message) else {
-        return None;
-    };
-    let mut out = fields(row, &own);
-    let tagged = query
-        .expand
-        .iter()
-        .filter_map(|id| Some(json!({"id": id.as_replied(), "value": value_of(message, *id)?})));
-    let named = query.named.iter().filter_map(|id| {
-        Some(json!({"id": id.to_string(), "value": named_text(message, id.set, &id.name)?}))
-    });
-    let expanded: Vec<Value> = tagged.chain(named).collect();
-    if !expanded.is_empty() {
-        out.insert(
-            "singleValueExtendedProperties".to_owned(),
-            Value::Array(expanded),
-        );
-    }
-    Some(out)
-}
-
-fn fields(row: &ItemRow, own: &TypedMessage) -> Map<String, Value> {
-    let common = &own.common;
-    let kind = if common.body.html { "html" } else { "text" };
-    let sent = own.submitted.unwrap_or(row.created);
-    object(json!({
-        "id": row.id,
-        "changeKey": row.change_key,
-        "parentFolderId": row.folder,
-        "subject": common.subject,
-        "body": {"contentType": kind, "content": common.body.content},
-        "bodyPreview": common.body.content.chars().take(255).collect::<String>(),
-        "importance": IMPORTANCE[usize::from(common.importance.min(2))],
-        "categories": common.categories,
-        "isRead": own.read(),
-        "isDraft": own.draft(),
-        "internetMessageId": own.message_id,
-        "conversationIndex": own.conversation_index,
-        "from": own.from.as_ref().map(person),
-        "sender": own.sender.as_ref().map(person),
-        "toRecipients": own.to.iter().map(person).collect::<Vec<_>>(),
-        "ccRecipients": own.cc.iter().map(person).collect::<Vec<_>>(),
-        "bccRecipients": own.bcc.iter().map(person).collect::<Vec<_>>(),
-        "replyTo": own.reply_to.iter().map(person).collect::<Vec<_>>(),
-        "flag": flag_json(own.flag.as_ref()),
-        "createdDateTime": row.created.to_string(),
-        "lastModifiedDateTime": row.modified.to_string(),
-        "receivedDateTime": own.delivered.unwrap_or(row.created).to_string(),
-        "sentDateTime": sent.to_string(),
-        "hasAttachments": common.attachments.iter().any(|own| !own.inline),
-    }))
-}
-
-fn person(own: &Person) -> Value {
-    json!({"emailAddress": {"name": own.name, "address": own.address}})
-}
-
-fn flag_json(flag: Option<&FollowUp>) -> Value {
-    let Some(flag) = flag else {
-        return json!({"flagStatus": "notFlagged"});
-    };
-    let mut out = json!({"flagStatus": if flag.complete { "complete" } else { "flagged" }});
-    for (name, at) in [
-        ("startDateTime", flag.start),
-        ("dueDateTime", flag.due),
-        ("completedDateTime", flag.completed),
-    ] {
-        if let Some(at) = at {
-            let text = at.to_string();
-            let text = format!("{}.0000000", text.trim_end_matches('Z'));
-            out[name] = json!({"dateTime": text, "timeZone": "UTC"});
-        }
-    }
-    out
-}
-
 fn number(message: &Message, tag: u16) -> u32 {
     let raw = message.get(tag).and_then(|raw| raw.try_into().ok());
     raw.map_or(0, u32::from_le_bytes)
-}
-
-fn value_of(message: &Message, id: PropertyId) -> Option<String> {
-    let own = message
-        .props
-        .iter()
-        .find(|own| own.name == Name::Tag(id.tag))?;
-    let raw = own.value.one()?;
-    match id.kind {
-        PropertyType::String => text_of(own),
-        PropertyType::Integer => Some(u32::from_le_bytes(raw.try_into().ok()?).to_string()),
-        PropertyType::SystemTime => filetime_text(u64::from_le_bytes(raw.try_into().ok()?)),
-        PropertyType::Binary => Some(base64::encode(raw)),
-        PropertyType::Boolean => Some((raw.first() == Some(&1)).to_string()),
-        PropertyType::Long => Some(u64::from_le_bytes(raw.try_into().ok()?).to_string()),
-    }
 }

@@ -1,13 +1,12 @@
 //! Made-up items: mail with everything mail can carry, and the classes that are not mail.
 
 use super::populate_names::{CATEGORIES, DOMAIN, PEOPLE, WORDS};
-use super::populate_people::{appointment, contact};
+use super::populate_people::{appointment, contact, weekly};
 use super::typed_props::entries_of;
-use super::typed_recur::{self, DAY, Moved, Series};
 use super::world::filetime_of;
 use crate::base::dice::Dice;
 use crate::base::quantity::{Moment, Span};
-use crate::base::typed::{Pattern, Person, Recurrence, Until};
+use crate::base::typed::Person;
 use crate::wire::item_stream::{Attachment, Message, Prop, tags};
 
 /// PS_PUBLIC_STRINGS on the wire.
@@ -384,32 +383,6 @@ impl Maker {
             Prop::text(0, &place).numbered(self.named + 8, APPOINTMENT, 0x8208),
         ]);
     }
-}
-
-/// Every week on the weekday of `day` (days since 1601) from 9 to 10, twelve times, the second deleted, the third an hour later.
-fn weekly(day: u32) -> Vec<u8> {
-    let start = day * DAY;
-    // 1601-01-01 was a Monday, and day 0 is Sunday.
-    let weekday = u8::try_from((day + 1) % 7).unwrap_or(0);
-    let third = start + 14 * DAY;
-    typed_recur::write(&Series {
-        recurrence: Recurrence {
-            pattern: Pattern::Weeks {
-                interval: 1,
-                days: vec![weekday],
-                first_day: 0,
-            },
-            first: typed_recur::day_of(start).unwrap_or_default(),
-            until: Until::Count(12),
-        },
-        times: (540, 600),
-        deleted: vec![start + 7 * DAY],
-        moved: vec![Moved {
-            original: third + 540,
-            start: third + 600,
-            end: third + 660,
-        }],
-    })
 }
 
 /// A file attachment.

@@ -8,9 +8,10 @@ use super::typed_appointment::{
 };
 use super::typed_card::{ANNIVERSARY, BIRTHDAY, CHILDREN, PHOTO};
 use super::typed_props::{At, Props};
-use super::typed_recur::DAY;
+use super::typed_recur::{self, DAY, Moved, Series};
 use super::world::filetime_of;
 use crate::base::quantity::Moment;
+use crate::base::typed::{Pattern, Recurrence, Until};
 use crate::wire::ews::typed_contact::moment_of_day;
 use crate::wire::item_stream::{Message, Prop, tags};
 
@@ -101,6 +102,32 @@ fn times(put: &mut Put<'_>, n: u64, day: u32, zone: &str) {
             put.number(place, APPOINTMENT, number, Prop::time(0, filetime_of(at)));
         }
     }
+}
+
+/// Every week on the weekday of `day` (days since 1601) from 9 to 10, twelve times, the second deleted, the third an hour later.
+pub(super) fn weekly(day: u32) -> Vec<u8> {
+    let start = day * DAY;
+    // 1601-01-01 was a Monday, and day 0 is Sunday.
+    let weekday = u8::try_from((day + 1) % 7).unwrap_or(0);
+    let third = start + 14 * DAY;
+    typed_recur::write(&Series {
+        recurrence: Recurrence {
+            pattern: Pattern::Weeks {
+                interval: 1,
+                days: vec![weekday],
+                first_day: 0,
+            },
+            first: typed_recur::day_of(start).unwrap_or_default(),
+            until: Until::Count(12),
+        },
+        times: (540, 600),
+        deleted: vec![start + 7 * DAY],
+        moved: vec![Moved {
+            original: third + 540,
+            start: third + 600,
+            end: third + 660,
+        }],
+    })
 }
 
 fn invite(message: &mut Message, n: u64, at: u64) {

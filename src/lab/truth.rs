@@ -76,8 +76,9 @@ fn mark_of(item: &Item) -> Option<String> {
     let Content::Stream(stream) = &item.content else {
         return None;
     };
-    let name: Vec<u8> = NAME.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    memchr::memmem::find(stream, &name)?;
+    if !item.marked {
+        return None;
+    }
     named_text(&decode(stream)?, SET, NAME)
 }
 

@@ -1,5 +1,7 @@
 //! An appointment's properties read as an event ([MS-OXOCAL] 2.2.1), and the values that are more than a number: zones, ids, exceptions.
 
+use std::fmt::Write as _;
+
 use super::populate_items::{APPOINTMENT, COMMON, MEETING};
 use super::typed_card::escaped;
 use super::typed_props::{At, Props, clean};
@@ -251,7 +253,10 @@ fn uid_of(id: &[u8]) -> String {
     let foreign = id.get(FRAME..).and_then(|data| data.strip_prefix(FOREIGN));
     match foreign {
         Some(text) => clean(String::from_utf8_lossy(text).trim_end_matches('\0')),
-        None => id.iter().map(|byte| format!("{byte:02X}")).collect(),
+        None => id.iter().fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02X}");
+            out
+        }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A contact's properties, under which both `typed_render` and `typed_make` know its fields ([MS-OXOCNTC] 2.2.1).
 
+use std::fmt::Write as _;
+
 use super::populate_items::{ADDRESS, PUBLIC_STRINGS};
 use super::typed_props::{At, Props};
 use crate::base::quantity::Moment;
@@ -179,7 +181,7 @@ pub(super) fn vcard(own: &TypedContact) -> Vec<u8> {
     let mut line = |name: &str, values: &[&str]| {
         let values: Vec<String> = values.iter().map(|text| escaped(text)).collect();
         if values.iter().any(|text| !text.is_empty()) {
-            out.push_str(&format!("{name}:{}\r\n", values.join(";")));
+            let _ = write!(out, "{name}:{}\r\n", values.join(";"));
         }
     };
     line("FN", &[&own.common.subject]);

@@ -323,7 +323,9 @@ mod tests {
                 (key, importance, sensitivity, created, modified),
             )| TypedCommon {
                 class: "IPM.Note".to_owned(),
-                search_key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+                search_key: crate::base::item::SearchKey::new(key)
+                    .map(|key| key.to_string())
+                    .unwrap_or_default(),
                 subject,
                 body: TypedBody { html, content },
                 importance,

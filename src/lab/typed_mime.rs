@@ -1,5 +1,7 @@
 //! A message in MIME as the lab's Exchange writes it: always the same bytes for the same message, which the boundaries of other writers are not.
 
+use std::fmt::Write as _;
+
 use super::typed_props::clean;
 use crate::base::quantity::Moment;
 use crate::base::typed::{Person, TypedAttachment, TypedMessage};
@@ -55,12 +57,12 @@ pub(super) fn mime_of(message: &TypedMessage, files: &[Vec<u8>]) -> Vec<u8> {
     let boundary = format!("mailferry-lab-{}", files.len());
     let kind = format!("multipart/mixed; boundary=\"{boundary}\"");
     header(&mut out, "Content-Type", &kind);
-    out.push_str(&format!("\r\n--{boundary}\r\n{text}"));
+    let _ = write!(out, "\r\n--{boundary}\r\n{text}");
     for (own, bytes) in common.attachments.iter().zip(files) {
-        out.push_str(&format!("--{boundary}\r\n"));
+        let _ = write!(out, "--{boundary}\r\n");
         part(&mut out, own, bytes);
     }
-    out.push_str(&format!("--{boundary}--\r\n"));
+    let _ = write!(out, "--{boundary}--\r\n");
     out.into_bytes()
 }
 
@@ -148,7 +150,7 @@ fn finish_word(out: &mut String, word: &mut String) {
     if !out.is_empty() {
         out.push_str("\r\n ");
     }
-    out.push_str(&format!("=?utf-8?B?{}?=", base64::encode(word.as_bytes())));
+    let _ = write!(out, "=?utf-8?B?{}?=", base64::encode(word.as_bytes()));
     word.clear();
 }
 

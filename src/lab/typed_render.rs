@@ -304,7 +304,7 @@ mod tests {
         assert!(picture.inline && picture.content_id == "p@q");
         assert_eq!(picture.content_type, "image/png");
         assert_eq!(files[0], [7; 9]);
-        assert!(inner.embedded && inner.name.ends_with(".eml"));
+        assert_eq!(Kind::of_file(inner), Some(Kind::Message));
         assert!(files[1].starts_with(b"From: "));
     }
 

@@ -41,6 +41,9 @@ pub(super) struct Instance {
     pub(super) files: Vec<(u64, TypedAttachment, Vec<u8>)>,
 }
 
+/// An event: its row, its fields, and the occurrences that differ.
+pub(super) type Shelved<'a> = (ItemRow, &'a Map<String, Value>, &'a BTreeMap<i64, Instance>);
+
 /// Occurrences looked at, at most: a hundred years of days.
 const DAYS_MAX: usize = 36_600;
 
@@ -57,11 +60,7 @@ pub(super) fn instance_of(id: &str) -> Option<(&str, i64)> {
 
 impl World {
     /// The fields of an event and its occurrences.
-    pub(super) fn event(
-        &self,
-        mailbox: &str,
-        id: &str,
-    ) -> Result<(ItemRow, &Map<String, Value>, &BTreeMap<i64, Instance>), Refused> {
+    pub(super) fn event(&self, mailbox: &str, id: &str) -> Result<Shelved<'_>, Refused> {
         let row = self.target_item(mailbox, id)?;
         match self.beside.get(id) {
             Some(Beside::Event(fields, instances)) => Ok((row, fields, instances)),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::world::{FolderRow, ItemRow, Refused, World, folder_row, item_row};
-use super::world_content::{Content, Ident, moment_of};
+use super::world_content::{Content, Ident, filetime_of, moment_of};
 use super::world_rewrite::delivered;
 use super::world_store::{Deed, Folder, Item, Store};
 use crate::base::id::MailboxId;
 use crate::base::item::SearchKey;
 use crate::base::mailbox::{FolderKind, FolderRole};
 use crate::base::quantity::{Bytes, Moment, Tick};
-use crate::wire::item_stream::{decode, digest_of};
+use crate::wire::item_stream::{Message, Prop, decode, digest_of, tags};
 
 /// A folder to be made.
 #[derive(Clone, Debug)]
@@ -40,6 +40,24 @@ pub struct Export {
     pub change_key: String,
     /// The stream.
     pub stream: Arc<[u8]>,
+    /// When the store made the item, and last changed it: it says so also of items whose stream does not.
+    times: [Moment; 2],
+}
+
+impl Export {
+    /// The item's tree as its server shows it; `None` where the stream is no item.
+    pub(super) fn tree(&self) -> Option<Message> {
+        let mut tree = decode(&self.stream)?;
+        for (tag, at) in [tags::CREATION_TIME, tags::LAST_MODIFICATION_TIME]
+            .into_iter()
+            .zip(self.times)
+        {
+            if tree.get(tag).is_none() {
+                tree.set(Prop::time(tag, filetime_of(at)));
+            }
+        }
+        Some(tree)
+    }
 }
 
 /// The entry ids by which folders are known without a name (reference/ews.md section 5).
@@ -145,6 +163,7 @@ impl World {
             content,
             corrupt: false,
             import_refused: false,
+            marked: false,
             infected: None,
         };
         self.source_store_mut(mailbox)?.put(id.clone(), item);
@@ -256,6 +275,7 @@ impl World {
             id: id.to_owned(),
             change_key: item.change_key.clone(),
             stream: item.content.stream().ok_or(Refused::Discarded)?,
+            times: [item.created, item.modified],
         })
     }
 

@@ -66,6 +66,8 @@ pub(super) struct Item {
     pub(super) corrupt: bool,
     /// Its import is refused.
     pub(super) import_refused: bool,
+    /// Texts under names of ours are among its properties, as far as its first megabytes show.
+    pub(super) marked: bool,
     /// How something bad is hidden in it, where something is.
     pub(super) infected: Option<&'static str>,
 }

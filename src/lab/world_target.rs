@@ -7,6 +7,7 @@ use super::world_content::{Content, Ident};
 use super::world_rewrite::restored;
 use super::world_source::find_folder;
 use super::world_store::{Folder, Item, Store};
+use super::world_typed::is_marked;
 use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::id::MailboxId;
 use crate::base::mailbox::{FolderKind, FolderRole};
@@ -319,7 +320,9 @@ impl World {
         report: &ItemReport,
         content: Content,
     ) -> Item {
+        let marked = matches!(&content, Content::Stream(stream) if is_marked(stream));
         Item {
+            marked,
             folder,
             born: self.next_seq(),
             change_key: self.change_key(),

@@ -47,8 +47,18 @@ const SESSION_MIN: [u64; 2] = [3_000_000, 3 << 20];
 /// The largest request, above which there is 413 and no word: 4 MB in the same reading, with room for the frame around an attachment just below the line.
 const REQUEST_MAX: [usize; 2] = [4_000_000, (4 << 20) + 4_096];
 
-/// Names of properties stand before the attachments; of a long text behind which they might be, this lab knows nothing.
-const NAMES_WITHIN: usize = 8_000_000;
+/// How far an item is searched for names of ours. They stand before the attachments, and behind a longer text nobody looks for them.
+const NAMES_WITHIN: usize = 4_000_000;
+
+/// True for a stream with a name of ours in it, and seldom for another. Most have none, and are not taken apart for it each time they are listed. The
+/// records of a stream may cut a name in two, but not both of its halves.
+pub(super) fn is_marked(stream: &[u8]) -> bool {
+    let start = &stream[..stream.len().min(NAMES_WITHIN)];
+    ["mailf", "erry-"].into_iter().any(|half| {
+        let half: Vec<u8> = half.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        start.windows(half.len()).any(|part| part == half)
+    })
+}
 
 /// How long an upload session lives.
 const SESSION_LIFE: crate::base::quantity::Span = crate::base::quantity::Span::from_secs(3_600);
@@ -125,6 +135,7 @@ impl World {
         let before = item.size;
         item.rewrite(now.moment, |message, _| edit(message))?;
         item.change_key = change_key;
+        item.marked = item.content.stream().is_some_and(|own| is_marked(&own));
         let (row, after) = (item_row(id, item), item.size);
         store.used = store.used.saturating_sub(before) + after;
         store.touched(id, Deed::Updated, seq);
@@ -184,21 +195,15 @@ impl World {
         Ok(row)
     }
 
-    /// The value of a named text property of an item.
+    /// The value of a named text property of an item, for names of ours: of others' this lab does not keep account.
     pub(super) fn named_of(&self, mailbox: &str, id: &str, named: &NamedId) -> Option<String> {
         let item = self.target_store(mailbox).ok()?.items.get(id)?;
-        let Content::Stream(stream) = &item.content else {
-            return None;
-        };
-        let start = &stream[..stream.len().min(NAMES_WITHIN)];
-        let name: Vec<u8> = named
-            .name
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        // Most items have none, and are not taken apart for it.
-        let there = start.windows(name.len().max(1)).any(|part| part == name);
-        named_text(&decode(stream).filter(|_| there)?, named.set, &named.name)
+        match &item.content {
+            Content::Stream(stream) if item.marked => {
+                named_text(&decode(stream)?, named.set, &named.name)
+            }
+            _ => None,
+        }
     }
 
     /// Which reading of a megabyte holds here.
@@ -298,5 +303,23 @@ impl World {
     /// True once for an item that is out of sight.
     pub(super) fn is_unseen(&mut self, item: &str) -> bool {
         self.unseen.1.remove(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::typed_make::set_named;
+
+    #[test]
+    fn a_name_is_found_wherever_the_records_cut_it() {
+        for more in 0..80 {
+            let mut message = Message::default();
+            let body = "x".repeat(crate::base::limits::STREAM_PIECE / 2 - 60 + more);
+            message.set(Prop::text(tags::BODY, &body));
+            assert!(!is_marked(&encode(&message)));
+            set_named(&mut message, 7, "mailferry-source", "k:00");
+            assert!(is_marked(&encode(&message)), "{more}");
+        }
     }
 }

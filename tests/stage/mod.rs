@@ -662,7 +662,8 @@ pub fn assert_never_twice(world: &SharedWorld, knobs: &Knobs, seed: &str) {
             let allowed = source.get(what).copied().unwrap_or(0);
             assert!(
                 *times <= allowed,
-                "{seed}: {} is there {times} times, should be {allowed}",
+                "{seed}: {} of {} is there {times} times, should be {allowed}",
+                what.1,
                 what.0
             );
         }

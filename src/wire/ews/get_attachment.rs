@@ -52,6 +52,9 @@ impl GetAttachment {
     }
 }
 
+/// What came for one id and how many bytes, or what stands in the way.
+pub type Came = Result<(Attached, Bytes), Setback>;
+
 /// What came: a file, or an item of this kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attached {
@@ -121,12 +124,7 @@ impl AttachmentSplitter {
     }
 
     /// Ends the reply: what came for each id asked for, and how many bytes; or why none of it counts. `status` and `hints` are the answer's.
-    pub fn finish(
-        self,
-        status: u16,
-        hints: Hints,
-        asked: usize,
-    ) -> Result<Vec<Result<(Attached, Bytes), Setback>>, Setback> {
+    pub fn finish(self, status: u16, hints: Hints, asked: usize) -> Result<Vec<Came>, Setback> {
         let messages = self.0.finish::<GetAttachment>(status, hints, asked)?;
         if let Some(setback) = splitter::outage(&messages) {
             return Err(setback);
@@ -304,7 +302,8 @@ mod tests {
         revision: 6,
     };
 
-    type Outcome = Result<Vec<Result<(Attached, Bytes), Setback>>, Setback>;
+    type Outcome = Result<Vec<Came>, Setback>;
+    type Given<'a> = Result<(Option<Kind>, &'a [u8]), &'a str>;
 
     fn own(what: What) -> AttachmentRef {
         AttachmentRef {
@@ -320,7 +319,7 @@ mod tests {
     }
 
     /// A reply with these messages: bytes of a file, or of an item, or a code.
-    fn reply_of(messages: &[Result<(Option<Kind>, &[u8]), &str>]) -> String {
+    fn reply_of(messages: &[Given<'_>]) -> String {
         let mut w = DataReplyWriter::attachments(&VERSION);
         let mut text = String::new();
         for message in messages {

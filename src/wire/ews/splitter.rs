@@ -56,6 +56,9 @@ enum State {
 /// How the data of one message ended.
 pub(super) type DataEnd = Result<Bytes, Base64Error>;
 
+/// A message, and how its data ended where there was any.
+pub(super) type Judged<P> = (Message<P>, Option<DataEnd>);
+
 /// The splitter. Feed it the body of the answer, then ask it to finish.
 #[derive(Debug)]
 pub(super) struct Splitter {
@@ -368,7 +371,7 @@ impl Splitter {
         status: u16,
         hints: Hints,
         asked: usize,
-    ) -> Result<Vec<(Message<O::Payload>, Option<DataEnd>)>, Setback> {
+    ) -> Result<Vec<Judged<O::Payload>>, Setback> {
         let fail = |why: &NoReply| Err(classify::no_reply(status, hints, why, Place::Batch));
         if self.too_large {
             return fail(&NoReply::Misread(MisreadCause::TooLarge));
@@ -393,7 +396,7 @@ impl Splitter {
 }
 
 /// The setback of the whole call where one message speaks of the whole mailbox or store: it is asked again with patience, and nobody is blamed.
-pub(super) fn outage<P>(messages: &[(Message<P>, Option<DataEnd>)]) -> Option<Setback> {
+pub(super) fn outage<P>(messages: &[Judged<P>]) -> Option<Setback> {
     messages.iter().find_map(|(message, _)| match message {
         Message::Refused(refused) if classify::is_outage(refused) => {
             Some(classify::refused(refused, Place::Batch))

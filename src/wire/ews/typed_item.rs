@@ -265,12 +265,12 @@ pub(super) fn text_of(e: &Element, name: &str) -> String {
 
 /// The date in a child, to the second.
 pub(super) fn moment_of(e: &Element, name: &str) -> Option<Moment> {
-    whole(item::moment(&e.t(name)?.text)?)
+    item::moment(&e.t(name)?.text).map(whole)
 }
 
 /// A date to the second.
-pub(super) fn whole(at: Moment) -> Option<Moment> {
-    Some(Moment::from_unix_ms(at.unix_ms().div_euclid(1_000) * 1_000))
+pub(super) fn whole(at: Moment) -> Moment {
+    Moment::from_unix_ms(at.unix_ms().div_euclid(1_000) * 1_000)
 }
 
 /// The value of an extended property.
@@ -348,152 +348,5 @@ impl Operation for GetTyped {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::quantity::Bytes;
-    use crate::base::typed::{FollowUp, TypedAttachment, TypedMessage};
-    use crate::wire::ews::reply::{self, Message};
-    use crate::wire::ews::typed_attachment::What;
-    use crate::wire::soap::ServerVersion;
-
-    const VERSION: ServerVersion = ServerVersion {
-        major: 15,
-        minor: 1,
-        build: 2507,
-        revision: 6,
-    };
-
-    fn person(n: u8) -> Person {
-        Person {
-            name: format!("Ann <{n}> & Co\r\n"),
-            address: format!("a{n}@clinic.example"),
-        }
-    }
-
-    fn full() -> Shown {
-        let at = |secs: i64| Some(Moment::from_unix_ms(secs * 1_000));
-        let attachment = |n: u8, what| AttachmentRef {
-            id: format!("AA+/{n}="),
-            what,
-            own: TypedAttachment {
-                name: format!("n{n}"),
-                content_type: "image/png".to_owned(),
-                content_id: "c@d".to_owned(),
-                inline: n == 0,
-                embedded: false,
-            },
-            size: Bytes::new(70),
-            photo: false,
-        };
-        let common = TypedCommon {
-            class: "IPM.Note.SMIME".to_owned(),
-            search_key: "00ff10".to_owned(),
-            subject: " Größe\tx ".to_owned(),
-            body: TypedBody {
-                html: true,
-                content: "<p>a\r\n&amp;</p>\n".to_owned(),
-            },
-            importance: 2,
-            sensitivity: 3,
-            categories: vec!["Red".to_owned(), "x, y".to_owned()],
-            created: at(1_700_000_000),
-            modified: at(1_700_000_001),
-            attachments: Vec::new(),
-        };
-        Shown {
-            id: ItemId::new("AAA+/="),
-            item: TypedItem::Message(Box::new(TypedMessage {
-                common,
-                message_id: "<a@b>".to_owned(),
-                flags: 0x8000_0011,
-                submitted: at(1_600_000_000),
-                delivered: at(1_600_000_009),
-                from: Some(person(1)),
-                sender: Some(person(2)),
-                to: vec![person(3), Person::default(), person(4)],
-                cc: vec![person(5)],
-                bcc: vec![Person {
-                    name: String::new(),
-                    address: "/O=LAB/CN=X".to_owned(),
-                }],
-                reply_to: vec![person(6)],
-                headers: "Received: a\r\n\tb\r\n".to_owned(),
-                in_reply_to: "<c@d>".to_owned(),
-                references: "<e@f> <g@h>".to_owned(),
-                conversation_index: "AQID".to_owned(),
-                flag: Some(FollowUp {
-                    complete: true,
-                    start: at(1_500_000_000),
-                    due: at(1_500_000_001),
-                    completed: at(1_500_000_002),
-                }),
-            })),
-            attachments: vec![attachment(0, What::File), attachment(1, What::Item)],
-            occurrences: Vec::new(),
-        }
-    }
-
-    fn read(text: &str) -> Message<Shown> {
-        let mut reply = reply::read::<GetTyped>(text.as_bytes()).expect("a reply");
-        reply.messages.pop().expect("a message")
-    }
-
-    fn written(shown: Shown) -> String {
-        reply::write::<GetTyped>(&VERSION, &[Message::Done(shown)])
-    }
-
-    #[test]
-    fn a_message_comes_back_as_it_was() {
-        assert_eq!(read(&written(full())), Message::Done(full()));
-        let empty = Shown {
-            id: ItemId::new("a"),
-            item: TypedItem::Message(Box::new(TypedMessage {
-                common: TypedCommon {
-                    importance: 1,
-                    ..TypedCommon::default()
-                },
-                ..TypedMessage::default()
-            })),
-            attachments: Vec::new(),
-            occurrences: Vec::new(),
-        };
-        assert_eq!(read(&written(empty.clone())), Message::Done(empty));
-    }
-
-    #[test]
-    fn two_calls_give_what_one_gives() {
-        let [first, second] = Shape::typed_parts(Family::Message);
-        let mut one = full().shaped(&first);
-        assert_ne!(one, full());
-        one.take_rest(full().shaped(&second));
-        assert_eq!(one, full());
-        assert_eq!(full().shaped(&Shape::typed(Family::Message)), full());
-    }
-
-    #[test]
-    fn odd_replies_are_read_and_half_texts_are_none() {
-        let text = written(full());
-        let odd = text
-            .replace("2023-11-14T22:13:20Z", "4501-01-01T00:00:00")
-            .replace("<t:Importance>High</t:Importance>", "")
-            .replace(
-                "<t:Sensitivity>",
-                "<t:Newer><t:Subject>no</t:Subject></t:Newer><t:Sensitivity>",
-            )
-            .replace("Größe", "&#x0;&#x1F;");
-        let Message::Done(shown) = read(&odd) else {
-            panic!("a message");
-        };
-        let common = shown.item.common();
-        assert_eq!((common.created, common.importance), (None, 1));
-        assert_eq!(common.subject, " \u{FFFD}\u{FFFD}\tx ");
-        let half = text.replace(
-            "BodyType=\"HTML\"",
-            "BodyType=\"HTML\" IsTruncated=\"true\"",
-        );
-        assert_ne!(half, text);
-        assert_eq!(read(&half), Message::Incomplete);
-        let nobody = text.replace("<t:AttachmentId", "<t:OtherId");
-        assert_eq!(read(&nobody), Message::Incomplete);
-    }
-}
+#[path = "typed_item_tests.rs"]
+mod tests;

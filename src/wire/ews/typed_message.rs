@@ -11,7 +11,7 @@ use crate::wire::xml::{Element, Writer};
 
 /// Reads them.
 pub(super) fn read(e: &Element, common: TypedCommon) -> TypedMessage {
-    let time = |tag| extended(e, tag).and_then(item::moment).and_then(whole);
+    let time = |tag| extended(e, tag).and_then(item::moment).map(whole);
     let list = |name| {
         let own = e.t(name).map(|own| own.children.as_slice());
         let own = own.unwrap_or_default().iter();
@@ -85,7 +85,9 @@ pub(super) fn write(own: &TypedMessage, w: &mut Writer) {
     let mut list = |name, people: &[Person]| {
         if !people.is_empty() {
             w.open(name, &[]);
-            people.iter().for_each(|person| write_person(person, w));
+            for person in people {
+                write_person(person, w);
+            }
             w.close();
         }
     };

@@ -68,6 +68,8 @@ pub enum Unfit {
     Class,
     /// Text and headers alone are more than a request holds.
     TooLarge,
+    /// It was sent or received, and nothing says when: the service would give it the day of the move.
+    Undated,
 }
 
 /// A text.
@@ -180,6 +182,9 @@ impl NewMessage {
     pub fn of(message: &TypedMessage, mark: &Mark) -> Result<Self, Unfit> {
         if losses::family_of(&message.common.class) != Some(Family::Message) {
             return Err(Unfit::Class);
+        }
+        if !message.draft() && dates_of(message).0.and_then(time_text).is_none() {
+            return Err(Unfit::Undated);
         }
         let mut head = json::write(&fields_of(message, mark));
         head.pop();
