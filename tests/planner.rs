@@ -7,6 +7,7 @@ use std::process::Command;
 
 use jiff::civil::{Date, date};
 use mailferry::base::id::MailboxId;
+use mailferry::base::losses;
 use mailferry::base::quantity::{Bytes, Count};
 use mailferry::base::route::RouteRule;
 use mailferry::plan::document::{
@@ -404,6 +405,25 @@ fn the_clinic_is_planned_as_recorded() {
     insta::with_settings!({snapshot_path => "data/snapshots", prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!("plan_clinic", text);
     });
+}
+
+#[test]
+fn a_plan_without_streams_says_on_its_page_what_is_lost() {
+    let inventory = read("plans/clinic");
+    let wishes = nights_from(date(2026, 12, 1));
+    let draft = Draft::new(&inventory, &wishes);
+    let mut plan = document(&draft, &wishes);
+    let page = |plan: &Plan| plan_html::page(plan, &draft, &inventory, &[]);
+    let told = |page: &str, what: &str| page.contains(what);
+    let lost = losses::of(losses::Family::Message)[0].what;
+    let auto = page(&plan);
+    assert!(told(&auto, "route auto: ") && told(&auto, "mailferry losses") && !told(&auto, lost));
+    plan.target.route = RouteRule::Typed;
+    let typed = page(&plan);
+    assert!(told(&typed, "route typed: no streams") && told(&typed, lost));
+    plan.target.route = RouteRule::Stream;
+    let stream = page(&plan);
+    assert!(told(&stream, "route stream: ") && !told(&stream, "mailferry losses"));
 }
 
 #[test]

@@ -192,6 +192,12 @@ const SEEDED: &[(Wrong, &str, &str, &str)] = &[
         "`New-ManagementRoleAssignment -App",
     ),
     (
+        Wrong::NoConsentTyped,
+        "target.rights",
+        "consent_missing",
+        "grant Mail.ReadWrite",
+    ),
+    (
         Wrong::TargetScope,
         "target.folders",
         "target_scope",
@@ -249,7 +255,7 @@ const SEEDED: &[(Wrong, &str, &str, &str)] = &[
         Wrong::ImportNotImplemented,
         "target.rights",
         "import_api_unavailable",
-        "createImportSession`",
+        "write route = \"typed\" into [target]",
     ),
     (
         Wrong::ImportForbidden,
@@ -300,7 +306,7 @@ fn diagnose(rows: &[(Wrong, &str, &str, &str)], state: &str) {
         }
         let lab = match wrong {
             // A task is not in every small mailbox.
-            Wrong::ClassRefused => {
+            Wrong::ClassRefused | Wrong::StreamsRefused => {
                 let more = ["--mailboxes", "2", "--items", "60"];
                 Lab::start(&[&more[..], &args[..]].concat())
             }
@@ -308,6 +314,9 @@ fn diagnose(rows: &[(Wrong, &str, &str, &str)], state: &str) {
         };
         if *wrong == Wrong::AutodiscoverElsewhere {
             leave_to_autodiscover(&lab);
+        }
+        if *wrong == Wrong::NoConsentTyped {
+            take_route(&lab, "typed");
         }
         let export = lab.dir.path().join("target.csv");
         let export = export.to_str().unwrap();
@@ -352,6 +361,17 @@ fn leave_to_autodiscover(lab: &Lab) {
     let text = std::fs::read_to_string(lab.plan()).unwrap();
     let with = format!("autodiscover = \"{base}\"");
     let changed = text.replace(&format!("ews_url = \"{url}\""), &with);
+    assert_ne!(changed, text);
+    std::fs::write(lab.plan(), changed).unwrap();
+}
+
+/// Writes a route into the lab's plan in the place of any other.
+fn take_route(lab: &Lab, route: &str) {
+    let text = std::fs::read_to_string(lab.plan()).unwrap();
+    let rest = text.lines().filter(|line| !line.starts_with("route = "));
+    let rest: Vec<&str> = rest.collect();
+    let line = format!("[target]\nroute = \"{route}\"");
+    let changed = rest.join("\n").replace("[target]", &line);
     assert_ne!(changed, text);
     std::fs::write(lab.plan(), changed).unwrap();
 }
@@ -444,9 +464,14 @@ fn a_plain_lab_passes_and_nothing_stays() {
         "{classes:?}"
     );
     for right in report["rights"].as_array().unwrap() {
+        // Those of the typed route are for what is refused as a stream: nothing was.
+        let typed = ["Mail.", "Calendars.", "Contacts."];
+        let typed = typed
+            .iter()
+            .any(|own| right["role"].as_str().unwrap().starts_with(own));
         assert_eq!(
-            (&right["held"], &right["used"]),
-            (&json!(true), &json!(true)),
+            (&right["held"], &right["used"], &right["needed"]),
+            (&json!(true), &json!(!typed), &json!(true)),
             "{right}"
         );
     }
@@ -461,6 +486,85 @@ fn a_plain_lab_passes_and_nothing_stays() {
     assert_eq!(out.status.code(), Some(0), "{report}");
     assert_eq!(report["mailboxes"], json!({"looked_at": 1, "planned": 2}));
     lab.assert_same_on_both_sides();
+    lab.assert_clean_hands();
+}
+
+fn class<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let classes = report["route"]["classes"].as_array().unwrap();
+    let own = classes.iter().find(|own| own["class"] == name);
+    own.unwrap_or_else(|| panic!("{name} is not among {classes:#?}"))
+}
+
+fn causes<'a>(report: &'a Value, state: &str) -> Vec<&'a str> {
+    let of = checks(report, state);
+    of.iter().filter_map(|own| own["cause"].as_str()).collect()
+}
+
+#[test]
+fn a_tenant_that_takes_no_streams_is_judged_by_what_the_plan_says_of_routes() {
+    let world = ["--mailboxes", "2", "--items", "60"];
+    let lab = Lab::start(&[&world[..], &["--misconfigured", "streams_refused"]].concat());
+    let (_, auto) = preflight(&lab, &[]);
+    assert_eq!(auto["route"]["rule"], "auto");
+    assert_eq!(auto["route"]["fast_transfer"], "refused");
+    let mail = class(&auto, "IPM.Note");
+    assert_eq!(
+        (&mail["way"], &mail["state"]),
+        (&json!("typed"), &json!("warn"))
+    );
+    assert!(mail["losses"].as_array().unwrap().len() > 5, "{mail}");
+    let task = class(&auto, "IPM.Task");
+    assert_eq!(
+        (&task["way"], &task["state"]),
+        (&json!("none"), &json!("fail"))
+    );
+    assert!(causes(&auto, "warn").contains(&"carried_by_class"));
+    assert!(!causes(&auto, "warn").contains(&"role_not_needed"));
+    let held = checks(&auto, "ok");
+    assert!(
+        held.iter().any(|own| own["subject"] == "Mail.ReadWrite"),
+        "{held:#?}"
+    );
+
+    take_route(&lab, "stream");
+    let state = lab.dir.path().join("state-stream");
+    let (_, stream) = preflight(&lab, &["--state", state.to_str().unwrap()]);
+    assert_eq!(stream["route"]["rule"], "stream");
+    assert_eq!(class(&stream, "IPM.Note")["way"], "none");
+    assert!(!causes(&stream, "warn").contains(&"carried_by_class"));
+    assert!(causes(&stream, "warn").contains(&"role_not_needed"));
+    lab.assert_clean_hands();
+}
+
+#[test]
+fn a_plan_without_streams_needs_no_import_and_names_what_has_no_form() {
+    let world = ["--mailboxes", "2", "--items", "60"];
+    let lab = Lab::start(&[&world[..], &["--misconfigured", "import_unavailable"]].concat());
+    take_route(&lab, "typed");
+    let (out, typed) = preflight(&lab, &[]);
+    assert_eq!(out.status.code(), Some(4));
+    let fails = causes(&typed, "fail");
+    assert!(
+        fails.iter().all(|own| *own == "no_typed_form") && !fails.is_empty(),
+        "{fails:?}"
+    );
+    assert_eq!(typed["route"]["rule"], "typed");
+    assert_eq!(typed["route"]["fast_transfer"], "not_proven");
+    assert_eq!(class(&typed, "IPM.Contact")["way"], "typed");
+    assert_eq!(class(&typed, "IPM.Task")["way"], "none");
+    let (_, target) = lab.truth();
+    assert!(target.is_empty(), "{target:?}");
+    let out = mailferry("preflight", &lab.plan(), &[]).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    for want in [
+        "Route typed: streams are not tried, as the plan says; carried by class: ",
+        "What items lose that are carried by their class: mailferry losses.\n",
+        "export the folder of tasks",
+        "export the folder of notes",
+        "Mail.ReadWrite",
+    ] {
+        assert!(text.contains(want), "{want} is not in\n{text}");
+    }
     lab.assert_clean_hands();
 }
 

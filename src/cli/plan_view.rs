@@ -10,7 +10,7 @@ use crate::base::quantity::Count;
 use crate::base::spec::Realm;
 use crate::plan::document::Plan;
 use crate::plan::draft::Draft;
-use crate::plan::explain::{cut_grant, cut_notice, last_night, name};
+use crate::plan::explain::{cut_grant, cut_notice, last_night, name, route_lines};
 use crate::plan::forecast::tenths_of_hours;
 use crate::plan::inventory::Inventory;
 use crate::plan::lint::{Finding, Severity};
@@ -41,6 +41,7 @@ impl View<'_> {
             "name": self.plan.name,
             "hash": self.plan.hash().as_str(),
             "mailboxes": self.plan.jobs().len(),
+            "route": self.plan.target.route.word(),
             "waves": self.waves(),
             "cuts": [],
             "excluded": [],
@@ -118,6 +119,11 @@ impl View<'_> {
                 Count::new(draft.cuts.len() as u64),
                 Count::new(draft.estate.excluded.len() as u64)
             );
+        }
+        let (route, losses) = route_lines(self.plan.target.route);
+        let _ = writeln!(out, "{route}");
+        for line in losses {
+            let _ = writeln!(out, "  {line}");
         }
         out.push_str(&self.findings_text());
         out

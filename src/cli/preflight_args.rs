@@ -19,6 +19,9 @@ mailbox into a hidden folder in its own mailbox on the target, is read back, com
 written to, and nothing stays; behind a crash the next preflight cleans up. A sign-in that is refused is tried once, since each try counts towards
 the lock-out of the account.
 
+A class of items whose streams the target refuses goes by its class, where route in [target] is \"auto\" and it has a form: mailferry losses says what
+that loses. With route = \"typed\" no canary goes, and each class that is found is told of.
+
 With autodiscover = \"DOMAIN\" in place of ews_url it asks https://DOMAIN, https://autodiscover.DOMAIN, then the redirect of
 http://autodiscover.DOMAIN. Active Directory and the DNS record _autodiscover._tcp.DOMAIN are not looked up: where only that record
 leads there, type the host that nslookup -type=SRV _autodiscover._tcp.DOMAIN names: autodiscover = \"https://HOST\".

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::base::route::RouteRule;
 use crate::preflight::cause::Cause;
 use crate::preflight::check::{About, Check};
 use crate::preflight::finding::{Finding, State};
 use crate::preflight::report::Report;
+use crate::preflight::verdict::FastTransfer;
 
 /// Subjects listed for one diagnosis of one check.
 const SHOWN: usize = 5;
@@ -30,16 +32,7 @@ pub(super) fn text(report: &Report) -> String {
     }
     rights(report, &mut out);
     remedies(report, &mut out);
-    let _ = writeln!(
-        out,
-        "FastTransfer {}: {}.",
-        match report.route.fast_transfer.word() {
-            "works" => "works",
-            "refused" => "is refused",
-            _ => "is not proven",
-        },
-        report.route.detail
-    );
+    verdict(report, &mut out);
     out.push_str(&closing(report));
     out
 }
@@ -119,17 +112,22 @@ fn rights(report: &Report, out: &mut String) {
 
 /// Each diagnosis once, with the remedy of its first subject.
 fn remedies(report: &Report, out: &mut String) {
-    let mut seen: Vec<(Check, Cause)> = Vec::new();
+    let mut seen: Vec<(Check, Cause, &str)> = Vec::new();
     let mut number = 0;
     for weight in [State::Fail, State::Warn] {
         for finding in &report.findings {
             let Some(cause) = finding.cause.filter(|_| finding.state == weight) else {
                 continue;
             };
-            if seen.contains(&(finding.check, cause)) || finding.remedy.is_empty() {
+            // What to do about items that have no form depends on what they are.
+            let own = match cause {
+                Cause::NoTypedForm | Cause::ClassRefused => finding.remedy.as_str(),
+                _ => "",
+            };
+            if seen.contains(&(finding.check, cause, own)) || finding.remedy.is_empty() {
                 continue;
             }
-            seen.push((finding.check, cause));
+            seen.push((finding.check, cause, own));
             number += 1;
             let _ = writeln!(
                 out,
@@ -144,6 +142,23 @@ fn remedies(report: &Report, out: &mut String) {
     }
     if number > 0 {
         out.push('\n');
+    }
+}
+
+fn verdict(report: &Report, out: &mut String) {
+    let route = &report.route;
+    let word = match (route.rule, route.fast_transfer) {
+        (RouteRule::Typed, _) => "Route typed",
+        (_, FastTransfer::Works) => "FastTransfer works",
+        (_, FastTransfer::Refused) => "FastTransfer is refused",
+        (_, FastTransfer::NotProven) => "FastTransfer is not proven",
+    };
+    let _ = writeln!(out, "{word}: {}.", route.detail);
+    if route.by_class().next().is_some() {
+        let _ = writeln!(
+            out,
+            "What items lose that are carried by their class: mailferry losses."
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use super::world::World;
 use super::wrong::Wrong;
 use crate::wire::graph::escape;
 use crate::wire::graph::path::Resource;
+use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::user::SELECT;
 
 /// Exchange Online (Plan 2).
@@ -115,6 +116,30 @@ pub(super) fn open_page(lab: &GraphFace, method: &Method, path: &str) -> Option<
     })
 }
 
+/// The application permission that a call on what belongs to a user needs (reference/graph.md 2.1, 2.4 and 2.5).
+const fn role_for(part: &OfUser) -> &'static str {
+    match part {
+        OfUser::Events { .. } | OfUser::Event { .. } | OfUser::Instances { .. } => {
+            "Calendars.ReadWrite"
+        }
+        OfUser::Attachments { of }
+        | OfUser::Attachment { of, .. }
+        | OfUser::AttachmentValue { of, .. }
+        | OfUser::UploadSession { of } => match of {
+            Holder::Event(_) => "Calendars.ReadWrite",
+            Holder::Message(_) => "Mail.ReadWrite",
+        },
+        OfUser::Contacts { .. } | OfUser::Contact { .. } | OfUser::Photo { .. } => {
+            "Contacts.ReadWrite"
+        }
+        OfUser::MailFolders
+        | OfUser::MailFolder { .. }
+        | OfUser::Messages { .. }
+        | OfUser::Message { .. }
+        | OfUser::Move { .. } => "Mail.ReadWrite",
+    }
+}
+
 /// Why this call is not for this application, where it is not.
 pub(super) fn forbidden(lab: &GraphFace, resource: &Resource) -> Option<Answer> {
     let denied = || {
@@ -137,7 +162,10 @@ pub(super) fn forbidden(lab: &GraphFace, resource: &Resource) -> Option<Answer> 
                     )
                 })
             }
-            Resource::Of { user, .. } => world.is_wrong_for(Wrong::TargetScope, user).then(denied),
+            Resource::Of { user, part } => {
+                let out = !has(role_for(part)) || world.is_wrong_for(Wrong::TargetScope, user);
+                out.then(denied)
+            }
             Resource::Folders { mailbox }
             | Resource::Folder { mailbox, .. }
             | Resource::ChildFolders { mailbox, .. } => {

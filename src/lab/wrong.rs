@@ -80,6 +80,8 @@ wrongs! {
     NoConsentFolders, "no_consent_folders", "no consent for MailboxFolder.ReadWrite.All";
     /// No consent for items.
     NoConsentItems, "no_consent_items", "no consent for MailboxItem.ImportExport.All";
+    /// No consent for what the typed route needs.
+    NoConsentTyped, "no_consent_typed", "no consent for Mail, Calendars and Contacts.ReadWrite";
     /// A right too many.
     RoleTooMuch, "role_too_much", "the application holds Mail.Send too";
     /// RBAC leaves out the last mailbox.
@@ -127,10 +129,13 @@ const SKEW_MS: i64 = 600_000;
 pub(super) const MESSAGE_MAX: u64 = 20_000;
 
 /// The rights of the lab's application.
-const ROLES: [&str; 3] = [
+const ROLES: [&str; 6] = [
     "MailboxFolder.ReadWrite.All",
     "MailboxItem.ImportExport.All",
     "User.Read.All",
+    "Mail.ReadWrite",
+    "Calendars.ReadWrite",
+    "Contacts.ReadWrite",
 ];
 
 impl World {
@@ -167,6 +172,9 @@ impl World {
             (Wrong::NoConsentFolders, ROLES[0]),
             (Wrong::NoConsentItems, ROLES[1]),
             (Wrong::NoConsentUsers, ROLES[2]),
+            (Wrong::NoConsentTyped, ROLES[3]),
+            (Wrong::NoConsentTyped, ROLES[4]),
+            (Wrong::NoConsentTyped, ROLES[5]),
         ];
         let mut roles: Vec<&str> = ROLES.to_vec();
         for (wrong, role) in withheld {

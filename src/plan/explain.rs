@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::base::losses::{self, Family};
 use crate::base::quantity::{Bytes, Count};
+use crate::base::route::RouteRule;
 use crate::plan::calendar::Night;
 use crate::plan::document::Comments;
 use crate::plan::draft::{Cut, Draft, WaveDraft, grant_word, night_words, notice};
@@ -20,6 +22,26 @@ const CUTS_SHOWN: usize = 12;
 
 /// Mailboxes that stay, named at the top; the rest is counted.
 const EXCLUDED_SHOWN: usize = 20;
+
+/// How the plan's items travel, in one line, and below it what that loses, one line for each family of items.
+pub fn route_lines(rule: RouteRule) -> (String, Vec<String>) {
+    let (line, families) = match rule {
+        RouteRule::Auto => (
+            "items go as streams; mail, appointments and contacts whose streams are refused go by their class and lose some of their fields (`mailferry losses`)",
+            &Family::ALL[..0],
+        ),
+        RouteRule::Stream => (
+            "items go as streams, which keep everything; what is refused is listed as refused",
+            &Family::ALL[..0],
+        ),
+        RouteRule::Typed => (
+            "no streams: mail, appointments and contacts go by their class and lose what is named here, and nothing else is carried (`mailferry losses` has all of it)",
+            &Family::ALL[..],
+        ),
+    };
+    let lines = families.iter().map(|family| losses::brief(*family));
+    (format!("route {rule}: {line}"), lines.collect())
+}
 
 /// The comments of a plan file made from this draft.
 pub fn comments(draft: &Draft, inventory: &Inventory, findings: &[Finding]) -> Comments {

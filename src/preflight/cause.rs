@@ -1,5 +1,6 @@
 //! Diagnoses by name. Each has a word, which scripts may read, a weight, and a remedy with the command to type.
 
+use crate::base::losses::Family;
 use crate::base::probe::Server;
 use crate::preflight::facts::Facts;
 use crate::preflight::finding::State;
@@ -14,11 +15,29 @@ pub enum Right {
     Folders,
     /// Importing and exporting items.
     Items,
+    /// Making messages by the typed route.
+    Mail,
+    /// Making appointments by the typed route.
+    Calendars,
+    /// Making contacts by the typed route.
+    Contacts,
 }
 
 impl Right {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Users, Self::Folders, Self::Items];
+    /// Those that every migration asks for, in the order of their numbers.
+    pub const ALWAYS: [Self; 3] = [Self::Users, Self::Folders, Self::Items];
+
+    /// Those of the typed route.
+    pub const TYPED: [Self; 3] = [Self::Mail, Self::Calendars, Self::Contacts];
+
+    /// What the typed route needs for items of a family (reference/graph.md 2.1, 2.4 and 2.5).
+    pub const fn of(family: Family) -> Self {
+        match family {
+            Family::Message => Self::Mail,
+            Family::Event => Self::Calendars,
+            Family::Contact => Self::Contacts,
+        }
+    }
 
     /// The application permission.
     pub const fn role(self) -> &'static str {
@@ -26,6 +45,9 @@ impl Right {
             Self::Users => "User.Read.All",
             Self::Folders => "MailboxFolder.ReadWrite.All",
             Self::Items => "MailboxItem.ImportExport.All",
+            Self::Mail => "Mail.ReadWrite",
+            Self::Calendars => "Calendars.ReadWrite",
+            Self::Contacts => "Contacts.ReadWrite",
         }
     }
 
@@ -35,6 +57,9 @@ impl Right {
             Self::Users => None,
             Self::Folders => Some("Application MailboxFolder.ReadWrite"),
             Self::Items => Some("Application MailboxItem.ImportExport"),
+            Self::Mail => Some("Application Mail.ReadWrite"),
+            Self::Calendars => Some("Application Calendars.ReadWrite"),
+            Self::Contacts => Some("Application Contacts.ReadWrite"),
         }
     }
 }
@@ -165,6 +190,8 @@ causes! {
     WrongTargetUrl, "wrong_target_url", Fail;
     /// A right is missing for every mailbox.
     ConsentMissing(Right), "consent_missing", Fail;
+    /// Some items go by their class, and nothing shows that the application may make them.
+    TypedRightMissing(Right), "typed_right_missing", Warn;
     /// A right that is held and not needed.
     RoleNotNeeded, "role_not_needed", Warn;
     /// The application may work on other mailboxes, not on this one.
@@ -197,6 +224,10 @@ causes! {
     ImportForbidden, "import_api_forbidden", Fail;
     /// Items of this class are refused.
     ClassRefused, "class_refused", Fail;
+    /// Items of this class are carried by their class and not as streams.
+    CarriedByClass, "carried_by_class", Warn;
+    /// The plan carries items by their class, and this one has no form.
+    NoTypedForm, "no_typed_form", Fail;
     /// Some items of this class are refused, another was taken.
     ItemsRefused, "items_refused", Warn;
     /// An item of this class came back different.

@@ -1,5 +1,7 @@
 //! What the plan says, as far as remedies name it. No secret is among it.
 
+use crate::base::route::RouteRule;
+
 /// The names a remedy speaks of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -27,6 +29,8 @@ pub struct Facts {
     pub login_url: String,
     /// Graph.
     pub graph_url: String,
+    /// By which route items are to travel.
+    pub route: RouteRule,
 }
 
 impl Facts {

@@ -16,3 +16,4 @@ pub mod route;
 pub mod servers;
 pub mod source;
 pub mod target;
+pub mod verdict;

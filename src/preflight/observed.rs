@@ -2,6 +2,7 @@
 
 use crate::base::build::Build;
 use crate::base::id::MailboxId;
+use crate::base::item::ItemClass;
 use crate::base::outcome::Setback;
 use crate::base::probe::{
     Absent, CanaryTrial, Cleanup, Greeting, HuntSight, LargestItem, Server, ServerSight,
@@ -85,6 +86,8 @@ pub struct CanariesSeen {
     pub trials: Vec<CanaryTrial>,
     /// What became of our folders, by the target's address.
     pub cleanup: Vec<(MailboxId, Cleanup)>,
+    /// Classes that were found and not tried, where the plan wants no streams.
+    pub found: Vec<ItemClass>,
     /// Why none were tried, or not all.
     pub not_tried: Option<String>,
     /// Whether a folder was made.

@@ -1,5 +1,7 @@
 //! Remedies for Microsoft 365 and for the route, each with the command to type.
 
+use crate::base::losses::class_fate;
+use crate::base::route::RouteRule;
 use crate::preflight::cause::{Cause, Right};
 use crate::preflight::facts::{Facts, ps, sh};
 
@@ -7,6 +9,7 @@ use crate::preflight::facts::{Facts, ps, sh};
 pub(super) fn remedy(cause: Cause, facts: &Facts, subject: &str) -> Option<String> {
     app(cause, facts, subject)
         .or_else(|| mailbox(cause, facts, subject))
+        .or_else(|| by_class(cause, facts, subject))
         .or_else(|| route(cause, facts))
 }
 
@@ -40,16 +43,18 @@ fn app(cause: Cause, facts: &Facts, subject: &str) -> Option<String> {
             "check `cloud`, or `login_url` and `graph_url`, in the plan: `curl -v {}/v1.0/`; then `{again}`",
             sh(&facts.graph_url)
         ),
-        Cause::ConsentMissing(right) => consent(right, &id, &again),
+        Cause::ConsentMissing(right) | Cause::TypedRightMissing(right) => {
+            consent(right, &id, &again)
+        }
         Cause::RoleNotNeeded => format!(
             "take {subject} away where nothing else of this application needs it: `az ad app permission list --id {id}` shows its id, `az ad app permission delete --id {id} --api 00000003-0000-0000-c000-000000000000 --api-permissions PERMISSION_ID` removes it"
         ),
         Cause::ImportUnavailable => format!(
-            "mailbox import exists in the global cloud only; check `cloud` in the plan and try `curl -X POST {}/v1.0/admin/exchange/mailboxes/ID/createImportSession` with a token; without it this tenant cannot be moved by this route",
+            "mailbox import exists in the global cloud only; check `cloud` in the plan and try `curl -X POST {}/v1.0/admin/exchange/mailboxes/ID/createImportSession` with a token; without it write route = \"typed\" into [target]: items are then carried by their class, and `mailferry losses` says what that loses",
             sh(&facts.graph_url)
         ),
         Cause::ImportForbidden => format!(
-            "the token holds {}, and the service refuses all the same: `Test-ServicePrincipalAuthorization -Identity {id}` in Exchange Online PowerShell shows what the application may; rights take up to two hours to apply; then `{again}`",
+            "the token holds {}, and the service refuses all the same: `Test-ServicePrincipalAuthorization -Identity {id}` in Exchange Online PowerShell shows what the application may; rights take up to two hours to apply; then `{again}`. Where it stays so, route = \"typed\" in [target] carries items by their class: `mailferry losses` says what that loses",
             Right::Items.role()
         ),
         _ => return None,
@@ -106,12 +111,44 @@ fn mailbox(cause: Cause, facts: &Facts, subject: &str) -> Option<String> {
     })
 }
 
+/// What to do about a class that does not go as streams.
+fn by_class(cause: Cause, facts: &Facts, class: &str) -> Option<String> {
+    let (again, plan) = (facts.again(), sh(&facts.plan));
+    let (fate, losses) = (
+        class_fate(class),
+        format!("`mailferry losses --class {}`", sh(class)),
+    );
+    Some(match cause {
+        Cause::ClassRefused => {
+            let other = match fate.family {
+                Some(_) => format!(
+                    "with route = \"auto\" in [target] they go by their class, and {losses} says what that loses"
+                ),
+                None => format!("for {}: {}", fate.what, fate.advice),
+            };
+            format!(
+                "items of this class will stand among the refused: copy a pilot mailbox, then `mailferry status {plan}` counts them and `mailferry waive {plan} create --bucket refused` asks for the exception; `{again} --sample 20` looks at more mailboxes; {other}"
+            )
+        }
+        Cause::CarriedByClass => format!(
+            "{losses} says what they lose: tell it to those whose items they are, before the run{}",
+            match facts.route {
+                RouteRule::Auto =>
+                    "; with route = \"stream\" in [target] they stand among the refused instead",
+                RouteRule::Stream | RouteRule::Typed => "",
+            }
+        ),
+        Cause::NoTypedForm => format!(
+            "{}; or write route = \"auto\" into [target], which tries them as streams; what stays stands among the refused: `mailferry waive {plan} create --bucket refused` asks for the exception",
+            fate.advice
+        ),
+        _ => return None,
+    })
+}
+
 fn route(cause: Cause, facts: &Facts) -> Option<String> {
     let (again, plan) = (facts.again(), sh(&facts.plan));
     Some(match cause {
-        Cause::ClassRefused => format!(
-            "items of this class will stand among the refused: copy a pilot mailbox, then `mailferry status {plan}` counts them and `mailferry waive {plan} create --bucket refused` asks for the exception; `{again} --sample 20` looks at more mailboxes"
-        ),
         Cause::ItemsRefused | Cause::NotExported => format!(
             "`mailferry status {plan}` and `mailferry resolve {plan} list` name such items after a run"
         ),
@@ -144,6 +181,9 @@ mod tests {
         assert!(text.contains("-UserId 'o''hara@c.example'"), "{text}");
         for cause in [
             Cause::ConsentMissing(Right::Items),
+            Cause::TypedRightMissing(Right::Contacts),
+            Cause::CarriedByClass,
+            Cause::NoTypedForm,
             Cause::NoImpersonation,
             Cause::CertificateExpired(Server::Source),
             Cause::ClassRefused,

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
+use crate::base::losses::Family;
+use crate::base::route::RouteRule;
 use crate::preflight::cause::Right;
 use crate::preflight::check::{About, Check};
 use crate::preflight::facts::Facts;
 use crate::preflight::finding::{Finding, State};
 use crate::preflight::observed::{Known, Observed};
 use crate::preflight::rights::{Standing, standing};
-use crate::preflight::route::{self, Route};
-use crate::preflight::{local, rights, servers, source, target};
+use crate::preflight::verdict::{self, Route};
+use crate::preflight::{local, rights, route, servers, source, target};
 
 /// Everything that is known after a preflight.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +48,11 @@ pub fn report(observed: &Observed, known: &Known, facts: &Facts) -> Report {
     findings.extend(source::side(observed, known, facts));
     findings.extend(source::mailboxes(observed, known, facts));
     findings.extend(target::side(observed, facts));
-    findings.extend(rights::report(observed, facts));
     findings.extend(target::mailboxes(observed, known, facts));
     let ways = route::findings(&observed.canaries, facts);
-    let route = route::verdict(&ways, &observed.canaries);
+    let route = verdict::verdict(&ways, &observed.canaries, facts.route);
+    let families = route.families();
+    findings.extend(rights::report(observed, &families, facts));
     findings.extend(ways);
     // Stable: subjects stay in plan order.
     findings.sort_by_key(|finding| finding.check);
@@ -57,27 +60,31 @@ pub fn report(observed: &Observed, known: &Known, facts: &Facts) -> Report {
     Report {
         findings,
         route,
-        rights: right_rows(observed),
+        rights: right_rows(observed, &families, facts.route),
         mailboxes: (looked, known.planned),
     }
 }
 
-fn right_rows(observed: &Observed) -> Vec<RightRow> {
+fn right_rows(observed: &Observed, families: &[Family], rule: RouteRule) -> Vec<RightRow> {
     let roles = match &observed.token {
         Some(Ok(token)) => token.roles.as_ref(),
         _ => None,
     };
-    let mut out: Vec<RightRow> = Right::ALL
-        .into_iter()
-        .map(|right| RightRow {
-            role: right.role().to_owned(),
-            held: roles.map(|roles| roles.iter().any(|own| own == right.role())),
-            used: matches!(standing(observed, right), Standing::Proved(_)),
-            needed: true,
-        })
-        .collect();
+    let held = |right: Right| roles.map(|roles| roles.iter().any(|own| own == right.role()));
+    let row = |right: Right| RightRow {
+        role: right.role().to_owned(),
+        held: held(right),
+        used: matches!(standing(observed, right), Standing::Proved(_)),
+        needed: true,
+    };
+    let mut out: Vec<RightRow> = Right::ALWAYS.into_iter().map(row).collect();
+    // Of those of the typed route, what is asked for and what is there for it.
+    let asked = |right: &Right| families.iter().any(|family| Right::of(*family) == *right);
+    let there = |right: &Right| rule != RouteRule::Stream && held(*right) == Some(true);
+    let typed = Right::TYPED.into_iter();
+    out.extend(typed.filter(|right| asked(right) || there(right)).map(row));
     let beyond = roles.into_iter().flatten();
-    let beyond = beyond.filter(|role| !Right::ALL.iter().any(|right| right.role() == *role));
+    let beyond = beyond.filter(|role| !rights::is_of_use(role, rule));
     out.extend(beyond.map(|role| RightRow {
         role: role.clone(),
         held: Some(true),
@@ -131,7 +138,7 @@ impl Report {
             .route
             .classes
             .iter()
-            .map(|(class, state)| json!({"class": class, "state": state.word()}))
+            .map(verdict::ClassWay::to_json)
             .collect();
         let rights: Vec<Value> = self
             .rights
@@ -143,6 +150,7 @@ impl Report {
             "mailboxes": {"looked_at": self.mailboxes.0, "planned": self.mailboxes.1},
             "checks": checks,
             "route": {
+                "rule": self.route.rule.word(),
                 "fast_transfer": self.route.fast_transfer.word(),
                 "detail": self.route.detail,
                 "classes": classes,

@@ -1,12 +1,17 @@
 //! Rights on the target: proved by calls, never by the token alone. With RBAC for Applications a token may lack a role and the right stands; it
 //! may name a role that a policy takes back (reference/graph.md 7.3 and 7.4).
 
+use crate::base::losses::Family;
 use crate::base::outcome::{HaltCause, Said, Setback, StopCause};
+use crate::base::route::RouteRule;
 use crate::preflight::cause::{Cause, Right};
 use crate::preflight::check::Check;
 use crate::preflight::facts::Facts;
 use crate::preflight::finding::Finding;
 use crate::preflight::observed::Observed;
+
+/// Why nothing is asked of the import where the plan wants no streams.
+pub(super) const NO_STREAMS: &str = "the plan carries items by their class and sends no streams";
 
 /// How a right stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +78,8 @@ pub fn standing(observed: &Observed, right: Right) -> Standing {
             .iter()
             .map(|m| word(m.session.as_ref()))
             .collect(),
+        // No preflight makes items by their class.
+        Right::Mail | Right::Calendars | Right::Contacts => Vec::new(),
     };
     let granted = words.iter().filter(|w| matches!(w, Word::Granted)).count();
     if granted > 0 {
@@ -90,16 +97,18 @@ pub fn standing(observed: &Observed, right: Right) -> Standing {
     absent.map_or(Standing::Unknown, Standing::Unavailable)
 }
 
-/// Each right, and what is held beyond them.
-pub fn report(observed: &Observed, facts: &Facts) -> Vec<Finding> {
+/// Each right, and what is held beyond them. `families`: those that go by the typed route.
+pub fn report(observed: &Observed, families: &[Family], facts: &Facts) -> Vec<Finding> {
     let held = match &observed.token {
         Some(Ok(token)) => token.roles.clone(),
         _ => None,
     };
-    let mut out: Vec<Finding> = Right::ALL
+    let mut out: Vec<Finding> = Right::ALWAYS
         .into_iter()
         .map(|right| one(observed, right, held.as_deref(), facts))
         .collect();
+    let typed = families.iter().map(|family| Right::of(*family));
+    out.extend(typed.map(|right| by_class(observed, right, held.as_deref(), facts)));
     out.extend(least(held.as_deref(), facts));
     out
 }
@@ -142,10 +151,46 @@ fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts
             format!("{said}: this service has no mailbox import"),
         ),
         Standing::Unavailable(said) => of(Cause::WrongTargetUrl, format!("{said}")),
+        Standing::Unknown if right == Right::Items && facts.route == RouteRule::Typed => {
+            Finding::not_checked(check, role, NO_STREAMS)
+        }
         Standing::Unknown => {
             Finding::not_checked(check, role, "no call that needs it got so far; see above")
         }
     }
+}
+
+/// A right of the typed route. No call proves it, so the token is all there is to go by; an application whose other rights come from Exchange's own
+/// roles may have this one from there too.
+fn by_class(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts) -> Finding {
+    let (check, role) = (Check::TargetRights, right.role());
+    let Some(held) = held else {
+        let why = "the token cannot be read, and no call has proved it";
+        return Finding::not_checked(check, role, why);
+    };
+    let named = |right: Right| held.iter().any(|own| own == right.role());
+    if named(right) {
+        return Finding::ok(check, role, "the token names it; no call has proved it");
+    }
+    let elsewhere = Right::ALWAYS
+        .into_iter()
+        .any(|own| !named(own) && matches!(standing(observed, own), Standing::Proved(_)));
+    let detail = if elsewhere {
+        "the token does not name it; Exchange's own roles may give it, as they give others"
+    } else {
+        "the token does not name it, and items that go by their class need it"
+    };
+    let cause = match facts.route {
+        RouteRule::Typed if !elsewhere => Cause::ConsentMissing(right),
+        _ => Cause::TypedRightMissing(right),
+    };
+    Finding::of(cause, check, role, detail, facts)
+}
+
+/// Whether a role is one that this plan has a use for. Those of the typed route serve where a stream is refused.
+pub(super) fn is_of_use(role: &str, rule: RouteRule) -> bool {
+    let is = |right: &Right| right.role() == role;
+    Right::ALWAYS.iter().any(is) || (rule != RouteRule::Stream && Right::TYPED.iter().any(is))
 }
 
 fn made_denied(observed: &Observed) -> bool {
@@ -173,12 +218,15 @@ fn least(held: Option<&[String]>, facts: &Facts) -> Vec<Finding> {
             "the token cannot be read, so nobody knows what else it allows",
         )];
     };
-    let needed = |role: &String| Right::ALL.iter().any(|right| right.role() == role);
-    let beyond: Vec<&String> = held.iter().filter(|role| !needed(role)).collect();
+    let beyond = held.iter().filter(|role| !is_of_use(role, facts.route));
+    let beyond: Vec<&String> = beyond.collect();
     if beyond.is_empty() {
         let detail = match held.len() {
             0 => "the token names no role; what Exchange's own roles give beside is not shown"
                 .to_owned(),
+            n if held.iter().any(|role| !is_of_use(role, RouteRule::Stream)) => format!(
+                "{n} rights held, all of them needed, some only where items go by their class"
+            ),
             n => format!("{n} rights held, all of them needed"),
         };
         return vec![Finding::ok(check, &facts.client_id, detail)];
@@ -194,4 +242,70 @@ fn least(held: Option<&[String]>, facts: &Facts) -> Vec<Finding> {
             Finding::of(Cause::RoleNotNeeded, check, role, detail, facts)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::MailboxId;
+    use crate::base::probe::TokenSight;
+    use crate::preflight::finding::State;
+    use crate::preflight::observed::MailboxSeen;
+
+    fn seen(roles: &[&str]) -> Observed {
+        let mailbox = MailboxId::new("a@x.example");
+        let mut seen = MailboxSeen::unseen(mailbox.clone(), mailbox);
+        seen.resolved = Some(Ok(()));
+        Observed {
+            token: Some(Ok(TokenSight {
+                roles: Some(roles.iter().map(|role| (*role).to_owned()).collect()),
+                ..TokenSight::default()
+            })),
+            mailboxes: vec![seen],
+            ..Observed::default()
+        }
+    }
+
+    fn facts(route: RouteRule) -> Facts {
+        Facts {
+            route,
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_right_of_the_typed_route_fails_where_nothing_else_can_give_it() {
+        let of = |roles: &[&str], rule| {
+            let all = report(&seen(roles), &[Family::Event], &facts(rule));
+            let own = all.into_iter().find(|f| f.subject == "Calendars.ReadWrite");
+            let own = own.expect("a finding");
+            (own.state, own.cause)
+        };
+        let right = Right::Calendars;
+        let users = "User.Read.All";
+        assert_eq!(
+            of(&[users, "Mail.ReadWrite"], RouteRule::Typed),
+            (State::Fail, Some(Cause::ConsentMissing(right)))
+        );
+        assert_eq!(
+            of(&[users], RouteRule::Auto),
+            (State::Warn, Some(Cause::TypedRightMissing(right)))
+        );
+        // A right that stands without its role shows that Exchange's own roles give some.
+        assert_eq!(
+            of(&[], RouteRule::Typed),
+            (State::Warn, Some(Cause::TypedRightMissing(right)))
+        );
+        assert_eq!(of(&[right.role()], RouteRule::Typed), (State::Ok, None));
+    }
+
+    #[test]
+    fn roles_of_the_typed_route_are_beyond_need_only_where_the_plan_wants_streams_alone() {
+        let beyond = |rule| {
+            let all = report(&seen(&["Contacts.ReadWrite"]), &[], &facts(rule));
+            all.iter().any(|f| f.cause == Some(Cause::RoleNotNeeded))
+        };
+        let got = RouteRule::ALL.map(beyond);
+        assert_eq!(got, [false, true, false]);
+    }
 }

@@ -1,53 +1,24 @@
-//! The verdict on the way between the sides: what the canaries prove, class by class, and what they do not.
+//! The way between the sides, class by class: what the canaries prove, and what they do not.
 
 use std::collections::BTreeMap;
 
+use crate::base::item::ItemClass;
+use crate::base::losses::{class_fate, family_of};
 use crate::base::outcome::{Code, HaltCause, Refusal, RefusalWhy, Setback};
 use crate::base::probe::{CanaryEnd, CanaryTrial, Cleanup};
+use crate::base::route::RouteRule;
 use crate::preflight::cause::Cause;
 use crate::preflight::check::Check;
 use crate::preflight::facts::Facts;
-use crate::preflight::finding::{Finding, State};
+use crate::preflight::finding::Finding;
 use crate::preflight::observed::CanariesSeen;
-
-/// Whether streams of this source are taken by this tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FastTransfer {
-    /// At least one class went there and came back the same; the classes say which.
-    Works,
-    /// Nothing was taken.
-    Refused,
-    /// Nothing was tried, or nothing told.
-    NotProven,
-}
-
-impl FastTransfer {
-    /// The word in JSON.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Works => "works",
-            Self::Refused => "refused",
-            Self::NotProven => "not_proven",
-        }
-    }
-}
-
-/// The verdict of one tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Whether it works.
-    pub fast_transfer: FastTransfer,
-    /// In one sentence.
-    pub detail: String,
-    /// Each class with the state of its check.
-    pub classes: Vec<(String, State)>,
-}
 
 /// Findings per class, of the largest item and of the cleaning up.
 pub fn findings(seen: &CanariesSeen, facts: &Facts) -> Vec<Finding> {
     let mut out = Vec::new();
     let by_class = classes(&seen.trials);
-    if by_class.is_empty() {
+    out.extend(seen.found.iter().map(|class| untried(class, facts)));
+    if by_class.is_empty() && seen.found.is_empty() {
         let why = seen.not_tried.as_deref().unwrap_or("no item was found");
         out.push(Finding::not_checked(Check::RouteClass, "every class", why));
     }
@@ -80,6 +51,43 @@ fn classes(trials: &[CanaryTrial]) -> BTreeMap<String, Vec<&CanaryTrial>> {
         out.entry(key).or_default().push(trial);
     }
     out
+}
+
+/// A class of a plan that wants no streams.
+fn untried(class: &ItemClass, facts: &Facts) -> Finding {
+    let (check, name) = (Check::RouteClass, class.as_str());
+    let fate = class_fate(name);
+    match fate.family {
+        Some(family) => Finding::of(
+            Cause::CarriedByClass,
+            check,
+            name,
+            format!(
+                "carried by its class as {}, as the plan says",
+                family.words()
+            ),
+            facts,
+        ),
+        None => Finding::of(
+            Cause::NoTypedForm,
+            check,
+            name,
+            format!("{}: no program can create them by their class", fate.what),
+            facts,
+        ),
+    }
+}
+
+/// Whether a run carries items by their class whose streams are refused so. What is refused for another reason than the stream is not.
+fn goes_by_class(name: &str, why: &Setback, rule: RouteRule) -> bool {
+    let about_the_stream = match why {
+        Setback::ItemRefused(refusal) => match refusal.why {
+            RefusalWhy::SourceCorrupt | RefusalWhy::TargetRefused | RefusalWhy::TooLarge => true,
+            RefusalWhy::SourceDenied | RefusalWhy::NoTypedForm => false,
+        },
+        _ => false,
+    };
+    rule == RouteRule::Auto && about_the_stream && family_of(name).is_some()
 }
 
 fn class(name: &str, trials: &[&CanaryTrial], facts: &Facts) -> Finding {
@@ -121,6 +129,13 @@ fn class(name: &str, trials: &[&CanaryTrial], facts: &Facts) -> Finding {
         _ => None,
     });
     match why {
+        Some((Cause::ClassRefused, why)) if goes_by_class(name, why, facts.route) => of(
+            Cause::CarriedByClass,
+            format!(
+                "{} tried; {why}; such items are carried by their class",
+                trials.len()
+            ),
+        ),
         Some((cause, why)) => of(cause, format!("{} tried; {why}", trials.len())),
         None => Finding::not_checked(check, name, "nothing was tried"),
     }
@@ -180,67 +195,4 @@ fn cleanup(seen: &CanariesSeen, facts: &Facts) -> Vec<Finding> {
         )];
     }
     left
-}
-
-/// A class with the state of its check and its diagnosis.
-type Judged = (String, State, Option<Cause>);
-
-/// Which of them are meant.
-type Pick = fn(&Judged) -> bool;
-
-/// The verdict.
-pub fn verdict(findings: &[Finding], seen: &CanariesSeen) -> Route {
-    let classes: Vec<Judged> = findings
-        .iter()
-        .filter(|f| f.check == Check::RouteClass && f.state != State::NotChecked)
-        .map(|f| (f.subject.clone(), f.state, f.cause))
-        .collect();
-    let names = |pick: Pick| -> Vec<&str> {
-        let picked = classes.iter().filter(|one| pick(one));
-        picked.map(|(name, _, _)| name.as_str()).collect()
-    };
-    let works =
-        names(|(_, state, cause)| *state == State::Ok || *cause == Some(Cause::ItemsRefused));
-    let bad = names(|(_, state, _)| *state == State::Fail);
-    let open =
-        names(|(_, state, cause)| *state == State::Warn && *cause != Some(Cause::ItemsRefused));
-    let list = |names: &[&str]| names.join(", ");
-    let (fast_transfer, detail) = match (works.is_empty(), bad.is_empty(), open.is_empty()) {
-        (true, true, true) => (
-            FastTransfer::NotProven,
-            seen.not_tried
-                .clone()
-                .unwrap_or_else(|| "no item was found to try it with".to_owned()),
-        ),
-        (true, true, false) => (
-            FastTransfer::NotProven,
-            format!("nothing could be decided for {}", list(&open)),
-        ),
-        (true, false, _) => (
-            FastTransfer::Refused,
-            format!("no class was taken; refused or changed: {}", list(&bad)),
-        ),
-        (false, true, true) => (
-            FastTransfer::Works,
-            format!("works for every class that was found: {}", list(&works)),
-        ),
-        (false, _, _) => {
-            let mut text = format!("works for {}", list(&works));
-            if !bad.is_empty() {
-                text = format!("{text}; refused or changed: {}", list(&bad));
-            }
-            if !open.is_empty() {
-                text = format!("{text}; not proven for {}", list(&open));
-            }
-            (FastTransfer::Works, text)
-        }
-    };
-    Route {
-        fast_transfer,
-        detail,
-        classes: classes
-            .into_iter()
-            .map(|(name, state, _)| (name, state))
-            .collect(),
-    }
 }

@@ -3,12 +3,13 @@
 use crate::base::outcome::{Code, HaltCause, Said, Setback, StopCause};
 use crate::base::probe::{Absent, Server, UserSight};
 use crate::base::quantity::Bytes;
+use crate::base::route::RouteRule;
 use crate::preflight::cause::{Cause, Right};
 use crate::preflight::check::Check;
 use crate::preflight::facts::{Facts, host};
 use crate::preflight::finding::Finding;
 use crate::preflight::observed::{Known, MailboxSeen, Observed};
-use crate::preflight::rights::{Standing, standing};
+use crate::preflight::rights::{NO_STREAMS, Standing, standing};
 use crate::preflight::servers::trouble;
 use crate::preflight::source::throttling;
 
@@ -85,7 +86,7 @@ fn refusal(said: &Said) -> Cause {
 
 /// Each mailbox.
 pub fn mailboxes(observed: &Observed, known: &Known, facts: &Facts) -> Vec<Finding> {
-    let rights = Right::ALL.map(|right| standing(observed, right));
+    let rights = Right::ALWAYS.map(|right| standing(observed, right));
     let mut out = Vec::new();
     for seen in &observed.mailboxes {
         let it = One {
@@ -230,6 +231,7 @@ impl One<'_> {
     fn session(&self) -> Finding {
         let check = Check::TargetSession;
         match &self.seen.session {
+            None if self.facts.route == RouteRule::Typed => self.not(check, NO_STREAMS),
             None => self.not(check, "the mailbox was not found"),
             Some(Ok(())) => self.ok(check, "an import session opens"),
             Some(Err(why)) => self.refused(check, Right::Items, why),

@@ -10,7 +10,7 @@ use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count};
 use crate::plan::document::Plan;
 use crate::plan::draft::Draft;
-use crate::plan::explain::{cut_grant, cut_notice, last_night, name, span};
+use crate::plan::explain::{cut_grant, cut_notice, last_night, name, route_lines, span};
 use crate::plan::forecast::tenths_of_hours;
 use crate::plan::inventory::Inventory;
 use crate::plan::lint::{Finding, Severity};
@@ -63,6 +63,7 @@ pub fn page(plan: &Plan, draft: &Draft, inventory: &Inventory, findings: &[Findi
         escape(plan.hash().as_str())
     );
     verdict(&mut out, draft, findings);
+    route(&mut out, plan);
     calendar(&mut out, draft);
     rights(&mut out, draft, inventory);
     sizes(&mut out, draft);
@@ -114,6 +115,20 @@ fn verdict(out: &mut String, draft: &Draft, findings: &[Finding]) {
         tenths_of_hours(high),
         escape(&last_night(draft))
     );
+}
+
+/// How items travel, and what they lose where it is not as streams.
+fn route(out: &mut String, plan: &Plan) {
+    let (line, losses) = route_lines(plan.target.route);
+    let _ = writeln!(out, "<p class=\"dim\">{}</p>", escape(&line));
+    if losses.is_empty() {
+        return;
+    }
+    out.push_str("<ul>\n");
+    for line in losses {
+        let _ = writeln!(out, "<li>{}</li>", escape(&line));
+    }
+    out.push_str("</ul>\n");
 }
 
 /// Opens a table.

@@ -15,5 +15,5 @@ mod tests;
 pub use carried::CARRIED;
 pub use classes::{CLASSES, ClassFate, UNKNOWN_CLASS, class_fate, family_of};
 pub use table::LOSSES;
-pub use told::{LossLine, of, told};
+pub use told::{LossLine, brief, of, told};
 pub use words::{Family, Fate, Loss};

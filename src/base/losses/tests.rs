@@ -153,6 +153,21 @@ fn the_table_speaks_to_people() {
 }
 
 #[test]
+fn a_family_in_one_line_names_all_that_is_lost_and_counts_the_rest() {
+    for family in Family::ALL {
+        let (line, all) = (brief(family), of(family));
+        let lost = all.iter().filter(|loss| loss.fate == Lost);
+        assert!(lost.clone().all(|loss| line.contains(loss.what)), "{line}");
+        let others = all.len() - lost.count();
+        assert!(line.contains(&format!("; {others} more things")), "{line}");
+        assert!(
+            line.starts_with(family.words()) && !line.contains('\n'),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_mailbox_is_told_of_what_it_has() {
     let count = |class: &str, n| (ItemClass::new(class), Count::new(n));
     let classes: BTreeMap<ItemClass, Count> = [

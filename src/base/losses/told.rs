@@ -15,6 +15,20 @@ pub fn of(family: Family) -> Vec<&'static Loss> {
     out
 }
 
+/// What a family loses in one line: what is not there any more by name, and how much else does not arrive as it was.
+pub fn brief(family: Family) -> String {
+    let lines = of(family);
+    let (lost, other): (Vec<&Loss>, Vec<&Loss>) =
+        lines.into_iter().partition(|loss| loss.fate == Fate::Lost);
+    let names: Vec<&str> = lost.iter().map(|loss| loss.what).collect();
+    format!(
+        "{}: lost: {}; {} more things do not arrive as they were",
+        family.words(),
+        names.join("; "),
+        other.len()
+    )
+}
+
 /// One line for people: what becomes of so many items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LossLine {

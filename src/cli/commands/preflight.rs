@@ -129,6 +129,7 @@ pub async fn preflight(
         jobs,
         select: spec.select,
         limits: spec.limits,
+        route: spec.route,
         hunt: wish.hunt.clone(),
         run: CanaryRun(wiring::run_id(sides.clock.as_ref()).as_str().to_owned()),
         log: match (&log, wish.no_canary) {

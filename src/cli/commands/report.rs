@@ -181,9 +181,15 @@ pub async fn write(
     let pretty = format!("{:#}\n", report_json::to_json(&paper));
     let json = put(format!("{stem}.json"), pretty.as_bytes())?;
     let tables = csv::TABLES.into_iter().zip(csv::tables(&paper));
-    let csv = tables
+    let mut csv = tables
         .map(|(table, text)| put(format!("{stem}-{table}.csv"), text.as_bytes()))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    let by_class = format!("{stem}-{}.csv", csv::BY_CLASS);
+    match csv::by_class(&paper) {
+        Some(text) => csv.push(put(by_class, text.as_bytes())?),
+        // An earlier report may have had one.
+        None => drop(std::fs::remove_file(dir.join(by_class))),
+    }
     Ok(Written {
         html,
         json,

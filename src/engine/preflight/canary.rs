@@ -13,6 +13,7 @@ use crate::base::limits;
 use crate::base::outcome::{DoubtCause, Said, Setback, Verdict};
 use crate::base::probe::{CanaryEnd, CanaryTrial, Cleanup, LargestItem};
 use crate::base::quantity::{Bytes, Count};
+use crate::base::route::RouteRule;
 use crate::engine::preflight::ask::{Next, Patience};
 use crate::engine::preflight::content::{self, Exported};
 use crate::engine::preflight::drive::Desk;
@@ -41,7 +42,10 @@ async fn try_all(
     looked: &[Looked],
     seen: &mut CanariesSeen,
 ) -> Result<(), CanaryLogError> {
-    let open: Vec<&Looked> = looked.iter().filter(|one| one.is_open()).collect();
+    let open: Vec<&Looked> = looked
+        .iter()
+        .filter(|one| one.is_open(desk.order.route))
+        .collect();
     for left in leftovers(&log.lines()?) {
         // Only where this preflight found the mailbox open: elsewhere the calls would fail for reasons that are findings already.
         if open
@@ -55,6 +59,11 @@ async fn try_all(
     }
     if open.is_empty() {
         seen.not_tried = Some("no mailbox is open on both sides; see above".to_owned());
+        return Ok(());
+    }
+    if desk.order.route == RouteRule::Typed {
+        seen.found = classes_of(desk, &open).await;
+        seen.not_tried = Some("the plan sends no streams".to_owned());
         return Ok(());
     }
     let largest = largest_of(&open, desk.order.select.max_item_size);
@@ -87,6 +96,17 @@ async fn try_all(
         flight.fly(candidates, own, seen).await?;
     }
     Ok(())
+}
+
+/// The classes that are there, as far as canaries would look.
+async fn classes_of(desk: &Desk<'_>, open: &[&Looked]) -> Vec<ItemClass> {
+    let mut known: BTreeSet<ItemClass> = BTreeSet::new();
+    for one in open.iter().take(MAILBOXES_SEARCHED) {
+        let mut choice = Choice::beside(known.clone());
+        search(desk, one, &mut choice).await;
+        known.extend(choice.classes().cloned());
+    }
+    known.into_iter().collect()
 }
 
 /// The largest item of all that the plan carries, and in which mailbox it is.

@@ -13,6 +13,7 @@ use crate::base::limits;
 use crate::base::outcome::{HaltCause, Setback, StopCause};
 use crate::base::probe::{Greeting, HuntSight, Server, ServerSight};
 use crate::base::quantity::Span;
+use crate::base::route::RouteRule;
 use crate::base::spec::{JobSpec, RunLimits, Selection};
 use crate::engine::preflight::ask::Asker;
 use crate::engine::preflight::canary;
@@ -48,6 +49,8 @@ pub struct Order {
     pub select: Selection,
     /// The bounds of a run.
     pub limits: RunLimits,
+    /// By which route items are to travel; without streams no canary goes, and no session is asked for.
+    pub route: RouteRule,
     /// How the search for the EWS URL ended, where the plan asks for one; without a URL the source is not asked.
     pub hunt: Option<HuntSight>,
     /// Under which name canaries go.

@@ -8,6 +8,7 @@ use crate::base::fact::FolderFate;
 use crate::base::id::{FolderId, MailboxId, TargetMailboxId};
 use crate::base::mailbox::{FolderPath, FolderRole, SourceFolder};
 use crate::base::outcome::{HaltCause, Setback};
+use crate::base::route::RouteRule;
 use crate::base::spec::Selection;
 use crate::engine::preflight::drive::Desk;
 use crate::plan::rules;
@@ -24,11 +25,12 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// True where a canary can be sent: both sides are open.
-    pub(super) fn is_open(&self) -> bool {
+    /// True where items can travel by the plan's route: both sides are open.
+    pub(super) fn is_open(&self, rule: RouteRule) -> bool {
+        let session = rule == RouteRule::Typed || matches!(self.seen.session, Some(Ok(())));
         matches!(self.seen.folders, Some(Ok(_)))
             && matches!(self.seen.target_folders, Some(Ok(_)))
-            && matches!(self.seen.session, Some(Ok(())))
+            && session
             && self.target.is_some()
     }
 }
@@ -176,10 +178,12 @@ async fn look_at_target(desk: &Desk<'_>, user: &MailboxId, looked: &mut Looked) 
         }
         Err(why) => Err(why),
     });
-    let session = desk.asker.ask(Side::Target, at, || {
-        ports.target_probe.open_session(&mailbox)
-    });
-    looked.seen.session = Some(session.await);
+    if desk.order.route != RouteRule::Typed {
+        let session = desk.asker.ask(Side::Target, at, || {
+            ports.target_probe.open_session(&mailbox)
+        });
+        looked.seen.session = Some(session.await);
+    }
     looked.target = Some(mailbox);
 }
 

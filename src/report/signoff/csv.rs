@@ -1,6 +1,7 @@
 //! The tables of a report as CSV, in UTF-8 with a mark that spreadsheets know it by. Numbers are plain digits.
 
 use super::paper::{ExceptionPart, PUBLISHED, Paper};
+use crate::base::losses::{Family, family_of};
 use crate::base::quantity::Count;
 use crate::evidence::balance::Totals;
 use crate::report::words;
@@ -19,6 +20,26 @@ pub fn tables(paper: &Paper) -> [String; 4] {
         table(exceptions(paper)),
         table(runs(paper)),
     ]
+}
+
+/// The name of the table of what travelled by the typed route.
+pub const BY_CLASS: &str = "carried-by-class";
+
+/// That table; `None` where nothing did.
+pub fn by_class(paper: &Paper) -> Option<String> {
+    let mut out = vec![header(["job", "mailbox", "class", "items", "family"])];
+    for own in &paper.mailboxes {
+        out.extend(own.by_class.iter().map(|(class, n)| {
+            vec![
+                own.job.clone(),
+                own.mailbox.clone(),
+                class.as_str().to_owned(),
+                n.get().to_string(),
+                family_of(class.as_str()).map_or("", Family::key).to_owned(),
+            ]
+        }));
+    }
+    (out.len() > 1).then(|| table(out))
 }
 
 fn table(rows: Vec<Vec<String>>) -> String {

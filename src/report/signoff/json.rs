@@ -1,5 +1,7 @@
 //! The report as JSON: the numbers of the page, and those it has no room for.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::paper::{
@@ -7,6 +9,8 @@ use super::paper::{
     share,
 };
 use super::words::Ending;
+use crate::base::item::ItemClass;
+use crate::base::losses::Family;
 use crate::base::quantity::{Bytes, Count};
 use crate::base::spec::RunLimits;
 use crate::evidence::runs::RunNote;
@@ -32,6 +36,7 @@ pub fn to_json(paper: &Paper) -> Value {
         "items": summary::items_json(&paper.totals),
         "bytes": {"source": paper.totals.bytes.get(), "carried": paper.totals.carried.get()},
         "uncovered_by_waivers": paper.uncovered.get(),
+        "carried_by_class": by_class(paper),
         "mailboxes": paper.mailboxes.iter().map(mailbox).collect::<Vec<_>>(),
         "runs": paper.runs.iter().map(run).collect::<Vec<_>>(),
         "limits": limits(&paper.limits),
@@ -48,6 +53,34 @@ pub fn to_json(paper: &Paper) -> Value {
         "not_proven": paper.not_proven(),
         "posture": paper.posture.as_ref().map(|posture| &posture.facts),
     })
+}
+
+/// What travelled by the typed route; null where nothing did.
+fn by_class(paper: &Paper) -> Value {
+    if paper.by_class.is_empty() {
+        return Value::Null;
+    }
+    let losses: Vec<Value> = paper
+        .losses()
+        .iter()
+        .map(|line| {
+            json!({
+                "family": line.family.map(Family::key),
+                "items_at_most": line.items.get(),
+                "what": line.what,
+                "fate": line.fate.key(),
+                "how": line.how,
+            })
+        })
+        .collect();
+    json!({"items": classes(&paper.by_class), "losses": losses})
+}
+
+/// Numbers of items by class.
+fn classes(of: &BTreeMap<ItemClass, Count>) -> Map<String, Value> {
+    let each = of.iter();
+    each.map(|(class, n)| (class.as_str().to_owned(), n.get().into()))
+        .collect()
 }
 
 fn covers(proof: &Proof) -> Value {
@@ -82,7 +115,7 @@ fn limits(limits: &RunLimits) -> Value {
 }
 
 fn mailbox(own: &MailboxPart) -> Value {
-    json!({
+    let mut out = json!({
         "job": own.job,
         "mailbox": own.mailbox,
         "target": own.target,
@@ -92,7 +125,11 @@ fn mailbox(own: &MailboxPart) -> Value {
         "folders": own.folders.iter().map(folder).collect::<Vec<_>>(),
         "exceptions": own.exceptions.iter().map(exception).collect::<Vec<_>>(),
         "leftovers": own.leftovers.iter().map(exception).collect::<Vec<_>>(),
-    })
+    });
+    if !own.by_class.is_empty() {
+        out["carried_by_class"] = classes(&own.by_class).into();
+    }
+    out
 }
 
 fn folder(own: &FolderPart) -> Value {

@@ -1,5 +1,7 @@
 //! Makes the value of a report out of ledger, log, waivers and the last verification. Here names are applied, and nowhere later.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +11,7 @@ use super::paper::{
 };
 use crate::base::fact::Bucket;
 use crate::base::id::{MailboxId, PlanHash};
+use crate::base::item::ItemClass;
 use crate::base::quantity::Count;
 use crate::base::spec::{Realm, RunLimits};
 use crate::evidence::balance::{Balance, Exception, KEPT_WITHHELD_BY, MailboxBalance, skip_words};
@@ -133,9 +136,20 @@ pub fn make(sources: &Sources<'_>) -> Paper {
             .filter_map(|entry| names.decision(entry))
             .collect(),
         pack: sources.pack.clone(),
+        by_class: by_class(balance),
         // Whoever has an assessment puts its section here.
         posture: None,
     }
+}
+
+/// What travelled by the typed route in all mailboxes.
+fn by_class(balance: &Balance) -> BTreeMap<ItemClass, Count> {
+    let mut out: BTreeMap<ItemClass, Count> = BTreeMap::new();
+    for (class, n) in balance.mailboxes.iter().flat_map(|own| &own.typed) {
+        *out.entry(class.clone()).or_default() += *n;
+    }
+    out.retain(|_, n| *n > Count::ZERO);
+    out
 }
 
 /// Names for one edition.
@@ -174,6 +188,7 @@ impl Calls<'_> {
             target: self.names.mailbox(&own.target),
             label: self.label(&job, &own.source),
             job,
+            by_class: own.typed.clone(),
             phase: own.phase,
             totals: own.totals(),
             folders: own

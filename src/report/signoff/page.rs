@@ -19,9 +19,10 @@ type Part = fn(&mut Page, &Paper);
 
 /// The parts, in the order in which somebody who decides reads them: what is shown, what is not, then the particulars. What the source's own
 /// posture says stands behind the timeline: it is about the house, and not about the items.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     parts::balance,
     parts::not_proven,
+    parts::by_class,
     parts::exceptions,
     parts::findings,
     parts::timeline,

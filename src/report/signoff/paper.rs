@@ -1,6 +1,10 @@
 //! What a sign-off report says, as one value: names applied, numbers added up, nothing rendered.
 
+use std::collections::BTreeMap;
+
 use crate::base::fact::{Bucket, JobPhase, LeaveRule};
+use crate::base::item::ItemClass;
+use crate::base::losses::{LossLine, told};
 use crate::base::quantity::{Bytes, Count};
 use crate::base::spec::{Realm, RunLimits};
 use crate::evidence::balance::{FolderBalance, Totals};
@@ -59,6 +63,8 @@ pub struct Paper {
     pub decisions: Vec<DecisionPart>,
     /// The evidence pack that was written with it.
     pub pack: Option<PackPart>,
+    /// Items on the target that travelled by the typed route, by class.
+    pub by_class: BTreeMap<ItemClass, Count>,
     /// What the last assessment says about the state of the source, where there was one. Names no mailbox.
     pub posture: Option<PosturePart>,
 }
@@ -78,6 +84,14 @@ impl Paper {
         self.mailboxes
             .iter()
             .flat_map(|own| own.exceptions.iter().map(move |one| (own, one)))
+    }
+
+    /// What the items lost that travelled by the typed route; nothing where none did.
+    pub fn losses(&self) -> Vec<LossLine> {
+        let mut lines = told(&self.by_class);
+        // What is on the target was carried, whatever the table says of its class today.
+        lines.retain(|line| line.family.is_some());
+        lines
     }
 }
 
@@ -102,6 +116,8 @@ pub struct MailboxPart {
     pub exceptions: Vec<ExceptionPart>,
     /// Copies whose items left the source.
     pub leftovers: Vec<ExceptionPart>,
+    /// Of its items on the target, those that travelled by the typed route, by class.
+    pub by_class: BTreeMap<ItemClass, Count>,
 }
 
 /// One folder.

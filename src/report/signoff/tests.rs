@@ -8,7 +8,8 @@ use super::words::Ending;
 use super::{csv, json, render};
 use crate::base::fact::Bucket;
 use crate::base::id::{ItemId, MailboxId};
-use crate::base::item::ItemKey;
+use crate::base::item::{ItemClass, ItemKey};
+use crate::base::losses::{self, Family};
 use crate::base::mailbox::FolderPath;
 use crate::base::quantity::{Bytes, Count};
 use crate::evidence::balance::Balance;
@@ -119,6 +120,63 @@ fn json_csv_and_page_say_the_same_numbers() {
     assert_eq!(tables[3].lines().count(), 1 + 3);
     assert_eq!(read["runs"][0]["items_per_hour"], 400);
     assert_eq!(read["runs"][1]["figures"], Value::Null);
+}
+
+#[test]
+fn what_went_by_its_class_is_named_with_what_it_lost() {
+    let plain = Case::full().internal();
+    assert!(!render(&plain).contains("Carried by class"));
+    assert_eq!(json::to_json(&plain)["carried_by_class"], Value::Null);
+    assert_eq!(csv::by_class(&plain), None);
+    let mut case = Case::full();
+    for (at, class, n) in [
+        (0, "IPM.Note", 40),
+        (1, "ipm.note", 2),
+        (1, "IPM.Contact", 3),
+    ] {
+        let own = &mut case.balance.mailboxes[at].typed;
+        own.insert(ItemClass::new(class), Count::new(n));
+    }
+    let paper = case.internal();
+    let (page, read) = (render(&paper), json::to_json(&paper));
+    let told = &read["carried_by_class"];
+    assert_eq!(
+        told["items"],
+        serde_json::json!({"IPM.Note": 42, "IPM.Contact": 3})
+    );
+    let lines = told["losses"].as_array().expect("lines");
+    for family in [Family::Message, Family::Contact] {
+        let own: Vec<&Value> = lines
+            .iter()
+            .filter(|own| own["family"] == family.key())
+            .collect();
+        assert_eq!(own.len(), losses::of(family).len(), "{family:?}");
+        for loss in losses::of(family) {
+            assert!(
+                page.contains(&crate::base::html::escape(loss.what)),
+                "{}",
+                loss.what
+            );
+        }
+    }
+    assert_eq!(
+        lines.iter().filter(|own| own["family"] == "event").count(),
+        0
+    );
+    assert_eq!(read["mailboxes"][1]["carried_by_class"]["IPM.Contact"], 3);
+    assert!(page.contains("<h2>Carried by class</h2>"));
+    assert!(page.contains("<td class=\"n\">45</td>"));
+    let table = csv::by_class(&paper).expect("a table");
+    assert_eq!(table.lines().count(), 1 + 3);
+    assert!(
+        table.contains("b.ozanne@clinic.example,IPM.Contact,3,contact"),
+        "{table}"
+    );
+    let unproven = paper.not_proven().concat();
+    assert!(
+        unproven.contains("45 items were carried not as streams but by their class"),
+        "{unproven}"
+    );
 }
 
 #[test]
@@ -250,7 +308,7 @@ proptest! {
             own.target = MailboxId::new(folder);
             own.folders[0].path = FolderPath::of([folder]);
             own.exceptions[0].item = ItemKey::of(&ItemId::new("one"));
-            own.exceptions[0].class = crate::base::item::ItemClass::new(class);
+            own.exceptions[0].class = ItemClass::new(class);
             own.exceptions[0].why = why.to_owned();
             own.leftovers[0].why = why.to_owned();
             case.waivers[0].0.waiver.reason = why.to_owned();

@@ -258,6 +258,19 @@ impl Paper {
             ),
             Some(proof) => not_compared(proof, &mut out),
         }
+        if !self.by_class.is_empty() {
+            let n = self.by_class.values().copied().sum();
+            out.push(format!(
+                "{} not as {} but by {} class: what that loses stands under \"Carried by class\".",
+                count(n, "item was carried", "items were carried"),
+                if n == Count::new(1) {
+                    "a stream"
+                } else {
+                    "streams"
+                },
+                if n == Count::new(1) { "its" } else { "their" },
+            ));
+        }
         let silent = self.runs.iter().filter(|run| run.figures.is_none()).count();
         if silent > 0 {
             let what = count(Count::new(silent as u64), "run", "runs");
