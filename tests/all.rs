@@ -36,6 +36,7 @@ mod refusals;
 mod rehearsal;
 mod report;
 mod response_codes;
+mod routes;
 mod screen_engine;
 mod screening;
 mod service_files;

@@ -41,6 +41,7 @@ use mailferry::port::clock::Clock;
 use mailferry::port::ledger::Ledger;
 use mailferry::port::source::{ExportSink, Source};
 use mailferry::port::target::Target;
+use mailferry::port::typed::TypedPorts;
 use mailferry::store::memory::MemoryLedger;
 use mailferry::transport::{Call, CallBody, Http, HttpOptions, Method};
 
@@ -58,12 +59,13 @@ impl ExportSink for Void {
     }
 }
 
-struct Rig {
+/// A lab on loopback, and what a run over it needs.
+pub(crate) struct Rig {
     knobs: Knobs,
     lab: RunningLab,
-    world: SharedWorld,
-    clock: Arc<dyn Clock>,
-    ledger: Arc<dyn Ledger>,
+    pub(crate) world: SharedWorld,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ledger: Arc<dyn Ledger>,
     dir: tempfile::TempDir,
 }
 
@@ -73,6 +75,11 @@ impl Rig {
         knobs.world.limits = Limits::Small;
         change(&mut knobs);
         let world = build(&knobs);
+        Self::on(world, knobs).await
+    }
+
+    /// The same on a world that was made elsewhere.
+    pub(crate) async fn on(world: SharedWorld, knobs: Knobs) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(HandClock::default());
         let dir = tempfile::tempdir().unwrap();
         let config = LabConfig {
@@ -94,7 +101,7 @@ impl Rig {
         }
     }
 
-    fn source(&self) -> ExchangeSource {
+    pub(crate) fn source(&self) -> ExchangeSource {
         let http = Http::new(HttpOptions::with_connections(4)).unwrap();
         let sign_in = SignIn::Basic {
             user: self.lab.info.ews_username.clone(),
@@ -103,7 +110,7 @@ impl Rig {
         ExchangeSource::new(http, SafeUrl::new(self.lab.info.ews_url.clone()), sign_in)
     }
 
-    fn target(&self) -> GraphTarget {
+    pub(crate) fn target(&self) -> GraphTarget {
         let info = &self.lab.info;
         let options = GraphOptions {
             login_url: info.login_url.clone(),
@@ -133,17 +140,23 @@ impl Rig {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    /// Runs the engine to its end.
-    async fn run(&self) -> Balance {
-        let ports = Ports {
-            source: Arc::new(self.source()),
-            target: Arc::new(self.target()),
+    /// The seams, by the real adapters.
+    pub(crate) fn ports(&self) -> Ports {
+        let (source, target) = (Arc::new(self.source()), Arc::new(self.target()));
+        Ports {
+            source: source.clone(),
+            target: target.clone(),
             ledger: Arc::clone(&self.ledger),
             clock: Arc::clone(&self.clock),
             events: Arc::new(Deaf),
             screener: None,
-            typed: None,
-        };
+            typed: Some(TypedPorts { source, target }),
+        }
+    }
+
+    /// Runs the engine to its end.
+    pub(crate) async fn run(&self) -> Balance {
+        let ports = self.ports();
         let order = RunOrder {
             spec: Arc::new(spec(&self.knobs)),
             run: RunId::new("wire"),

@@ -1,0 +1,256 @@
+//! Tenants that do not take streams: every item ends where the plan said it would, and what travelled by its class is what it was.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test; helpers are not seen as such by the lint"
+)]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use crate::stage::{
+    Knobs, Steps, act, address, assert_never_twice, assert_source_untouched, clock, spec,
+};
+use crate::weather_http::Rig;
+use mailferry::base::dice::Dice;
+use mailferry::base::fact::Bucket;
+use mailferry::base::id::RunId;
+use mailferry::base::item::ItemClass;
+use mailferry::base::losses::family_of;
+use mailferry::base::quantity::Count;
+use mailferry::base::route::RouteRule;
+use mailferry::engine::audit::{Level, MailboxAudit, Order, audit};
+use mailferry::engine::control::control;
+use mailferry::engine::cx::RunCx;
+use mailferry::engine::pacer::Pacer;
+use mailferry::engine::run::enlist;
+use mailferry::engine::spool::Spool;
+use mailferry::evidence::balance::Balance;
+use mailferry::lab::direct::{SharedWorld, lock};
+use mailferry::lab::populate::{self, Population};
+use mailferry::lab::world::{Limits, World, WorldOptions};
+use mailferry::lab::wrong::Wrong;
+use mailferry::port::ledger::Ledger;
+use mailferry::store::memory::MemoryLedger;
+use mailferry::verify::march::Scope;
+use mailferry::verify::reason::Reason;
+
+/// One mailbox with all the variety of the lab, or with real mail.
+fn world(population: &Population, wrong: &[Wrong]) -> SharedWorld {
+    let mut world = World::new(WorldOptions {
+        limits: Limits::Off,
+        ..WorldOptions::default()
+    });
+    world.misconfigure(wrong);
+    let population = Population {
+        pairs: vec![(address(0), address(0))],
+        ..population.clone()
+    };
+    populate::fill(&mut world, &population).unwrap();
+    Arc::new(Mutex::new(world))
+}
+
+async fn carried(world: &SharedWorld, route: RouteRule) -> Balance {
+    let knobs = Knobs {
+        route,
+        ..Knobs::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+    let steps = Steps::until(u64::MAX);
+    let end = act(&knobs, world, &ledger, &clock(), &steps, dir.path()).await;
+    assert!(end.unwrap().stopped.is_none());
+    assert_never_twice(world, &knobs, "a tenant");
+    assert_source_untouched(world, "a tenant");
+    mailferry::engine::balance::take(ledger.as_ref())
+        .await
+        .unwrap()
+}
+
+/// Classes of refused items.
+fn refused(balance: &Balance) -> Vec<&ItemClass> {
+    let all = balance.mailboxes[0].exceptions.iter();
+    all.filter(|own| own.bucket == Bucket::Refused)
+        .map(|own| &own.class)
+        .collect()
+}
+
+fn typed(balance: &Balance) -> Count {
+    balance.mailboxes[0].typed.values().copied().sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_refuses_every_stream_takes_what_has_a_form_and_the_rest_is_named() {
+    let population = Population {
+        items: 120,
+        ..Population::default()
+    };
+    for (route, wrong) in [
+        (RouteRule::Auto, vec![Wrong::StreamsRefused]),
+        (RouteRule::Typed, vec![]),
+    ] {
+        let balance = carried(&world(&population, &wrong), route).await;
+        let totals = balance.totals();
+        assert_eq!(totals.source, Count::new(120), "{route}");
+        let refused = refused(&balance);
+        assert!(!refused.is_empty(), "{route}: the lab has tasks and notes");
+        assert!(
+            refused
+                .iter()
+                .all(|class| family_of(class.as_str()).is_none()),
+            "{route}: {refused:?}"
+        );
+        assert_eq!(totals.of(Bucket::Confirmed), typed(&balance), "{route}");
+        let sum = totals.of(Bucket::Confirmed) + totals.of(Bucket::Refused);
+        assert_eq!(sum, totals.source, "{route}");
+    }
+    // A plan that wants streams only gets nothing, and is told so item by item.
+    let balance = carried(
+        &world(&population, &[Wrong::StreamsRefused]),
+        RouteRule::Stream,
+    )
+    .await;
+    let totals = balance.totals();
+    assert_eq!(totals.of(Bucket::Refused), totals.source);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_refuses_one_class_takes_the_others_as_streams() {
+    let population = Population {
+        items: 120,
+        ..Population::default()
+    };
+    let world = world(&population, &[Wrong::ClassRefused]);
+    let balance = carried(&world, RouteRule::Auto).await;
+    let refused = refused(&balance);
+    assert!(!refused.is_empty() && refused.iter().all(|class| class.is_a("IPM.Task")));
+    assert_eq!(typed(&balance), Count::ZERO, "tasks have no form");
+    let totals = balance.totals();
+    let sum = totals.of(Bucket::Confirmed) + totals.of(Bucket::Refused);
+    assert_eq!(sum, totals.source);
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_items_whose_stream_is_refused_go_by_their_class_where_the_plan_wants_it() {
+    let population = Population {
+        items: 120,
+        import_refused: 3,
+        corrupt: 1,
+        ..Population::default()
+    };
+    let world = || world(&population, &[]);
+    let balance = carried(&world(), RouteRule::Auto).await;
+    assert_eq!(typed(&balance), Count::new(3));
+    // What the source cannot read by either way stays refused.
+    assert_eq!(balance.totals().of(Bucket::Refused), Count::new(1));
+    let balance = carried(&world(), RouteRule::Stream).await;
+    assert_eq!(typed(&balance), Count::ZERO);
+    assert_eq!(balance.totals().of(Bucket::Refused), Count::new(4));
+}
+
+async fn audited(rig: &Rig, knobs: &Knobs) -> MailboxAudit {
+    let spec = Arc::new(spec(knobs));
+    let (_lever, control) = control();
+    let dir = tempfile::tempdir().unwrap();
+    let limits = &spec.limits;
+    let cx = RunCx {
+        server: Pacer::source_server(limits, rig.clock.clone()),
+        app: Pacer::target_app(rig.clock.clone()),
+        spool: Spool::new(
+            limits.spool_total,
+            limits.spool_memory,
+            dir.path().to_owned(),
+        ),
+        run: RunId::new("verify"),
+        ports: rig.ports(),
+        spec: Arc::clone(&spec),
+        control,
+        book: Arc::default(),
+    };
+    let job = enlist(&cx, &spec.jobs[0], &Dice::new(1)).await.unwrap();
+    audit(&job, &Order::new(Level::Content, Scope::All))
+        .await
+        .unwrap()
+}
+
+/// The 250 real messages and everything made up beside them, over HTTP by the real adapters, to a tenant that takes no stream; then every item is read
+/// back and compared with its source, field by field.
+#[tokio::test]
+async fn real_mail_calendars_and_contacts_arrive_by_their_classes_as_what_they_were() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/corpus/eml");
+    let mail = if corpus.exists() {
+        mailferry::lab::eml::read_tree(&corpus).unwrap()
+    } else {
+        println!("the corpus is not here: made-up mail only");
+        Vec::new()
+    };
+    let real = mail.len();
+    let population = Population {
+        items: 450,
+        mail,
+        ..Population::default()
+    };
+    let knobs = Knobs {
+        route: RouteRule::Auto,
+        ..Knobs::default()
+    };
+    let rig = Rig::on(world(&population, &[Wrong::StreamsRefused]), knobs.clone()).await;
+    let balance = rig.run().await;
+    let totals = balance.totals();
+    assert_eq!(totals.of(Bucket::Confirmed), typed(&balance));
+    assert!(typed(&balance).get() > 400 && typed(&balance).get() > real as u64);
+    assert!(
+        refused(&balance)
+            .iter()
+            .all(|class| family_of(class.as_str()).is_none())
+    );
+    let families: std::collections::BTreeSet<_> = (balance.mailboxes[0].typed.keys())
+        .filter_map(|class| family_of(class.as_str()))
+        .collect();
+    assert_eq!(families.len(), 3, "mail, calendar and contacts");
+    let before = lock(&rig.world).stats();
+    for (what, allowed) in [("invitations", 0), ("source_writes", 0), ("invalid", 0)] {
+        assert_eq!(
+            before[what],
+            allowed,
+            "{what}: {:?}",
+            lock(&rig.world).invalid_log().next()
+        );
+    }
+    let audit = audited(&rig, &knobs).await;
+    let allowed = [Reason::ByRoute];
+    let odd: Vec<String> = (audit.folders.iter())
+        .flat_map(|folder| &folder.findings)
+        .filter(|finding| !allowed.contains(&finding.reason))
+        .map(|finding| {
+            let fields = finding
+                .differences
+                .iter()
+                .map(mailferry::verify::content::Difference::words);
+            format!(
+                "{:?} {:?}: {}",
+                finding.folder,
+                finding.reason,
+                fields.collect::<Vec<_>>().join("; ")
+            )
+        })
+        .collect();
+    assert!(
+        odd.is_empty(),
+        "{} findings: {:#?}",
+        odd.len(),
+        &odd[..odd.len().min(12)]
+    );
+    let content = audit.folders.iter().fold((0, 0, 0), |sum, folder| {
+        let own = &folder.content;
+        (
+            sum.0 + own.compared.get(),
+            sum.1 + own.same.get(),
+            sum.2 + own.by_route.get(),
+        )
+    });
+    println!("{content:?}: compared, the same, the same but for what the table names");
+    assert_eq!(content.0, typed(&balance).get());
+}
