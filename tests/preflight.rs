@@ -504,6 +504,7 @@ fn causes<'a>(report: &'a Value, state: &str) -> Vec<&'a str> {
 fn a_tenant_that_takes_no_streams_is_judged_by_what_the_plan_says_of_routes() {
     let world = ["--mailboxes", "2", "--items", "60"];
     let lab = Lab::start(&[&world[..], &["--misconfigured", "streams_refused"]].concat());
+    take_route(&lab, "auto");
     let (_, auto) = preflight(&lab, &[]);
     assert_eq!(auto["route"]["rule"], "auto");
     assert_eq!(auto["route"]["fast_transfer"], "refused");
