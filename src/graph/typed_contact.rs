@@ -177,7 +177,7 @@ pub(super) async fn amend(
     let (contact, mark) = newer;
     let older = now.typed(false);
     let body = NewContact::amendment(contact, &older, mark).map_err(not_fit)?;
-    let body = body.ok_or_else(|| beyond_amending())?;
+    let body = body.ok_or_else(beyond_amending)?;
     let new = NewContact::of(contact, mark, &report.attachments).map_err(not_fit)?;
     let there = picture(caller, site, id).await?;
     match (new.photo(), there) {

@@ -423,6 +423,6 @@ pub(super) async fn amend(
     let alone = now.kind.as_deref() != Some("seriesMaster") && now.has_attachments != Some(true);
     let body = NewEvent::amendment(newer, mark).map_err(not_fit)?;
     let body = body.filter(|_| alone);
-    let body = body.ok_or_else(|| beyond_amending())?;
+    let body = body.ok_or_else(beyond_amending)?;
     patch(caller, site, placed.item.as_str(), body).await
 }
