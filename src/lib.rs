@@ -82,10 +82,15 @@
 //!   an `rsa` under RUSTSEC-2023-0071), nine minutes of processor time and 600 MB for a debug build, and a clock and dice of its own; it has no key tables and no
 //!   ticket caches. `ntlmclient` writes neither bindings nor integrity codes. Three messages are 400 lines, checked against the published values and
 //!   against pyspnego. Kerberos is the system's (`libgssapi`, feature `kerberos`), which knows both.
-//! - **The typed route is begun and not yet on any path.** [`base::typed`], [`base::losses`], [`port::typed`], `wire::{parcel, upload}`,
-//!   `wire::graph::{provenance, typed_message, typed_attachment}` and `verify::typed` are its words and decisions. No adapter reads or creates typed
-//!   items and the engine knows one route only, so no run, plan or report speaks of it. Listings do not ask for its mark either: a source item may
-//!   bear one of an earlier migration, and on the stream route the search key alone tells whose copy it is.
+//! - **Two routes, one engine.** Where a tenant takes no streams, an item travels as a parcel ([`wire::parcel`]): read by its class
+//!   ([`port::typed::TypedSource`]), spooled, digested, looked into and intended as a stream is, created by its class
+//!   ([`port::typed::TypedTarget`]), and found again by our mark. Which route a row is on is a fact ([`flow::route`]), so that a copy is looked after
+//!   in the way it was made. Streams only is what a plan means that does not say otherwise: a copy by its class is no copy byte for byte, and what
+//!   it loses stands in one table ([`base::losses`]) that plan, preflight and report print.
+//! - **The mark names the mailbox it is for.** A created item gets a new search key, so listings ask for our mark and believe it before the key. An item
+//!   that came back from an earlier migration bears one too; it counts only in the mailbox it was made for.
+//! - **What needs several calls is made out of sight.** A message is built in a hidden folder of ours and moved when it is complete, so that its folder
+//!   shows the whole of it or nothing; events and contacts cannot be moved and bear another mark until they are complete.
 //! - **Legacy TLS is a feature.** rustls speaks no CBC suites. `native-tls` asks what the system has, OpenSSL on Linux, so that the ordinary build needs
 //!   no system library; where it is missing, the failure is named with what to type.
 

@@ -257,7 +257,7 @@ fn a_list_becomes_a_plan_that_checks_and_is_not_overwritten() {
     let check = room.run(&["plan", "--check", "plan.toml", "--json"]).json();
     assert_eq!(check["schema"], "mailferry.plan-summary/1");
     assert_eq!(check["hash"], plan.hash().as_str());
-    assert_eq!(check["route"], "auto");
+    assert_eq!(check["route"], "stream");
     let text = std::fs::read_to_string(room.path("plan.toml")).unwrap();
     let typed = text.replace("[target]", "[target]\nroute = \"typed\"");
     room.write("typed.toml", &typed);
@@ -270,10 +270,10 @@ fn a_list_becomes_a_plan_that_checks_and_is_not_overwritten() {
     ] {
         assert!(typed.contains(want), "{want} is not in\n{typed}");
     }
-    let auto = room.run(&["plan", "--check", "plan.toml"]).out;
+    let usual = room.run(&["plan", "--check", "plan.toml"]).out;
     assert!(
-        auto.contains("route auto: ") && !auto.contains("mail: lost: "),
-        "{auto}"
+        usual.contains("route stream: ") && !usual.contains("mail: lost: "),
+        "{usual}"
     );
     assert_eq!(
         check["waves"][1]["mailboxes"],

@@ -416,6 +416,7 @@ fn a_plan_without_streams_says_on_its_page_what_is_lost() {
     let page = |plan: &Plan| plan_html::page(plan, &draft, &inventory, &[]);
     let told = |page: &str, what: &str| page.contains(what);
     let lost = losses::of(losses::Family::Message)[0].what;
+    plan.target.route = RouteRule::Auto;
     let auto = page(&plan);
     assert!(told(&auto, "route auto: ") && told(&auto, "mailferry losses") && !told(&auto, lost));
     plan.target.route = RouteRule::Typed;

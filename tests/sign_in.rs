@@ -20,7 +20,7 @@ use mailferry::lab::direct::{SharedWorld, lock};
 use mailferry::lab::fault::Weather;
 use mailferry::lab::populate::{Population, fill};
 use mailferry::lab::server::{LabConfig, RunningLab, start};
-use mailferry::lab::world::{World, WorldOptions};
+use mailferry::lab::world::{Limits, World, WorldOptions};
 
 use crate::process::{Lab, mailferry};
 
@@ -218,6 +218,8 @@ fn the_application_signs_in_by_certificate_in_each_form_and_another_is_refused()
 async fn open_lab(dir: &Path) -> (RunningLab, SharedWorld) {
     let mut world = World::new(WorldOptions {
         weather: Weather::Busy,
+        // Holds are short in a small world, and this one is played in real time.
+        limits: Limits::Small,
         ..WorldOptions::default()
     });
     let population = Population {

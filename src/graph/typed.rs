@@ -55,6 +55,18 @@ impl<'a> Site<'a> {
     }
 }
 
+/// Whether the service has items of this family in folders of this class: each of its three APIs knows folders of its own kind alone (reference/graph.md
+/// 2.1, 2.4, 2.5).
+fn belongs(item: &TypedItem, folder: &TargetFolder) -> bool {
+    let calendar = folder.class.starts_with("IPF.Appointment");
+    let contacts = folder.class.starts_with("IPF.Contact");
+    match item {
+        TypedItem::Message(_) => !calendar && !contacts,
+        TypedItem::Event(_) => calendar,
+        TypedItem::Contact(_) => contacts,
+    }
+}
+
 /// A change that the service does not let a copy take. Nothing happened.
 pub(super) fn beyond_amending() -> Setback {
     unfit(RefusalWhy::NoTypedForm, "beyond-amending")
@@ -79,6 +91,9 @@ impl TypedTarget for GraphTarget {
     ) -> Result<Placed, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
         let report = measure(parcel.open()).await?;
+        if !belongs(&report.item, folder) {
+            return Err(unfit(RefusalWhy::NoTypedForm, "not-in-such-a-folder"));
+        }
         match &report.item {
             TypedItem::Message(own) => {
                 let making = typed_message::Making {
