@@ -28,6 +28,7 @@ mod graph_event_shown;
 mod graph_events;
 pub mod graph_http;
 mod graph_import;
+mod graph_lists;
 mod graph_mailbox;
 mod graph_pages;
 mod graph_token;
