@@ -13,6 +13,7 @@ pub mod eml;
 mod ews_answers;
 pub mod ews_http;
 mod ews_looks;
+mod ews_other;
 pub mod ews_sign_in;
 mod ews_stream;
 mod ews_typed;
