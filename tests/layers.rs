@@ -24,12 +24,11 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// Where a module may use less than its layer allows: the lab must not count with the code under test, and an adapter never calls the engine. What of a
-/// copy may be changed on the typed route is decided by comparing it, as the verifier does: by the target, and by the lab's stand-in for it.
+/// Where a module may use less than its layer allows: the lab must not count with the code under test, and an adapter never calls the engine.
 const NARROWER: &[(&str, &[&str])] = &[
-    ("lab", &["base", "plan", "verify", "wire", "port"]),
+    ("lab", &["base", "plan", "wire", "port"]),
     ("exchange", &["base", "wire", "port", "transport"]),
-    ("graph", &["base", "verify", "wire", "port", "transport"]),
+    ("graph", &["base", "wire", "port", "transport"]),
     ("store", &["base", "flow", "port"]),
     ("screen", &["base", "sift", "wire", "port"]),
     ("transport", &["base", "port"]),

@@ -15,6 +15,7 @@ use crate::paced::*;
 use mailferry::base::event::Side;
 use mailferry::base::outcome::Scope;
 use mailferry::base::quantity::{Bytes, Count, Span, Tick};
+use mailferry::base::route::RouteRule;
 use mailferry::base::spec::{RunLimits, SourceByDay};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -70,6 +71,22 @@ fn mailboxes_of_small_items_reach_what_calls_in_flight_and_requests_allow() {
         assert!(share >= 0.97, "{share}");
         assert!(throttled < 0.001, "{throttled}");
     }
+}
+
+#[test]
+fn messages_by_their_class_reach_what_the_published_calls_allow() {
+    let course = Course {
+        items: 40_000,
+        sizes: vec![2_000],
+        latency: Span::new(100),
+        route: RouteRule::Typed,
+        ..Course::default()
+    };
+    let (rate, throttled) = measured(course, 21, |_| 1);
+    let share = rate * 600.0 / 10_000.0;
+    println!("{share:.4} of 10,000 calls in 10 minutes, {throttled:.5} throttled");
+    assert!(share >= 0.95, "{share}");
+    assert!(throttled < 0.001, "{throttled}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::Bytes;
 use mailferry::base::screen_rules::{Mode, Rule, RuleBook};
 use mailferry::base::screening::{Answer, ClamdAddress, Effect, Unscanned};
-use mailferry::base::typed::{TypedAttachment, TypedItem, TypedMessage};
+use mailferry::base::typed::{TypedAttachment, TypedBody, TypedCommon, TypedItem, TypedMessage};
 use mailferry::lab::infected::{Disguise, Specimen, infect};
 use mailferry::port::body::{Body, BodyStream, Rewind};
 use mailferry::port::clock::Clock;
@@ -215,13 +215,21 @@ async fn an_answer_says_who_looked_and_what_was_found() {
 
 /// A parcel of the typed route with one attachment, as the spool holds it.
 fn parcel(name: &str, data: Vec<u8>) -> Vec<u8> {
-    let mut message = TypedMessage::default();
-    message.common.class = "IPM.Note".to_owned();
-    message.common.body.content = "Dear all, please find attached what was asked for.".to_owned();
-    message.common.attachments = vec![TypedAttachment {
-        name: name.to_owned(),
-        ..TypedAttachment::default()
-    }];
+    let message = TypedMessage {
+        common: TypedCommon {
+            class: "IPM.Note".to_owned(),
+            body: TypedBody {
+                html: false,
+                content: "Dear all, please find attached what was asked for.".to_owned(),
+            },
+            attachments: vec![TypedAttachment {
+                name: name.to_owned(),
+                ..TypedAttachment::default()
+            }],
+            ..TypedCommon::default()
+        },
+        ..TypedMessage::default()
+    };
     parcel::encode(&TypedItem::Message(Box::new(message)), &[data])
 }
 

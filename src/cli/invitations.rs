@@ -9,8 +9,7 @@ use crate::cli::args::VerifyLevel;
 use crate::cli::commands::verify::Verified;
 
 /// How it is known that this program invited nobody.
-const BY_ROUTE: &str =
-    "this program creates items only by importing stored items, which submits nothing to anybody";
+const BY_ROUTE: &str = "this program creates items by importing stored items, which submits nothing to anybody, or, where the plan says so, by their fields, and then nobody is named as invited";
 
 /// What no verification can see.
 const NOT_READ: &str = "what the service sent without keeping a copy, only its message trace shows, which this program does not read";

@@ -45,11 +45,11 @@ pub struct Sides {
 
 impl Sides {
     /// Both ends of the typed route: the same two, by their other calls.
-    fn typed(&self) -> Option<TypedPorts> {
-        Some(TypedPorts {
+    fn typed(&self) -> TypedPorts {
+        TypedPorts {
             source: self.source.clone(),
             target: self.target.clone(),
-        })
+        }
     }
 
     /// The seams as the engine is handed them.
@@ -61,7 +61,7 @@ impl Sides {
             clock: Arc::clone(&self.clock),
             events,
             screener: self.screener.clone(),
-            typed: self.typed(),
+            typed: Some(self.typed()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::base::item::{ItemKey, Placed};
 use crate::base::limits::{
     IMPORT_FRAME, MOVE_PAUSE, MOVE_PAUSES_MAX, RENEWALS_MAX, TARGET_CALLS_WAITING,
 };
-use crate::base::outcome::{HaltCause, Refusal, Scope, Setback, Verdict};
+use crate::base::outcome::{HaltCause, Refusal, RefusalWhy, Scope, Setback, Verdict};
 use crate::base::quantity::Bytes;
 use crate::base::route::Route;
 use crate::engine::ask::{exhausted, patience};
@@ -151,6 +151,10 @@ async fn create(lane: Lane<'_>, item: Ready) -> Outcome {
         };
         let broken = match judge(Repeat::Once, &setback) {
             // A version that is no longer there, an item that went, a content that is not taken: the codes are not documented, a look tells.
+            // Except where the typed route has said that nothing of it can be changed.
+            Verdict::Refuse(refusal) if refusal.why == RefusalWhy::NoTypedForm => {
+                return end(refused(cx, &item, refusal), None);
+            }
             Verdict::Doubt(_) | Verdict::Refuse(_) | Verdict::Forget if item.replaces.is_some() => {
                 return look();
             }

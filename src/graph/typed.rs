@@ -55,6 +55,11 @@ impl<'a> Site<'a> {
     }
 }
 
+/// A change that the service does not let a copy take. Nothing happened.
+pub(super) fn beyond_amending() -> Setback {
+    unfit(RefusalWhy::NoTypedForm, "beyond-amending")
+}
+
 /// A refusal of our own, before anything was sent.
 pub(super) fn unfit(why: RefusalWhy, code: &str) -> Setback {
     Setback::ItemRefused(Refusal {

@@ -10,7 +10,7 @@ use crate::base::secret::SafeUrl;
 use crate::base::typed::{TypedContact, TypedItem};
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::{GraphTarget, before_create};
-use crate::graph::typed::{Site, unfit};
+use crate::graph::typed::{Site, beyond_amending, unfit};
 use crate::graph::typed_bench::clear;
 use crate::graph::typed_event::not_fit;
 use crate::graph::typed_parcel::Reel;
@@ -177,12 +177,12 @@ pub(super) async fn amend(
     let (contact, mark) = newer;
     let older = now.typed(false);
     let body = NewContact::amendment(contact, &older, mark).map_err(not_fit)?;
-    let body = body.ok_or_else(|| refused("beyond-amending"))?;
+    let body = body.ok_or_else(beyond_amending)?;
     let new = NewContact::of(contact, mark, &report.attachments).map_err(not_fit)?;
     let there = picture(caller, site, id).await?;
     match (new.photo(), there) {
         (None, None) => {}
-        (None, Some(_)) => return Err(refused("beyond-amending")),
+        (None, Some(_)) => return Err(beyond_amending()),
         (Some((at, kind)), there) => {
             let len = report.attachments.get(at).map_or(0, |own| own.0.get());
             let bytes = Reel::new(parcel).read(at, 0, len).await?;

@@ -18,7 +18,7 @@ use crate::base::typed::{TypedAttachment, TypedEvent, TypedItem};
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::folders::endless;
 use crate::graph::target::{GraphTarget, before_create};
-use crate::graph::typed::{Site, unfit};
+use crate::graph::typed::{Site, beyond_amending, unfit};
 use crate::graph::typed_bench::{Begun, Work, clear};
 use crate::graph::typed_message::{is_put_off, unseen};
 use crate::graph::typed_parcel::Reel;
@@ -423,6 +423,6 @@ pub(super) async fn amend(
     let alone = now.kind.as_deref() != Some("seriesMaster") && now.has_attachments != Some(true);
     let body = NewEvent::amendment(newer, mark).map_err(not_fit)?;
     let body = body.filter(|_| alone);
-    let body = body.ok_or_else(|| refused("beyond-amending"))?;
+    let body = body.ok_or_else(beyond_amending)?;
     patch(caller, site, placed.item.as_str(), body).await
 }

@@ -11,7 +11,7 @@ use crate::base::quantity::Bytes;
 use crate::base::typed::{TypedAttachment, TypedItem, TypedMessage};
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::{GraphTarget, before_create};
-use crate::graph::typed::{Site, unfit};
+use crate::graph::typed::{Site, beyond_amending, unfit};
 use crate::graph::typed_bench::{Begun, Work, sweep};
 use crate::graph::typed_parcel::{Reel, measure};
 use crate::graph::typed_read::{message, parcel as read_back};
@@ -302,7 +302,7 @@ pub(super) async fn amend(
         return Err(changed());
     }
     let there = measure(read_back(caller, site, shown).await?).await?;
-    let beyond = || unfit(RefusalWhy::TargetRefused, "beyond-amending");
+    let beyond = beyond_amending;
     let TypedItem::Message(now) = &there.item else {
         return Err(beyond());
     };

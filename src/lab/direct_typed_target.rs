@@ -223,7 +223,7 @@ impl TypedTarget for DirectTarget {
             let there = there(world, &row.id, &tree).filter(|_| placed(&row) == *old);
             let there = there.ok_or(Refused::WrongVersion)?;
             let row = match amendable(&there, &own) {
-                None => return Err(Refused::WrongVersion),
+                None => return Ok((None, answer(1))),
                 Some(false) => row,
                 Some(true) => {
                     let mark = named_text(&tree, SOURCE.set, &SOURCE.name);
@@ -245,9 +245,10 @@ impl TypedTarget for DirectTarget {
                     })?
                 }
             };
-            Ok((placed(&row), answer(1)))
+            Ok((Some(placed(&row)), answer(1)))
         };
-        self.typed(mailbox, CallKind::Import, 600, act).await
+        let done = self.typed(mailbox, CallKind::Import, 600, act).await?;
+        done.ok_or_else(|| refused(RefusalWhy::NoTypedForm, "beyond-amending"))
     }
 
     async fn read(

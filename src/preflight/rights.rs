@@ -188,9 +188,9 @@ fn by_class(observed: &Observed, right: Right, held: Option<&[String]>, facts: &
 }
 
 /// Whether a role is one that this plan has a use for. Those of the typed route serve where a stream is refused.
-pub(super) fn is_of_use(role: &str, rule: RouteRule) -> bool {
+pub(super) fn is_of_use(role: &str, route: RouteRule) -> bool {
     let is = |right: &Right| right.role() == role;
-    Right::ALWAYS.iter().any(is) || (rule != RouteRule::Stream && Right::TYPED.iter().any(is))
+    Right::ALWAYS.iter().any(is) || (route != RouteRule::Stream && Right::TYPED.iter().any(is))
 }
 
 fn made_denied(observed: &Observed) -> bool {

@@ -29,6 +29,7 @@ use mailferry::base::outcome::{CROWDED, Said, Scope, Setback};
 use mailferry::base::quantity::{Bytes, Count, Moment, Span, Tick};
 use mailferry::base::route::RouteRule;
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
+use mailferry::base::typed::{TypedCommon, TypedItem, TypedMessage};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
 use mailferry::engine::ports::Ports;
@@ -40,7 +41,9 @@ use mailferry::port::clock::Clock;
 use mailferry::port::sink::EventSink;
 use mailferry::port::source::{Change, Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use mailferry::port::target::{Cursor, Target, TargetPage};
+use mailferry::port::typed::{TypedPorts, TypedSource, TypedTarget};
 use mailferry::store::memory::MemoryLedger;
+use mailferry::wire::parcel;
 
 /// Civil time 0: a Thursday, 2026-05-28 20:26:40 UTC.
 pub const ANCHOR: Moment = Moment::from_unix_ms(1_780_000_000_000);
@@ -64,6 +67,8 @@ pub struct Course {
     pub source_bears: Option<u32>,
     pub limits: RunLimits,
     pub seed: u64,
+    /// By which route items travel.
+    pub route: RouteRule,
 }
 
 impl Default for Course {
@@ -81,6 +86,7 @@ impl Default for Course {
                 ..RunLimits::default()
             },
             seed: 1,
+            route: RouteRule::Stream,
         }
     }
 }
@@ -401,8 +407,74 @@ impl Source for Shelf {
     }
 }
 
+#[async_trait]
+impl TypedSource for Shelf {
+    async fn read(
+        &self,
+        mailbox: &MailboxId,
+        items: &[ItemId],
+        sink: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback> {
+        self.0.ask(mailbox).await?;
+        let message = TypedMessage {
+            common: TypedCommon {
+                class: "IPM.Note".to_owned(),
+                ..TypedCommon::default()
+            },
+            ..TypedMessage::default()
+        };
+        let parcel = parcel::encode(&TypedItem::Message(Box::new(message)), &[]);
+        for index in 0..items.len() {
+            sink.begin(index).await?;
+            sink.piece(&parcel).await?;
+        }
+        Ok(items.iter().map(|_| Ok(())).collect())
+    }
+}
+
 #[derive(Debug)]
 struct Door(Arc<Stage>);
+
+/// A message without attachments: one call.
+#[async_trait]
+impl TypedTarget for Door {
+    async fn compose(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        _: &Stamp,
+        parcel: &Body,
+    ) -> Result<Placed, Setback> {
+        self.create(mailbox, &folder.id, parcel).await
+    }
+
+    async fn amend(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolder,
+        _: &Placed,
+        _: &Body,
+    ) -> Result<Placed, Setback> {
+        unreachable!("nothing changes here")
+    }
+
+    async fn read(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolder,
+        _: &TargetItemId,
+    ) -> Result<BodyStream, Setback> {
+        unreachable!("nothing is read back here")
+    }
+
+    async fn tidy(&self, _: &TargetMailboxId) -> Result<Count, Setback> {
+        Ok(Count::ZERO)
+    }
+
+    fn made_besides(&self, _: &TargetMailboxId) -> Count {
+        Count::ZERO
+    }
+}
 
 #[async_trait]
 impl Target for Door {
@@ -530,7 +602,10 @@ pub async fn ferry(stage: &Arc<Stage>, jobs: Vec<JobSpec>, until: Span) -> bool 
         clock: Arc::clone(&stage.clock),
         events: Arc::new(Deaf),
         screener: None,
-        typed: None,
+        typed: Some(TypedPorts {
+            source: Arc::new(Shelf(Arc::clone(stage))),
+            target: Arc::new(Door(Arc::clone(stage))),
+        }),
     };
     let order = RunOrder {
         spec: Arc::new(RunSpec {
@@ -539,7 +614,7 @@ pub async fn ferry(stage: &Arc<Stage>, jobs: Vec<JobSpec>, until: Span) -> bool 
             select: Selection::default(),
             pass: PassKind::default(),
             allow_deletes: false,
-            route: RouteRule::Auto,
+            route: stage.course.route,
         }),
         run: RunId::new("paced"),
         dice: Dice::new(stage.course.seed),

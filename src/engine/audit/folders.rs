@@ -80,7 +80,7 @@ pub(super) fn strangers(folders: &[TargetFolder], rows: &[FolderRow], out: &mut 
     let mut paths: BTreeMap<&TargetFolderId, FolderPath> = BTreeMap::new();
     for folder in folders {
         let path = path_of(folder, &paths);
-        if !ours.contains(&folder.id) && folder.items > Count::ZERO && !folder.is_canary() {
+        if !ours.contains(&folder.id) && folder.items > Count::ZERO && !folder.is_passing() {
             out.target += folder.items;
             out.find(Finding {
                 count: folder.items,

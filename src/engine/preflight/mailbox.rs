@@ -173,7 +173,7 @@ async fn look_at_target(desk: &Desk<'_>, user: &MailboxId, looked: &mut Looked) 
         .await;
     looked.seen.target_folders = Some(match folders {
         Ok(all) => {
-            let own = all.iter().filter(|folder| !folder.is_canary());
+            let own = all.iter().filter(|folder| !folder.is_passing());
             Ok(u32::try_from(own.count()).unwrap_or(u32::MAX))
         }
         Err(why) => Err(why),

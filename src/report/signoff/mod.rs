@@ -3,6 +3,7 @@
 //! Everything that names a person or a thing passes through [`Names`](crate::evidence::manifest::Names) once, where the value is made. What the
 //! forms print they have from the value, so an external report cannot show what the value does not hold.
 
+mod by_class;
 pub mod csv;
 pub mod json;
 pub mod make;

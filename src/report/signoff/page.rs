@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::paper::{Edition, Paper};
 use super::style::STYLE;
 use super::words::{Ending, civil};
-use super::{parts, picture};
+use super::{by_class, parts, picture};
 use crate::base::fact::Bucket;
 use crate::base::html::escape;
 use crate::base::quantity::Count;
@@ -22,7 +22,7 @@ type Part = fn(&mut Page, &Paper);
 const PARTS: [Part; 12] = [
     parts::balance,
     parts::not_proven,
-    parts::by_class,
+    by_class::part,
     parts::exceptions,
     parts::findings,
     parts::timeline,

@@ -1,5 +1,6 @@
 //! Folders as the Mail API has them, for the hidden one in which messages are made that need several calls (reference/graph.md 2.6).
 
+use crate::base::mailbox::UNFINISHED_FOLDER;
 use serde::{Deserialize, Serialize};
 use serde_json::json as value;
 
@@ -9,9 +10,6 @@ use crate::base::outcome::Setback;
 use crate::wire::graph::property::{self, Property};
 use crate::wire::graph::query::ListQuery;
 use crate::wire::graph::{items, json, provenance};
-
-/// What our hidden folder is called, should somebody ever see it.
-pub const UNFINISHED_FOLDER: &str = "mailferry unfinished";
 
 /// `mailFolder`, as far as we read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
