@@ -206,3 +206,90 @@ async fn an_upload_session_keeps_order() {
         (200, &json!(["1000-"]))
     );
 }
+
+/// What a listing shows over all its pages, and how many pages it took.
+async fn pages(stand: &Stand, path: &str) -> (Vec<Value>, usize) {
+    let mut path = format!("/v1.0/users/{}/{path}", user().reveal());
+    let (mut all, mut count) = (Vec::new(), 0);
+    loop {
+        let (status, page) = stand.ask(Method::Get, &path, None).await;
+        assert_eq!(status, 200, "{page}");
+        all.extend(page["value"].as_array().unwrap().iter().cloned());
+        count += 1;
+        let Some(link) = page["@odata.nextLink"].as_str() else {
+            return (all, count);
+        };
+        path = link[link.find("/v1.0/").unwrap()..].to_owned();
+    }
+}
+
+fn ids(all: &[Value]) -> std::collections::BTreeSet<String> {
+    let each = all.iter().map(|one| one["id"].as_str().unwrap().to_owned());
+    each.collect()
+}
+
+#[tokio::test]
+async fn events_and_contacts_are_listed_whole_page_by_page() {
+    let stand = Stand::new().await;
+    let (calendars, _) = pages(&stand, "calendars").await;
+    let own = calendars
+        .iter()
+        .find(|one| one["isDefaultCalendar"] == true);
+    let events = format!("calendars/{}/events", own.unwrap()["id"].as_str().unwrap());
+    let wall =
+        |hour: u8| json!({"dateTime": format!("2026-11-27T{hour:02}:00:00"), "timeZone": "UTC"});
+    for (path, body) in [
+        (
+            events.as_str(),
+            json!({"subject": "x", "body": {"contentType": "text", "content": "x"}, "start": wall(9), "end": wall(10)}),
+        ),
+        ("contacts", json!({"displayName": "x"})),
+    ] {
+        let mut made = Vec::new();
+        for _ in 0..3 {
+            let (status, one) = post(&stand, path, body.clone()).await;
+            assert_eq!(status, 201);
+            made.push(one);
+        }
+        let (all, count) = pages(&stand, &format!("{path}?$top=2")).await;
+        assert_eq!((ids(&all), all.len(), count), (ids(&made), 3, 2), "{path}");
+    }
+    let (beside, _) = pages(&stand, "contactFolders").await;
+    assert_eq!(
+        beside,
+        Vec::<Value>::new(),
+        "the user's own is not among them"
+    );
+    assert_eq!(stand.broken(), Vec::<String>::new());
+    let odd = format!("{events}?$skip=1");
+    assert_eq!(call(&stand, Method::Get, &odd, None).await.0, 400);
+}
+
+#[tokio::test]
+async fn mail_folders_are_listed_level_by_level_and_attachments_with_their_bytes() {
+    let stand = Stand::new().await;
+    let (top, _) = pages(&stand, "mailFolders?$top=1").await;
+    let named = |name: &str| top.iter().find(|own| own["displayName"] == name).cloned();
+    let inbox = named("Inbox").unwrap();
+    let alone = call(&stand, Method::Get, "mailFolders/inbox", None).await;
+    assert_eq!(alone, (200, inbox.clone()));
+    let (below, _) = pages(&stand, "mailFolders/inbox/childFolders").await;
+    assert!(below.iter().all(|own| own["parentFolderId"] == inbox["id"]));
+    assert_eq!(inbox["childFolderCount"], below.len());
+    let file = json!({"@odata.type": "#microsoft.graph.fileAttachment", "name": "a", "contentBytes": "QUJD"});
+    let (status, made) = post(
+        &stand,
+        MESSAGES,
+        json!({"subject": "x", "attachments": [file]}),
+    )
+    .await;
+    assert_eq!(status, 201);
+    let path = format!("messages/{}/attachments", made["id"].as_str().unwrap());
+    let (whole, _) = pages(&stand, &path).await;
+    assert_eq!(whole[0]["contentBytes"], "QUJD");
+    let (slim, _) = pages(&stand, &format!("{path}?$select=id,name")).await;
+    assert_eq!(slim[0].get("contentBytes"), None);
+    assert_eq!(ids(&slim), ids(&whole));
+    let odd = call(&stand, Method::Get, &format!("{path}?$top=1"), None).await;
+    assert_eq!(odd.0, 400);
+}

@@ -362,6 +362,7 @@ fn what_the_product_asks_is_what_the_lab_reads() {
             shape: Shape::folders(),
             at_most: Some(500),
             offset: 0,
+            restriction: None,
             parents: vec![named()],
         }),
         Call::SyncFolderItems(SyncFolderItems {

@@ -137,6 +137,7 @@ impl ExchangeSource {
                 shape: Shape::folders(),
                 at_most: Some(limits::SOURCE_FOLDER_PAGE.get()),
                 offset,
+                restriction: None,
                 parents: vec![named(parent)],
             });
             let reply = (self.client)

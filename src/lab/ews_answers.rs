@@ -2,6 +2,7 @@
 
 use super::direct::EMPTY_STATE_WAIT;
 use super::ews_looks::is_look;
+use super::ews_other;
 use super::ews_typed::Part;
 use super::fault::{Entry, Fault};
 use super::world::{FolderRow, HierarchyChange, ItemRow, Refused as No, SyncChange, World};
@@ -208,6 +209,11 @@ impl Desk<'_> {
             "SoftDeleted" => Vec::new(),
             traversal => self.below(parent, traversal == "Deep")?,
         };
+        let wanted = |row: &FolderRow| {
+            let test = call.restriction.as_ref();
+            test.is_none_or(|test| test.holds(&row.name, &row.class))
+        };
+        let below = below.into_iter().filter(wanted).collect();
         let at_most = self.world.given(call.at_most.unwrap_or(FIND_MAX));
         let (rows, end) = page(below, call.offset, Some(at_most));
         let entries = rows.into_iter().map(|row| self.entry_of(row));
@@ -379,6 +385,7 @@ impl Desk<'_> {
         let root = self.world.source_root(self.mailbox).unwrap_or_default();
         let inbox = row.role == Some(FolderRole::Inbox);
         let mut entry = FolderEntry {
+            more: ews_other::of_folder(&row),
             element: FolderElement::for_class(&row.class, row.kind),
             parent: Some(FolderId::new(row.parent.as_deref().unwrap_or(root))),
             class: (!row.class.is_empty()).then_some(row.class),
@@ -453,6 +460,7 @@ pub(super) fn page<T>(all: Vec<T>, offset: u64, at_most: Option<u64>) -> (Vec<T>
 
 fn item_entry(row: ItemRow) -> ItemEntry {
     ItemEntry {
+        more: ews_other::of_item(&row),
         change_key: Some(row.change_key),
         class: Some(row.class),
         size: Some(Bytes::new(row.size.get())),

@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_event_shown::expanded;
-use super::graph_events::bearing;
+use super::graph_lists::items;
 use super::graph_mailbox::{find, list_query, object, refused, select};
 use super::graph_typed::Place;
 use super::graph_typed_json::{Broken, marks, texts};
 use super::typed_make::{set_categories, set_named, set_subject};
 use super::world::{Refused, World};
 use super::world_events::Beside;
+use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::property::{NamedId, PropertyId};
 use crate::wire::graph::query::ListQuery;
 use crate::wire::item_stream::{Message, Prop, tags};
@@ -51,11 +52,11 @@ const MEMBERS: [&str; 31] = [
 ];
 
 /// Answers a call on the contacts of a folder.
-pub(super) fn contacts(at: &Place<'_>, folder: &str) -> Answer {
+pub(super) fn contacts(at: &Place<'_>, folder: &str, part: &OfUser) -> Answer {
     match at.asked.parts.method {
         Method::POST => create(at, folder),
         Method::GET => match query(at) {
-            Ok(query) => bearing(at, folder, &query, |world, id| {
+            Ok(query) => items(at, folder, part, &query, |world, id| {
                 shown(world, at.mailbox, id, &query).ok()
             }),
             Err(answer) => answer,

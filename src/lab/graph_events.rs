@@ -6,13 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_event_shown::shown;
+use super::graph_lists::items;
 use super::graph_mailbox::{find, list_query, listing, refused, select};
 use super::graph_typed::Place;
 use super::graph_typed_json::{Broken, body_of, marks, texts};
 use super::populate_items::APPOINTMENT;
 use super::typed_make::{set_body, set_categories, set_named, set_subject};
-use super::world::{Refused, World, filetime_of};
+use super::world::{Refused, filetime_of};
 use super::world_events::{Beside, instance_id, instance_of, originals, wall};
+use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::property::{NamedId, PropertyId};
 use crate::wire::graph::query::ListQuery;
 use crate::wire::graph::time_zone;
@@ -224,46 +226,12 @@ fn list(at: &Place<'_>, calendar: &str) -> Answer {
         Ok(query) => query,
         Err(answer) => return answer,
     };
-    bearing(at, calendar, &query, |world, id| {
+    let part = OfUser::Events {
+        calendar: calendar.to_owned(),
+    };
+    items(at, calendar, &part, &query, |world, id| {
         shown(world, at.mailbox, id, &query).ok()
     })
-}
-
-/// A listing of those that bear a named text.
-pub(super) fn bearing(
-    at: &Place<'_>,
-    folder: &str,
-    query: &ListQuery,
-    show: impl Fn(&World, &str) -> Option<Map<String, Value>>,
-) -> Answer {
-    let Some((named, text)) = &query.bearing else {
-        return at
-            .lab
-            .broken("this lab lists events and contacts by a mark only");
-    };
-    let found = at.lab.world(|world, now| {
-        let folder = find(world, now, at.mailbox, folder)?.id;
-        let (mut out, mut from) = (Vec::new(), None);
-        loop {
-            let page = world.target_items(now, at.mailbox, &folder, from, 999)?;
-            for row in &page.items {
-                let own = world.named_of(at.mailbox, &row.id, named);
-                if own.is_some_and(|own| own.eq_ignore_ascii_case(text))
-                    && let Some(fields) = show(world, &row.id)
-                {
-                    out.push(select(fields, query));
-                }
-            }
-            from = page.next;
-            if from.is_none() {
-                return Ok(out);
-            }
-        }
-    });
-    match found {
-        Ok(value) => Answer::json(200, &json!({ "value": value })),
-        Err(why) => refused(at.lab, why),
-    }
 }
 
 fn one(at: &Place<'_>, id: &str) -> Answer {
@@ -359,7 +327,7 @@ pub(super) fn instances(at: &Place<'_>, id: &str) -> Answer {
     });
     match found {
         Ok(value) => {
-            let resource = at.resource(crate::wire::graph::path_user::OfUser::Instances {
+            let resource = at.resource(OfUser::Instances {
                 event: id.to_owned(),
             });
             listing(at.lab, &resource, value, None)

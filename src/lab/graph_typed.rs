@@ -5,28 +5,18 @@ use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
-use super::graph_mailbox::{find, list_query, listing, object, page_size, refused, select};
+use super::graph_mailbox::{find, list_query, listing, page_size, refused, select};
 use super::graph_typed_files as files;
 use super::graph_typed_json::{
     Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, touches_text,
 };
 use super::graph_typed_shown::shown;
 use super::world::{Now, Refused, World};
-use super::{graph_contacts, graph_events};
-use crate::base::quantity::Count;
+use super::{graph_contacts, graph_events, graph_lists};
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::query::ListQuery;
 use crate::wire::item_stream::{Message, Prop, tags};
-
-const FOLDER_FIELDS: &[&str] = &[
-    "id",
-    "displayName",
-    "parentFolderId",
-    "childFolderCount",
-    "totalItemCount",
-    "isHidden",
-];
 
 /// Answers a call on what belongs to a user.
 pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>) -> Answer {
@@ -47,7 +37,9 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
     let method = &asked.parts.method;
     let (get, post) = (*method == Method::GET, *method == Method::POST);
     match part {
-        OfUser::MailFolders if get => folders(&at),
+        OfUser::MailFolders if get => graph_lists::mail_folders(&at, "msgfolderroot", part),
+        OfUser::MailFolder { folder } if get => graph_lists::mail_folder(&at, folder),
+        OfUser::ChildMailFolders { folder } if get => graph_lists::mail_folders(&at, folder, part),
         OfUser::MailFolders if post => make_folder(&at),
         OfUser::Messages { folder } if get => list(&at, folder),
         OfUser::Messages { folder } if post => create(&at, folder),
@@ -61,10 +53,13 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
         OfUser::Attachment { of, attachment } if *method == Method::DELETE => {
             files::remove(&at, of, attachment)
         }
+        OfUser::Calendars if get => graph_lists::calendars(&at),
         OfUser::Events { calendar } => graph_events::events(&at, calendar),
         OfUser::Event { event } => graph_events::event(&at, event),
         OfUser::Instances { event } if get => graph_events::instances(&at, event),
-        OfUser::Contacts { folder } => graph_contacts::contacts(&at, folder),
+        OfUser::ContactFolders if get => graph_lists::contact_folders(&at),
+        OfUser::OwnContacts => graph_contacts::contacts(&at, "contacts", part),
+        OfUser::Contacts { folder } => graph_contacts::contacts(&at, folder, part),
         OfUser::Contact { contact } => graph_contacts::contact(&at, contact),
         OfUser::Photo { contact } => graph_contacts::photo(&at, contact),
         _ => {
@@ -111,54 +106,6 @@ impl Place<'_> {
             part,
         }
     }
-}
-
-fn folders(at: &Place<'_>) -> Answer {
-    let query = match list_query(at.lab, at.asked, FOLDER_FIELDS) {
-        Ok(query) if query.expand.is_empty() && query.named.is_empty() => query,
-        Ok(_) => return at.lab.broken("a parameter this listing does not have"),
-        Err(answer) => return answer,
-    };
-    let rows = at.lab.world(|world, now| {
-        let top = world.target_folder(now, at.mailbox, "msgfolderroot")?.id;
-        let mut rows = world.target_folders(now, at.mailbox)?;
-        rows.retain(|row| row.parent.as_ref() == Some(&top));
-        // Hidden ones only for those who ask, and of the others only those for mail.
-        rows.retain(|row| (query.hidden || !row.hidden) && row.class.starts_with("IPF.Note"));
-        Ok(rows)
-    });
-    let rows = match rows {
-        Ok(rows) => rows,
-        Err(why) => return refused(at.lab, why),
-    };
-    let skip = query.skip.map_or(0, Count::get);
-    let top = page_size(at.asked, &query);
-    let more = rows.len() as u64 > skip.saturating_add(top);
-    let page = rows
-        .iter()
-        .skip(usize::try_from(skip).unwrap_or(usize::MAX))
-        .take(usize::try_from(top).unwrap_or(usize::MAX));
-    let page = page.map(|row| {
-        let fields = object(json!({
-            "id": row.id,
-            "displayName": row.name,
-            "parentFolderId": row.parent,
-            "childFolderCount": row.children.get(),
-            "totalItemCount": row.items.get(),
-            "isHidden": row.hidden,
-        }));
-        select(fields, &query)
-    });
-    let next = more.then(|| ListQuery {
-        skip: Some(Count::new(skip.saturating_add(top))),
-        ..query.clone()
-    });
-    listing(
-        at.lab,
-        &at.resource(OfUser::MailFolders),
-        page.collect(),
-        next,
-    )
 }
 
 fn make_folder(at: &Place<'_>) -> Answer {

@@ -14,6 +14,7 @@ use super::world_events::instance_of;
 use super::world_typed::Uploaded;
 use crate::base::quantity::Span;
 use crate::base::typed::TypedAttachment;
+use crate::wire::base64;
 use crate::wire::graph::escape;
 use crate::wire::graph::path_user::Holder;
 
@@ -59,14 +60,15 @@ fn held(at: &Place<'_>, of: &Holder) -> Result<Vec<(String, TypedAttachment, Vec
     })
 }
 
-/// Lists attachments. Without a selection their bytes would come along, and with a plain one the content id would be refused.
+/// Lists attachments. Without a selection their bytes come along, and with a plain one the content id would be refused.
 pub(super) fn list(at: &Place<'_>, of: &Holder) -> Answer {
     let pairs = escape::pairs(at.asked.query()).unwrap_or_default();
     let known = |select: &str| select.split(',').all(|name| FIELDS.contains(&name));
-    if !matches!(&pairs[..], [(name, value)] if name == "$select" && known(value)) {
+    let selected = matches!(&pairs[..], [(name, value)] if name == "$select" && known(value));
+    if !selected && !at.asked.query().is_empty() {
         return at
             .lab
-            .broken("attachments are listed with $select of properties there are");
+            .broken("attachments are listed whole, or with $select of properties there are");
     }
     let held = match held(at, of) {
         Ok(held) => held,
@@ -75,10 +77,14 @@ pub(super) fn list(at: &Place<'_>, of: &Holder) -> Answer {
     let value: Vec<Value> = held
         .iter()
         .map(|(id, own, bytes)| {
-            json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id, "name": own.name,
+            let mut shown = json!({"@odata.type": "#microsoft.graph.fileAttachment", "id": id, "name": own.name,
                 "contentType": (!own.content_type.is_empty()).then_some(&own.content_type),
                 "contentId": (!own.content_id.is_empty()).then_some(&own.content_id),
-                "isInline": own.inline, "size": bytes.len() + 318})
+                "isInline": own.inline, "size": bytes.len() + 318});
+            if !selected {
+                shown["contentBytes"] = Value::String(base64::encode(bytes));
+            }
+            shown
         })
         .collect();
     Answer::json(200, &json!({ "value": value }))

@@ -119,9 +119,10 @@ pub(super) fn open_page(lab: &GraphFace, method: &Method, path: &str) -> Option<
 /// The application permission that a call on what belongs to a user needs (reference/graph.md 2.1, 2.4 and 2.5).
 const fn role_for(part: &OfUser) -> &'static str {
     match part {
-        OfUser::Events { .. } | OfUser::Event { .. } | OfUser::Instances { .. } => {
-            "Calendars.ReadWrite"
-        }
+        OfUser::Calendars
+        | OfUser::Events { .. }
+        | OfUser::Event { .. }
+        | OfUser::Instances { .. } => "Calendars.ReadWrite",
         OfUser::Attachments { of }
         | OfUser::Attachment { of, .. }
         | OfUser::AttachmentValue { of, .. }
@@ -129,11 +130,14 @@ const fn role_for(part: &OfUser) -> &'static str {
             Holder::Event(_) => "Calendars.ReadWrite",
             Holder::Message(_) => "Mail.ReadWrite",
         },
-        OfUser::Contacts { .. } | OfUser::Contact { .. } | OfUser::Photo { .. } => {
-            "Contacts.ReadWrite"
-        }
+        OfUser::ContactFolders
+        | OfUser::OwnContacts
+        | OfUser::Contacts { .. }
+        | OfUser::Contact { .. }
+        | OfUser::Photo { .. } => "Contacts.ReadWrite",
         OfUser::MailFolders
         | OfUser::MailFolder { .. }
+        | OfUser::ChildMailFolders { .. }
         | OfUser::Messages { .. }
         | OfUser::Message { .. }
         | OfUser::Move { .. } => "Mail.ReadWrite",

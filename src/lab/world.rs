@@ -179,6 +179,8 @@ pub struct ItemRow {
     pub modified: Moment,
     /// Its size as the store counts it.
     pub size: Bytes,
+    /// PidTagInternetArticleNumber: rises with each item of a folder.
+    pub article: u64,
 }
 
 /// The world. Faces share it behind one lock and hold that lock only for single calls.
@@ -420,6 +422,7 @@ pub(super) fn item_row(id: &str, item: &Item) -> ItemRow {
         created: item.created,
         modified: item.modified,
         size: item.size,
+        article: item.born,
     }
 }
 

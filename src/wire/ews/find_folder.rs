@@ -1,6 +1,7 @@
 //! FindFolder: the folders below one, page by page. The order of a deep view is not promised.
 
 use crate::wire::ews::folder::FolderEntry;
+use crate::wire::ews::folder_test::FolderTest;
 use crate::wire::ews::reply::{Operation, PageEnd};
 use crate::wire::ews::shape::{FolderRef, Shape};
 use crate::wire::xml::{Element, Writer};
@@ -16,6 +17,8 @@ pub struct FindFolder {
     pub at_most: Option<u64>,
     /// Folders before the page.
     pub offset: u64,
+    /// Which folders; read in requests, never written.
+    pub restriction: Option<FolderTest>,
     /// Below which folders.
     pub parents: Vec<FolderRef>,
 }
@@ -38,6 +41,7 @@ impl FindFolder {
             shape: Shape::read(e.m("FolderShape")),
             at_most,
             offset,
+            restriction: e.m("Restriction").and_then(FolderTest::read),
             parents: FolderRef::read_all(e.m("ParentFolderIds")),
         }
     }

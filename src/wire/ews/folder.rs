@@ -89,6 +89,8 @@ pub struct FolderEntry {
     pub ren: Vec<Vec<u8>>,
     /// PidTagAdditionalRenEntryIdsEx, on root and inbox.
     pub ren_ex: Option<Vec<u8>>,
+    /// Properties that only other software asks for. Written, never read.
+    pub more: Vec<(Tag, String)>,
 }
 
 impl FolderEntry {
@@ -108,6 +110,7 @@ impl FolderEntry {
             entry_id: None,
             ren: Vec::new(),
             ren_ex: None,
+            more: Vec::new(),
         }
     }
 
@@ -187,6 +190,7 @@ impl FolderEntry {
             entry_id: self.entry_id.filter(|_| tags(Tag::ENTRY_ID)),
             ren: if tags(Tag::REN) { self.ren } else { Vec::new() },
             ren_ex: self.ren_ex.filter(|_| tags(Tag::REN_EX)),
+            more: shape.wanted(self.more),
         }
     }
 
@@ -234,6 +238,9 @@ impl FolderEntry {
         shape::write_extended_list(Tag::REN, &ren, w);
         if let Some(ren_ex) = &self.ren_ex {
             shape::write_extended(Tag::REN_EX, &base64::encode(ren_ex), w);
+        }
+        for (tag, text) in &self.more {
+            shape::write_extended(*tag, text, w);
         }
     }
 

@@ -33,6 +33,8 @@ pub struct ItemEntry {
     pub search_key: Option<SearchKey>,
     /// PidTagClientSubmitTime as FILETIME, whole seconds.
     pub submitted: Option<u64>,
+    /// Properties that only other software asks for. Written, never read.
+    pub more: Vec<(Tag, String)>,
 }
 
 impl ItemEntry {
@@ -49,6 +51,7 @@ impl ItemEntry {
             message_id_tag: None,
             search_key: None,
             submitted: None,
+            more: Vec::new(),
         }
     }
 
@@ -130,6 +133,7 @@ impl ItemEntry {
                 .filter(|_| shape.wants_tag(Tag::MESSAGE_ID)),
             search_key: self.search_key.filter(|_| shape.wants_tag(Tag::SEARCH_KEY)),
             submitted: self.submitted.filter(|_| shape.wants_tag(Tag::SUBMITTED)),
+            more: shape.wanted(self.more),
         }
     }
 
@@ -185,6 +189,9 @@ impl ItemEntry {
         }
         if let Some(at) = self.submitted.and_then(from_filetime) {
             shape::write_extended(Tag::SUBMITTED, &at.to_string(), w);
+        }
+        for (tag, text) in &self.more {
+            shape::write_extended(*tag, text, w);
         }
         if let Some(message_id) = &self.message_id {
             w.leaf("t:InternetMessageId", message_id);

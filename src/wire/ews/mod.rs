@@ -7,6 +7,7 @@ pub mod export_splitter;
 pub mod find_folder;
 pub mod find_item;
 pub mod folder;
+pub mod folder_test;
 pub mod get_attachment;
 pub mod get_delegate;
 pub mod get_folder;

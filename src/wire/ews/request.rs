@@ -238,6 +238,7 @@ mod tests {
                 shape: Shape::folders(),
                 at_most: Some(500),
                 offset: 500,
+                restriction: None,
                 parents: vec![named("msgfolderroot")],
             }),
             Call::SyncFolderHierarchy(SyncFolderHierarchy {

@@ -351,6 +351,12 @@ impl Shape {
                 .any(|p| matches!(p, Path::Field(f) if f == field))
     }
 
+    /// Those of the properties that are asked for.
+    pub(super) fn wanted(&self, mut more: Vec<(Tag, String)>) -> Vec<(Tag, String)> {
+        more.retain(|(tag, _)| self.wants_tag(*tag));
+        more
+    }
+
     /// True when the property with this tag is wanted.
     pub fn wants_tag(&self, tag: Tag) -> bool {
         self.more

@@ -13,6 +13,11 @@ pub enum OfUser {
         /// Folder id or well-known name.
         folder: String,
     },
+    /// `mailFolders/{folder}/childFolders`: the folders directly under one.
+    ChildMailFolders {
+        /// Folder id or well-known name.
+        folder: String,
+    },
     /// `mailFolders/{folder}/messages`: where messages are listed, and made.
     Messages {
         /// Folder id or well-known name.
@@ -52,6 +57,8 @@ pub enum OfUser {
         /// Of which item.
         of: Holder,
     },
+    /// `calendars`: all of them, in one row.
+    Calendars,
     /// `calendars/{calendar}/events`.
     Events {
         /// Calendar id.
@@ -67,6 +74,10 @@ pub enum OfUser {
         /// The master of the series.
         event: String,
     },
+    /// `contactFolders`: the folders under the user's own one for contacts.
+    ContactFolders,
+    /// `contacts`: those of the user's own folder for contacts.
+    OwnContacts,
     /// `contactFolders/{folder}/contacts`.
     Contacts {
         /// Folder id.
@@ -125,6 +136,7 @@ impl OfUser {
         match self {
             Self::MailFolders => "mailFolders".to_owned(),
             Self::MailFolder { folder } => one("mailFolders", folder),
+            Self::ChildMailFolders { folder } => one("mailFolders", folder) + "/childFolders",
             Self::Messages { folder } => one("mailFolders", folder) + "/messages",
             Self::Message { message } => one("messages", message),
             Self::Move { message } => one("messages", message) + "/move",
@@ -136,9 +148,12 @@ impl OfUser {
                 of.path() + "/" + &one("attachments", attachment) + "/$value"
             }
             Self::UploadSession { of } => of.path() + "/attachments/createUploadSession",
+            Self::Calendars => "calendars".to_owned(),
             Self::Events { calendar } => one("calendars", calendar) + "/events",
             Self::Event { event } => one("events", event),
             Self::Instances { event } => one("events", event) + "/instances",
+            Self::ContactFolders => "contactFolders".to_owned(),
+            Self::OwnContacts => "contacts".to_owned(),
             Self::Contacts { folder } => one("contactFolders", folder) + "/contacts",
             Self::Contact { contact } => one("contacts", contact),
             Self::Photo { contact } => one("contacts", contact) + "/photo/$value",
@@ -153,6 +168,9 @@ impl OfUser {
             ["mailFolders", folder] => Self::MailFolder {
                 folder: own(folder),
             },
+            ["mailFolders", folder, "childFolders"] => Self::ChildMailFolders {
+                folder: own(folder),
+            },
             ["mailFolders", folder, "messages"] => Self::Messages {
                 folder: own(folder),
             },
@@ -164,9 +182,12 @@ impl OfUser {
             },
             ["events", event] => Self::Event { event: own(event) },
             ["events", event, "instances"] => Self::Instances { event: own(event) },
+            ["calendars"] => Self::Calendars,
             ["calendars", calendar, "events"] => Self::Events {
                 calendar: own(calendar),
             },
+            ["contactFolders"] => Self::ContactFolders,
+            ["contacts"] => Self::OwnContacts,
             ["contactFolders", folder, "contacts"] => Self::Contacts {
                 folder: own(folder),
             },
@@ -207,6 +228,10 @@ mod tests {
         let mut all = vec![
             OfUser::MailFolders,
             OfUser::MailFolder { folder: a() },
+            OfUser::ChildMailFolders { folder: a() },
+            OfUser::Calendars,
+            OfUser::ContactFolders,
+            OfUser::OwnContacts,
             OfUser::Messages { folder: a() },
             OfUser::Message { message: a() },
             OfUser::Move { message: a() },

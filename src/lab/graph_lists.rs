@@ -1,0 +1,219 @@
+//! What a user has, as listings of the Graph face: mail folders, calendars, contact folders, and the events or contacts of one of them
+//! (reference/graph.md section 2). Our own client asks for little of it; other software begins here.
+
+use serde_json::{Map, Value, json};
+
+use super::graph_answer::Answer;
+use super::graph_mailbox::{find, list_query, listing, object, page_size, refused, select};
+use super::graph_typed::Place;
+use super::world::{FolderRow, Refused, World};
+use crate::base::mailbox::FolderRole;
+use crate::base::quantity::Count;
+use crate::wire::graph::path_user::OfUser;
+use crate::wire::graph::query::ListQuery;
+
+const MAIL_FOLDER_FIELDS: &[&str] = &[
+    "id",
+    "displayName",
+    "parentFolderId",
+    "childFolderCount",
+    "totalItemCount",
+    "isHidden",
+];
+
+const CONTACT_FOLDER_FIELDS: &[&str] = &["id", "displayName", "parentFolderId"];
+
+const CALENDAR_FIELDS: &[&str] = &["id", "name", "changeKey", "isDefaultCalendar", "canEdit"];
+
+/// The mail folders directly under one.
+pub(super) fn mail_folders(at: &Place<'_>, parent: &str, part: &OfUser) -> Answer {
+    let query = match folders_query(at, MAIL_FOLDER_FIELDS) {
+        Ok(query) => query,
+        Err(answer) => return answer,
+    };
+    // Hidden ones only for those who ask, and of the others only those for mail.
+    let kept = |row: &FolderRow| (query.hidden || !row.hidden) && row.class.starts_with("IPF.Note");
+    rows(at, part, &query, Some(parent), kept, mail_folder_json)
+}
+
+/// One mail folder.
+pub(super) fn mail_folder(at: &Place<'_>, folder: &str) -> Answer {
+    let query = match folders_query(at, MAIL_FOLDER_FIELDS) {
+        Ok(query) if query.top.is_none() && query.skip.is_none() => query,
+        Ok(_) => return at.lab.broken("a parameter of listings"),
+        Err(answer) => return answer,
+    };
+    match at
+        .lab
+        .world(|world, now| find(world, now, at.mailbox, folder))
+    {
+        Ok(row) => Answer::json(200, &select(mail_folder_json(&row), &query)),
+        Err(why) => refused(at.lab, why),
+    }
+}
+
+/// All calendars, wherever they lie: this API shows them flat.
+pub(super) fn calendars(at: &Place<'_>) -> Answer {
+    let query = match folders_query(at, CALENDAR_FIELDS) {
+        Ok(query) if !query.hidden => query,
+        Ok(_) => return at.lab.broken("a parameter this listing does not have"),
+        Err(answer) => return answer,
+    };
+    let kept = |row: &FolderRow| !row.hidden && row.class.starts_with("IPF.Appointment");
+    let shown = |row: &FolderRow| {
+        object(json!({
+            "id": row.id,
+            "name": row.name,
+            "changeKey": row.change_key,
+            "isDefaultCalendar": row.role == Some(FolderRole::Calendar),
+            "canEdit": true,
+        }))
+    };
+    rows(at, &OfUser::Calendars, &query, None, kept, shown)
+}
+
+/// The contact folders under the user's own, which itself is not shown.
+pub(super) fn contact_folders(at: &Place<'_>) -> Answer {
+    let query = match folders_query(at, CONTACT_FOLDER_FIELDS) {
+        Ok(query) if !query.hidden => query,
+        Ok(_) => return at.lab.broken("a parameter this listing does not have"),
+        Err(answer) => return answer,
+    };
+    let kept = |row: &FolderRow| !row.hidden && row.class.starts_with("IPF.Contact");
+    let shown = |row: &FolderRow| {
+        object(json!({"id": row.id, "displayName": row.name, "parentFolderId": row.parent}))
+    };
+    let part = OfUser::ContactFolders;
+    rows(at, &part, &query, Some("contacts"), kept, shown)
+}
+
+fn folders_query(at: &Place<'_>, fields: &[&str]) -> Result<ListQuery, Answer> {
+    match list_query(at.lab, at.asked, fields)? {
+        query if query.expand.is_empty() && query.named.is_empty() && query.bearing.is_none() => {
+            Ok(query)
+        }
+        _ => Err(at.lab.broken("a parameter this listing does not have")),
+    }
+}
+
+fn mail_folder_json(row: &FolderRow) -> Map<String, Value> {
+    object(json!({
+        "id": row.id,
+        "displayName": row.name,
+        "parentFolderId": row.parent,
+        "childFolderCount": row.children.get(),
+        "totalItemCount": row.items.get(),
+        "isHidden": row.hidden,
+    }))
+}
+
+/// A page of folders: those under one, or all.
+fn rows(
+    at: &Place<'_>,
+    part: &OfUser,
+    query: &ListQuery,
+    parent: Option<&str>,
+    kept: impl Fn(&FolderRow) -> bool,
+    shown: impl Fn(&FolderRow) -> Map<String, Value>,
+) -> Answer {
+    let rows = at.lab.world(|world, now| {
+        let under = match parent {
+            Some(parent) => Some(find(world, now, at.mailbox, parent)?.id),
+            None => None,
+        };
+        let mut rows = world.target_folders(now, at.mailbox)?;
+        rows.retain(|row| (under.is_none() || row.parent == under) && kept(row));
+        Ok(rows)
+    });
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(why) => return refused(at.lab, why),
+    };
+    let skip = query.skip.map_or(0, Count::get);
+    let top = page_size(at.asked, query);
+    let more = rows.len() as u64 > skip.saturating_add(top);
+    let page = rows
+        .iter()
+        .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+        .take(usize::try_from(top).unwrap_or(usize::MAX));
+    let page = page.map(|row| select(shown(row), query)).collect();
+    let next = more.then(|| ListQuery {
+        skip: Some(Count::new(skip.saturating_add(top))),
+        ..query.clone()
+    });
+    listing(at.lab, &at.resource(part.clone()), page, next)
+}
+
+/// The events or contacts of a folder: those that bear a named text, or all, page by page.
+pub(super) fn items(
+    at: &Place<'_>,
+    folder: &str,
+    part: &OfUser,
+    query: &ListQuery,
+    show: impl Fn(&World, &str) -> Option<Map<String, Value>>,
+) -> Answer {
+    if query.bearing.is_some() {
+        return bearing(at, folder, query, show);
+    }
+    if query.skip.is_some() || query.window.is_some() || query.hidden || query.exceptions {
+        return at.lab.broken("a parameter this listing does not have");
+    }
+    let from = match query.skip_token.as_deref().map(str::parse) {
+        None => None,
+        Some(Ok(from)) => Some(from),
+        Some(Err(_)) => return at.lab.broken("a nextLink was altered"),
+    };
+    let top = page_size(at.asked, query);
+    let page = at.lab.world(|world, now| {
+        let id = find(world, now, at.mailbox, folder)?.id;
+        let page = world.target_items(now, at.mailbox, &id, from, top)?;
+        let rows = page.items.iter();
+        // What was imported as a stream has no fields in this lab, and other classes none at all.
+        let shown = rows.filter_map(|row| Some(select(show(world, &row.id)?, query)));
+        Ok((shown.collect(), page.next))
+    });
+    match page {
+        Ok((value, next)) => {
+            let next = next.map(|at| ListQuery {
+                skip_token: Some(at.to_string()),
+                ..query.clone()
+            });
+            listing(at.lab, &at.resource(part.clone()), value, next)
+        }
+        Err(why) => refused(at.lab, why),
+    }
+}
+
+fn bearing(
+    at: &Place<'_>,
+    folder: &str,
+    query: &ListQuery,
+    show: impl Fn(&World, &str) -> Option<Map<String, Value>>,
+) -> Answer {
+    let Some((named, text)) = &query.bearing else {
+        return at.lab.broken("a filter that names no text");
+    };
+    let found = at.lab.world(|world, now| {
+        let folder = find(world, now, at.mailbox, folder)?.id;
+        let (mut out, mut from) = (Vec::new(), None);
+        loop {
+            let page = world.target_items(now, at.mailbox, &folder, from, 999)?;
+            for row in &page.items {
+                let own = world.named_of(at.mailbox, &row.id, named);
+                if own.is_some_and(|own| own.eq_ignore_ascii_case(text))
+                    && let Some(fields) = show(world, &row.id)
+                {
+                    out.push(select(fields, query));
+                }
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok::<_, Refused>(out);
+            }
+        }
+    });
+    match found {
+        Ok(value) => Answer::json(200, &json!({ "value": value })),
+        Err(why) => refused(at.lab, why),
+    }
+}
