@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::outcome::RefusalWhy;
+
 /// The route of one item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,10 +43,43 @@ impl RouteRule {
             Self::Typed => "typed",
         }
     }
+
+    /// Whether an item whose stream was refused for this reason is carried by its class instead. `has_form`: its class has a typed form.
+    ///
+    /// What the source does not hand out for reasons of its own (rights, its virus scanner) is not fetched by another way.
+    pub const fn falls_back(self, has_form: bool, why: RefusalWhy) -> bool {
+        let about_the_stream = match why {
+            RefusalWhy::SourceCorrupt | RefusalWhy::TargetRefused | RefusalWhy::TooLarge => true,
+            RefusalWhy::SourceDenied | RefusalWhy::NoTypedForm => false,
+        };
+        matches!(self, Self::Auto) && has_form && about_the_stream
+    }
 }
 
 impl fmt::Display for RouteRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refused_stream_falls_back_and_only_where_the_plan_leaves_it_open() {
+        use RefusalWhy as W;
+        for (rule, form, why, want) in [
+            (RouteRule::Auto, true, W::TargetRefused, true),
+            (RouteRule::Auto, true, W::SourceCorrupt, true),
+            (RouteRule::Auto, true, W::TooLarge, true),
+            (RouteRule::Auto, true, W::SourceDenied, false),
+            (RouteRule::Auto, true, W::NoTypedForm, false),
+            (RouteRule::Auto, false, W::TargetRefused, false),
+            (RouteRule::Stream, true, W::TargetRefused, false),
+            (RouteRule::Typed, true, W::TargetRefused, false),
+        ] {
+            assert_eq!(rule.falls_back(form, why), want, "{rule} {form} {why:?}");
+        }
     }
 }

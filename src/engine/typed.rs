@@ -13,7 +13,7 @@ use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
 use crate::base::route::{Route, RouteRule};
 use crate::engine::cx::{Break, Ferry, JobCx};
-use crate::flow::route::{falls_back, route_of};
+use crate::flow::route::route_of;
 use crate::port::source::ExportSink;
 use crate::port::typed::TypedPorts;
 use crate::verify::typed::{Canon, TypedJudged, judge};
@@ -41,7 +41,7 @@ pub fn goes_on(cx: &JobCx, class: &ItemClass, refusal: &Refusal) -> bool {
         Some(_) => cx.run.spec.route,
         None => RouteRule::Stream,
     };
-    falls_back(rule, has_form(class), refusal.why)
+    rule.falls_back(has_form(class), refusal.why)
 }
 
 /// Both ends of the route, for an item that is on it.

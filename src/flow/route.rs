@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::base::fact::{CopyFact, CopyRow};
 use crate::base::item::ItemClass;
 use crate::base::limits::{ROUTE_CLASS_REFUSALS, ROUTE_TENANT_REFUSALS};
-use crate::base::outcome::RefusalWhy;
 use crate::base::route::{Route, RouteRule};
 
 /// The route that a row is on. Once an item was put on the typed route it stays there: whoever looks after its copy must know how it was made.
@@ -16,17 +15,6 @@ pub fn route_of(row: &CopyRow) -> Route {
     } else {
         Route::Stream
     }
-}
-
-/// Whether an item whose stream was refused for this reason is carried by its class instead. `has_form`: its class has a typed form.
-///
-/// What the source does not hand out for reasons of its own (rights, its virus scanner) is not fetched by another way.
-pub fn falls_back(rule: RouteRule, has_form: bool, why: RefusalWhy) -> bool {
-    let about_the_stream = match why {
-        RefusalWhy::SourceCorrupt | RefusalWhy::TargetRefused | RefusalWhy::TooLarge => true,
-        RefusalWhy::SourceDenied | RefusalWhy::NoTypedForm => false,
-    };
-    rule == RouteRule::Auto && has_form && about_the_stream
 }
 
 /// What a run has learnt about streams, by class.
@@ -117,22 +105,5 @@ mod tests {
         assert_eq!(book.choose(RouteRule::Stream, &other, true), Route::Stream);
         book.taken(&class("IPM.Task"));
         assert_eq!(book.choose(RouteRule::Auto, &other, true), Route::Stream);
-    }
-
-    #[test]
-    fn only_a_refused_stream_falls_back_and_only_where_the_plan_leaves_it_open() {
-        use RefusalWhy as W;
-        for (rule, form, why, want) in [
-            (RouteRule::Auto, true, W::TargetRefused, true),
-            (RouteRule::Auto, true, W::SourceCorrupt, true),
-            (RouteRule::Auto, true, W::TooLarge, true),
-            (RouteRule::Auto, true, W::SourceDenied, false),
-            (RouteRule::Auto, true, W::NoTypedForm, false),
-            (RouteRule::Auto, false, W::TargetRefused, false),
-            (RouteRule::Stream, true, W::TargetRefused, false),
-            (RouteRule::Typed, true, W::TargetRefused, false),
-        ] {
-            assert_eq!(falls_back(rule, form, why), want, "{rule} {form} {why:?}");
-        }
     }
 }

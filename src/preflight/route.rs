@@ -80,14 +80,10 @@ fn untried(class: &ItemClass, facts: &Facts) -> Finding {
 
 /// Whether a run carries items by their class whose streams are refused so. What is refused for another reason than the stream is not.
 fn goes_by_class(name: &str, why: &Setback, rule: RouteRule) -> bool {
-    let about_the_stream = match why {
-        Setback::ItemRefused(refusal) => match refusal.why {
-            RefusalWhy::SourceCorrupt | RefusalWhy::TargetRefused | RefusalWhy::TooLarge => true,
-            RefusalWhy::SourceDenied | RefusalWhy::NoTypedForm => false,
-        },
+    match why {
+        Setback::ItemRefused(refusal) => rule.falls_back(family_of(name).is_some(), refusal.why),
         _ => false,
-    };
-    rule == RouteRule::Auto && about_the_stream && family_of(name).is_some()
+    }
 }
 
 fn class(name: &str, trials: &[&CanaryTrial], facts: &Facts) -> Finding {
