@@ -8,6 +8,8 @@ use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
+#[cfg(any(feature = "legacy-tls", test))]
+use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
 
@@ -130,6 +132,28 @@ impl Identity {
     }
 }
 
+/// A key in the form of RFC 5208, the only one that the systems' libraries take. An RSA key of the older form (`BEGIN RSA PRIVATE KEY`) is put into it as it
+/// is; nothing for other kinds.
+#[cfg(any(feature = "legacy-tls", test))]
+pub(super) fn pkcs8_of(key: &PrivateKeyDer<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    use pkcs8::der::Encode as _;
+    use pkcs8::der::asn1::AnyRef;
+    const RSA: pkcs8::ObjectIdentifier =
+        pkcs8::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+    match key {
+        PrivateKeyDer::Pkcs8(key) => Some(Zeroizing::new(key.secret_pkcs8_der().to_vec())),
+        PrivateKeyDer::Pkcs1(key) => {
+            let algorithm = pkcs8::AlgorithmIdentifierRef {
+                oid: RSA,
+                parameters: Some(AnyRef::NULL),
+            };
+            let info = pkcs8::PrivateKeyInfo::new(algorithm, key.secret_pkcs1_der());
+            info.to_der().ok().map(Zeroizing::new)
+        }
+        _ => None,
+    }
+}
+
 fn rsa(key: &PrivateKeyDer<'static>) -> Option<RsaKeyPair> {
     match key {
         PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).ok(),
@@ -194,5 +218,24 @@ impl Eq for Identity {}
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({} certificates)", self.chain.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::PrivatePkcs1KeyDer;
+
+    use super::*;
+
+    #[test]
+    fn an_rsa_key_of_the_older_form_becomes_the_key_it_is() {
+        let pem = include_bytes!("../../tests/data/certificates/app.pem");
+        let newer = PrivateKeyDer::from_pem_slice(pem).unwrap();
+        let whole = newer.secret_der().to_vec();
+        let inner = pkcs8::PrivateKeyInfo::try_from(whole.as_slice()).unwrap();
+        let older = PrivateKeyDer::Pkcs1(PrivatePkcs1KeyDer::from(inner.private_key.to_vec()));
+        for key in [&older, &newer] {
+            assert_eq!(pkcs8_of(key).unwrap().as_slice(), whole);
+        }
     }
 }

@@ -2,11 +2,11 @@
 //! offer CBC suites only (reference/ews.md section 2). TLS 1.2 at least; what is trusted is the same.
 
 use native_tls::{Certificate, Identity as NativeIdentity, Protocol, TlsConnector};
-use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpStream;
 use tokio_native_tls::TlsStream;
 
 use crate::transport::binding::fingerprint;
+use crate::transport::identity::pkcs8_of;
 use crate::transport::reach::Trust;
 use crate::transport::tls::TlsFacts;
 use crate::transport::trouble::ConnectTrouble;
@@ -30,8 +30,9 @@ impl Legacy {
                 .iter()
                 .map(|one| pem("CERTIFICATE", one))
                 .collect();
-            if let PrivateKeyDer::Pkcs8(key) = own.key() {
-                let key = zeroize::Zeroizing::new(pem("PRIVATE KEY", key.secret_pkcs8_der()));
+            // A key of a kind that has no such form stays out: a server that wants the certificate says so, and that is told by name.
+            if let Some(key) = pkcs8_of(&own.key()) {
+                let key = zeroize::Zeroizing::new(pem("PRIVATE KEY", &key));
                 builder.identity(NativeIdentity::from_pkcs8(
                     chain.as_bytes(),
                     key.as_bytes(),
