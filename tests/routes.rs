@@ -254,3 +254,28 @@ async fn real_mail_calendars_and_contacts_arrive_by_their_classes_as_what_they_w
     println!("{content:?}: compared, the same, the same but for what the table names");
     assert_eq!(content.0, typed(&balance).get());
 }
+
+/// Whether the import's listings know properties by name is documented nowhere. Streams must not depend on it.
+#[tokio::test]
+async fn a_service_that_lists_no_properties_by_name_is_asked_without_our_mark() {
+    let population = Population {
+        items: 40,
+        ..Population::default()
+    };
+    let world = world(&population, &[]);
+    lock(&world).forget_names();
+    let rig = Rig::on(world, Knobs::default()).await;
+    for round in ["first", "again"] {
+        let balance = rig.run().await;
+        let totals = balance.totals();
+        assert_eq!(totals.of(Bucket::Confirmed), totals.source, "{round}");
+    }
+    let audit = audited(&rig, &Knobs::default()).await;
+    let findings: usize = audit
+        .folders
+        .iter()
+        .map(|folder| folder.findings.len())
+        .sum();
+    assert_eq!(findings, 0);
+    assert_eq!(lock(&rig.world).stats()["invalid"], 0);
+}

@@ -364,6 +364,9 @@ fn items(
         Ok(_) => return lab.broken("a parameter this listing does not have"),
         Err(answer) => return answer,
     };
+    if !query.named.is_empty() && !lab.world(|world, _| world.knows_names) {
+        return Answer::error(400, "BadRequest", "Property id is not supported.");
+    }
     let from = match query.skip_token.as_deref().map(str::parse) {
         None => None,
         Some(Ok(from)) => Some(from),

@@ -219,6 +219,8 @@ pub struct World {
     pub(super) ews_url: String,
     /// What was set up wrongly.
     pub(super) wrong: BTreeSet<super::wrong::Wrong>,
+    /// Whether the mailbox import's listings know properties by name. No document shows one there.
+    pub(super) knows_names: bool,
 }
 
 impl World {
@@ -235,6 +237,7 @@ impl World {
             settings: BTreeMap::new(),
             infected: 0,
             wrong: BTreeSet::new(),
+            knows_names: true,
             ews_url: String::new(),
             target: BTreeMap::new(),
             pairs: Vec::new(),

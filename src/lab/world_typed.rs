@@ -195,6 +195,11 @@ impl World {
         Ok(row)
     }
 
+    /// Lets the mailbox import's listings refuse whoever asks for a property by name.
+    pub const fn forget_names(&mut self) {
+        self.knows_names = false;
+    }
+
     /// The value of a named text property of an item, for names of ours: of others' this lab does not keep account.
     pub(super) fn named_of(&self, mailbox: &str, id: &str, named: &NamedId) -> Option<String> {
         let item = self.target_store(mailbox).ok()?.items.get(id)?;

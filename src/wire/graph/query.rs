@@ -100,6 +100,12 @@ impl ListQuery {
         }
     }
 
+    /// The same listing without our mark.
+    pub fn unmarked(mut self) -> Self {
+        self.named.clear();
+        self
+    }
+
     /// The version of one item.
     pub fn version() -> Self {
         Self::selecting(&["id", "changeKey"])
