@@ -101,6 +101,7 @@ impl ListQuery {
     }
 
     /// The same listing without our mark.
+    #[must_use]
     pub fn unmarked(mut self) -> Self {
         self.named.clear();
         self
