@@ -14,12 +14,16 @@ use crate::stage::{
     Knobs, Steps, act, address, assert_never_twice, assert_source_untouched, clock, spec,
 };
 use crate::weather_http::Rig;
+use async_trait::async_trait;
 use mailferry::base::dice::Dice;
 use mailferry::base::fact::Bucket;
-use mailferry::base::id::RunId;
+use mailferry::base::id::{FolderId, ItemId, MailboxId, RunId, SyncToken};
 use mailferry::base::item::ItemClass;
 use mailferry::base::losses::family_of;
+use mailferry::base::mailbox::{FolderKind, FolderRole, SourceFolder, UNFINISHED_FOLDER};
+use mailferry::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use mailferry::base::quantity::Count;
+use mailferry::base::quantity::Moment;
 use mailferry::base::route::RouteRule;
 use mailferry::engine::audit::{Level, MailboxAudit, Order, audit};
 use mailferry::engine::control::control;
@@ -30,9 +34,12 @@ use mailferry::engine::spool::Spool;
 use mailferry::evidence::balance::Balance;
 use mailferry::lab::direct::{SharedWorld, lock};
 use mailferry::lab::populate::{self, Population};
-use mailferry::lab::world::{Limits, World, WorldOptions};
+use mailferry::lab::world::Content;
+use mailferry::lab::world::{Limits, Now, World, WorldOptions};
 use mailferry::lab::wrong::Wrong;
 use mailferry::port::ledger::Ledger;
+use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
+use mailferry::port::target::Target as _;
 use mailferry::store::memory::MemoryLedger;
 use mailferry::verify::march::Scope;
 use mailferry::verify::reason::Reason;
@@ -270,6 +277,13 @@ async fn a_service_that_lists_no_properties_by_name_is_asked_without_our_mark() 
         let totals = balance.totals();
         assert_eq!(totals.of(Bucket::Confirmed), totals.source, "{round}");
     }
+    // What was created by its class is found again by its mark alone: then nothing is listed without it.
+    let target = rig.target().with_marks();
+    let mailbox = target.resolve(&address(0)).await.unwrap();
+    let inbox = target.folders(&mailbox).await.unwrap();
+    let inbox = inbox.iter().find(|own| own.role == Some(FolderRole::Inbox));
+    let page = target.page(&mailbox, &inbox.unwrap().id, None).await;
+    assert!(matches!(page, Err(Setback::OurRequest(_))), "{page:?}");
     let audit = audited(&rig, &Knobs::default()).await;
     let findings: usize = audit
         .folders
@@ -278,4 +292,246 @@ async fn a_service_that_lists_no_properties_by_name_is_asked_without_our_mark() 
         .sum();
     assert_eq!(findings, 0);
     assert_eq!(lock(&rig.world).stats()["invalid"], 0);
+}
+
+/// The first item of a class at the source, with its folder.
+async fn first_of(rig: &Rig, class: &str) -> (FolderId, ItemId) {
+    let source = rig.source();
+    for folder in source.folders(&address(0)).await.unwrap() {
+        if folder.items == Count::ZERO || folder.kind != FolderKind::Generic {
+            continue;
+        }
+        let (at, most) = (Count::ZERO, Count::new(200));
+        let mailbox = address(0);
+        let page = source.page(&mailbox, &folder.id, at, most);
+        for item in page.await.map(|page| page.items).unwrap_or_default() {
+            if item.class.as_str() == class {
+                return (folder.id, item.id);
+            }
+        }
+    }
+    panic!("no {class}")
+}
+
+/// A copied item keeps its search key, so that both bear the same mark. Neither may be taken for the other.
+#[tokio::test]
+async fn true_copies_of_one_item_arrive_as_many_as_they_are() {
+    let population = Population {
+        items: 60,
+        ..Population::default()
+    };
+    let knobs = Knobs {
+        route: RouteRule::Typed,
+        ..Knobs::default()
+    };
+    let rig = Rig::on(world(&population, &[]), knobs.clone()).await;
+    for class in ["IPM.Note", "IPM.Appointment", "IPM.Contact"] {
+        let (folder, item) = first_of(&rig, class).await;
+        let mut world = lock(&rig.world);
+        let stream = world
+            .source_export(address(0).reveal(), item.as_str())
+            .unwrap()
+            .stream;
+        for _ in 0..2 {
+            let copy = Content::Stream(stream.clone());
+            world
+                .add_source_item(
+                    address(0).reveal(),
+                    folder.as_str(),
+                    copy,
+                    Moment::default(),
+                )
+                .unwrap();
+        }
+    }
+    let balance = rig.run().await;
+    let totals = balance.totals();
+    assert_eq!(totals.source, Count::new(66));
+    let refused = Count::new(refused(&balance).len() as u64);
+    assert_eq!(totals.of(Bucket::Confirmed) + refused, totals.source);
+    let audit = audited(&rig, &knobs).await;
+    let all = audit.folders.iter().flat_map(|folder| &folder.findings);
+    let odd: Vec<Reason> = all
+        .map(|finding| finding.reason)
+        .filter(|reason| *reason != Reason::ByRoute)
+        .collect();
+    assert_eq!(odd, []);
+}
+
+/// A sent message's text cannot be changed on the target. That is said once, with the reason, and the copy stays as it was.
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_cannot_follow_is_listed_with_its_reason_after_one_try() {
+    let population = Population {
+        items: 60,
+        ..Population::default()
+    };
+    let world = world(&population, &[]);
+    let knobs = Knobs {
+        route: RouteRule::Typed,
+        ..Knobs::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, clock): (Arc<dyn Ledger>, _) = (Arc::new(MemoryLedger::new()), clock());
+    let pass = async || {
+        let steps = Steps::until(u64::MAX);
+        act(&knobs, &world, &ledger, &clock, &steps, dir.path()).await
+    };
+    pass().await.unwrap();
+    let id = {
+        let mut world = lock(&world);
+        let mailbox = address(0);
+        let inbox = world.source_folder_with_role(mailbox.reveal(), FolderRole::Inbox);
+        let inbox = inbox.unwrap().id;
+        let page = world.find(mailbox.reveal(), &inbox, 0, 100).unwrap();
+        let own = page
+            .items
+            .iter()
+            .find(|own| own.class.as_str() == "IPM.Note");
+        let id = own.unwrap().id.clone();
+        world
+            .edit_source_item(Now::default(), mailbox.reveal(), &id)
+            .unwrap();
+        id
+    };
+    let calls = |world: &SharedWorld| {
+        lock(world).stats()["target"][address(0).reveal()]["requests"].as_u64()
+    };
+    let before = calls(&world);
+    pass().await.unwrap();
+    let tried = calls(&world).zip(before).map(|(now, then)| now - then);
+    let balance = mailferry::engine::balance::take(ledger.as_ref())
+        .await
+        .unwrap();
+    let own: Vec<&str> = (balance.mailboxes[0].exceptions.iter())
+        .filter(|own| own.bucket == Bucket::ChangedSince)
+        .map(|own| own.why.as_str())
+        .collect();
+    assert!(
+        own.len() == 1 && own[0].contains("NoTypedForm: beyond-amending"),
+        "{own:?} {id}"
+    );
+    assert!(tried.is_some_and(|tried| tried <= 6), "{tried:?}");
+}
+
+/// A server that lists everything and exports nothing.
+#[derive(Debug)]
+struct Unwilling(Arc<dyn Source>);
+
+#[async_trait]
+impl Source for Unwilling {
+    async fn folders(&self, mailbox: &MailboxId) -> Result<Vec<SourceFolder>, Setback> {
+        self.0.folders(mailbox).await
+    }
+    async fn hierarchy(
+        &self,
+        mailbox: &MailboxId,
+        token: Option<&SyncToken>,
+    ) -> Result<HierarchyNews, Setback> {
+        self.0.hierarchy(mailbox, token).await
+    }
+    async fn present(&self, mailbox: &MailboxId, items: &[ItemId]) -> Result<Vec<bool>, Setback> {
+        self.0.present(mailbox, items).await
+    }
+    async fn changes(
+        &self,
+        mailbox: &MailboxId,
+        folder: &FolderId,
+        token: Option<&SyncToken>,
+        at_most: Count,
+    ) -> Result<Changes, Setback> {
+        self.0.changes(mailbox, folder, token, at_most).await
+    }
+    async fn page(
+        &self,
+        mailbox: &MailboxId,
+        folder: &FolderId,
+        offset: Count,
+        at_most: Count,
+    ) -> Result<SourcePage, Setback> {
+        self.0.page(mailbox, folder, offset, at_most).await
+    }
+    async fn export(
+        &self,
+        _: &MailboxId,
+        items: &[ItemId],
+        _: &mut dyn ExportSink,
+    ) -> Result<Vec<Result<(), Setback>>, Setback> {
+        let no = || {
+            Setback::ItemRefused(Refusal {
+                why: RefusalWhy::SourceCorrupt,
+                said: Said::code("ErrorItemCorrupt"),
+            })
+        };
+        Ok(items.iter().map(|_| Err(no())).collect())
+    }
+}
+
+#[tokio::test]
+async fn what_the_source_cannot_export_is_read_by_its_class() {
+    let population = Population {
+        items: 40,
+        ..Population::default()
+    };
+    for (route, refused_too) in [(RouteRule::Auto, false), (RouteRule::Stream, true)] {
+        let knobs = Knobs {
+            route,
+            ..Knobs::default()
+        };
+        let rig = Rig::on(world(&population, &[]), knobs).await;
+        let mut ports = rig.ports();
+        ports.source = Arc::new(Unwilling(ports.source));
+        let balance = rig.run_by(ports).await;
+        let with_form = refused(&balance)
+            .iter()
+            .any(|class| family_of(class.as_str()).is_some());
+        assert_eq!(with_form, refused_too, "{route}");
+        assert_eq!(typed(&balance) > Count::ZERO, !refused_too, "{route}");
+    }
+}
+
+/// A message that needs several calls is made in a hidden folder of ours, of which nothing is left. A new ledger finds the copy and knows how it was made.
+#[tokio::test]
+async fn the_hidden_folder_goes_and_a_new_ledger_knows_what_it_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = mailferry::wire::base64::encode(&vec![7; 4_500_000]);
+    let lines: Vec<&str> = (0..file.len())
+        .step_by(76)
+        .map(|at| &file[at..file.len().min(at + 76)])
+        .collect();
+    let mail = format!(
+        "From: a@x.example\r\nMessage-ID: <big@x.example>\r\nDate: Mon, 01 Jun 2020 10:00:00 +0000\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain\r\n\r\nsee file\r\n--b1\r\n\
+         Content-Type: application/octet-stream; name=scan.bin\r\nContent-Disposition: attachment; filename=scan.bin\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n{}\r\n--b1--\r\n",
+        lines.join("\r\n")
+    );
+    std::fs::write(dir.path().join("big.eml"), mail).unwrap();
+    let population = Population {
+        items: 2,
+        mail: mailferry::lab::eml::read_tree(dir.path()).unwrap(),
+        ..Population::default()
+    };
+    let knobs = Knobs {
+        route: RouteRule::Typed,
+        ..Knobs::default()
+    };
+    let rig = Rig::on(world(&population, &[]), knobs).await;
+    let target = rig.target();
+    let mailbox = target.resolve(&address(0)).await.unwrap();
+    for round in ["first ledger", "new ledger"] {
+        let mut ports = rig.ports();
+        ports.ledger = Arc::new(MemoryLedger::new());
+        let balance = rig.run_by(ports).await;
+        assert_eq!(
+            balance.totals().of(Bucket::Confirmed),
+            Count::new(2),
+            "{round}"
+        );
+        assert_eq!(typed(&balance), Count::new(2), "{round}");
+        let folders = target.folders(&mailbox).await.unwrap();
+        assert!(
+            folders.iter().all(|own| own.name != UNFINISHED_FOLDER),
+            "{round}"
+        );
+    }
 }

@@ -58,7 +58,11 @@ async fn read(bench: &Bench, role: FolderRole, placed: &Placed) -> ParcelReport 
 async fn amend(bench: &Bench, placed: &Placed, own: &Whole) -> Result<Placed, Setback> {
     let (mailbox, folder) = (bench.mailbox().await, bench.role(role_of(own)).await);
     let parcel = bench.parcel(own).await;
-    bench.typed.amend(&mailbox, &folder, placed, &parcel).await
+    let stamp = stamp_of(&own.0);
+    let amended = bench
+        .typed
+        .amend(&mailbox, &folder, &stamp, placed, &parcel);
+    amended.await
 }
 
 async fn list(bench: &Bench, role: FolderRole) -> Vec<TargetHeader> {
@@ -261,6 +265,33 @@ async fn changes_follow_where_one_request_makes_them(bench: &Bench) {
     bench.assert_clean();
 }
 
+/// Whatever a newer state says of itself, the copy stays known by the mark it was given.
+async fn a_change_keeps_the_mark(bench: &Bench) {
+    for own in [event(appointment(1)), card(2, false)] {
+        let role = role_of(&own);
+        let placed = try_compose(bench, &own).await.unwrap();
+        let stamp = stamp_of(&own.0);
+        let mut newer = own.clone();
+        let common = match &mut newer.0 {
+            TypedItem::Event(own) => &mut own.common,
+            TypedItem::Contact(own) => &mut own.common,
+            TypedItem::Message(own) => &mut own.common,
+        };
+        common.search_key = "ab".repeat(16);
+        common.body.content = "Another text.".to_owned();
+        let (mailbox, folder) = (bench.mailbox().await, bench.role(role).await);
+        let parcel = bench.parcel(&newer).await;
+        let amended = bench
+            .typed
+            .amend(&mailbox, &folder, &stamp, &placed, &parcel)
+            .await;
+        let amended = amended.unwrap();
+        let listed = list(bench, role).await;
+        let header = listed.iter().find(|own| own.placed == amended).unwrap();
+        assert!(header.bears(&stamp), "{header:?}");
+    }
+}
+
 macro_rules! suite {
     ($bench:path: $($case:ident),+ $(,)?) => {
         $(
@@ -277,6 +308,7 @@ mod direct {
     suite!(crate::typed_target::direct::bench:
         what_is_composed_is_listed_with_its_mark_and_reads_back_the_same,
         changes_follow_where_one_request_makes_them,
+        a_change_keeps_the_mark,
     );
 }
 
@@ -287,7 +319,43 @@ mod graph_over_http {
     suite!(bench:
         what_is_composed_is_listed_with_its_mark_and_reads_back_the_same,
         changes_follow_where_one_request_makes_them,
+        a_change_keeps_the_mark,
     );
+
+    #[tokio::test]
+    async fn what_is_refused_leaves_nothing_behind() {
+        let (bench, _lab) = bench().await;
+        let mailbox = bench.mailbox().await;
+        // Half made when the occurrence is not found.
+        let mut odd = series(1);
+        if let TypedItem::Event(own) = &mut odd.0 {
+            own.exceptions[1].original = Moment::from_unix_ms(1_797_000_000_000);
+        }
+        let refused = try_compose(&bench, &odd).await;
+        assert!(
+            matches!(refused, Err(Setback::ItemRefused(_))),
+            "{refused:?}"
+        );
+        assert_eq!(list(&bench, FolderRole::Calendar).await, []);
+        // Folders of another kind, before anything is made.
+        for (own, role) in [
+            (event(appointment(2)), FolderRole::Inbox),
+            (card(3, false), FolderRole::Calendar),
+            (card(4, true), FolderRole::DeletedItems),
+        ] {
+            let (folder, parcel) = (bench.role(role).await, bench.parcel(&own).await);
+            let refused = bench
+                .typed
+                .compose(&mailbox, &folder, &stamp_of(&own.0), &parcel)
+                .await;
+            assert!(
+                matches!(refused, Err(Setback::ItemRefused(_))),
+                "{refused:?}"
+            );
+            assert_eq!(list(&bench, role).await, []);
+        }
+        bench.assert_clean();
+    }
 
     #[tokio::test]
     async fn what_one_request_holds_is_one_call() {

@@ -105,7 +105,10 @@ impl Bench {
     ) -> Result<Placed, Setback> {
         let (mailbox, inbox) = (self.mailbox().await, self.role(FolderRole::Inbox).await);
         let parcel = self.parcel(own).await;
-        self.typed.amend(&mailbox, &inbox, placed, &parcel).await
+        let stamp = stamp_of(&own.0);
+        self.typed
+            .amend(&mailbox, &inbox, &stamp, placed, &parcel)
+            .await
     }
 
     /// Requests on the mailbox so far.

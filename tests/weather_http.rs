@@ -156,7 +156,12 @@ impl Rig {
 
     /// Runs the engine to its end.
     pub(crate) async fn run(&self) -> Balance {
-        let ports = self.ports();
+        self.run_by(self.ports()).await
+    }
+
+    /// The same by other seams.
+    pub(crate) async fn run_by(&self, ports: Ports) -> Balance {
+        let ledger = Arc::clone(&ports.ledger);
         let order = RunOrder {
             spec: Arc::new(spec(&self.knobs)),
             run: RunId::new("wire"),
@@ -167,7 +172,7 @@ impl Rig {
         let stopped = run(ports, order, &lever, &control).await.stopped;
         assert!(stopped.is_none(), "{stopped:?}");
         assert_never_twice(&self.world, &self.knobs, "on the wire");
-        mailferry::engine::balance::take(self.ledger.as_ref())
+        mailferry::engine::balance::take(ledger.as_ref())
             .await
             .unwrap()
     }

@@ -6,6 +6,7 @@ use crate::base::dice::Dice;
 use crate::base::id::RunId;
 use crate::base::limits::HASH_LIST_BYTES;
 use crate::base::quantity::Moment;
+use crate::base::route::RouteRule;
 use crate::base::secret::SafeUrl;
 use crate::base::spec::RunLimits;
 use crate::cli::decisions::read_text;
@@ -222,7 +223,11 @@ fn target(
         max_connections: target_connections(&plan.limits),
     };
     let way = reach(&plan.target.reach, secrets)?;
-    GraphTarget::by(options, &way, clock).map_err(|e| transport(&e))
+    let target = GraphTarget::by(options, &way, clock).map_err(|e| transport(&e))?;
+    Ok(match plan.target.route {
+        RouteRule::Stream => target,
+        RouteRule::Auto | RouteRule::Typed => target.with_marks(),
+    })
 }
 
 /// As many as all mailboxes at once may use.

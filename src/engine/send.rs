@@ -239,7 +239,11 @@ async fn typed(lane: Lane<'_>, item: &Ready, old: Option<&Placed>) -> Result<Pla
     cx.composed.store(true, Ordering::Relaxed);
     match old {
         None => target.compose(to, &folder, &item.stamp, &item.body).await,
-        Some(old) => target.amend(to, &folder, old, &item.body).await,
+        Some(old) => {
+            target
+                .amend(to, &folder, &item.stamp, old, &item.body)
+                .await
+        }
     }
 }
 

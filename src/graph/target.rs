@@ -1,7 +1,6 @@
 //! The target seam on Graph: mailbox, folders, items by import session, read back by export (reference/graph.md section 1).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -54,14 +53,25 @@ pub struct GraphOptions {
     pub max_connections: u32,
 }
 
+/// Whether listings of items show our mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marks {
+    /// Nobody asked yet.
+    Unknown,
+    /// They did once, or must.
+    Shown,
+    /// The service refuses to be asked for it, and nothing was ever created that bears it.
+    Refused,
+}
+
 /// A Microsoft 365 tenant as a target.
 #[derive(Debug)]
 pub struct GraphTarget {
     pub(super) caller: Arc<Caller>,
     pub(super) sessions: Sessions,
     walks: Walks,
-    /// True once the service refused to list items with our mark. Then nothing there bears it: what is created by its class needs such properties.
-    unmarked: AtomicBool,
+    /// What is known of listings with our mark.
+    marks: Mutex<Marks>,
     /// For URLs that are their own credential.
     pub(super) import: Http,
     /// Whose each mailbox is: the Mail API asks for users.
@@ -131,7 +141,7 @@ impl GraphTarget {
             )),
             sessions: Sessions::default(),
             walks: Walks::default(),
-            unmarked: AtomicBool::new(false),
+            marks: Mutex::new(Marks::Unknown),
             import: http(options.max_connections)?,
             users: Mutex::default(),
             benches: Benches::default(),
@@ -161,8 +171,20 @@ impl GraphTarget {
         users.get(mailbox).cloned().ok_or_else(unknown)
     }
 
+    /// For a plan by which items are created by their classes: what was created so is found again by our mark alone, so that no listing goes without
+    /// it. A service that refuses it then stops the mailbox, before anything is sent a second time.
+    #[must_use]
+    pub fn with_marks(self) -> Self {
+        self.learn(Marks::Shown);
+        self
+    }
+
+    fn learn(&self, what: Marks) {
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
     /// The first page of a folder's items, and its address. No document shows a property by name in this listing (reference/graph.md 1.5 names tags only):
-    /// a service that refuses our mark is asked without it.
+    /// a service that never listed our mark and refuses it is asked without it, so that streams do not depend on it.
     async fn first_page(
         &self,
         mailbox: &TargetMailboxId,
@@ -173,21 +195,25 @@ impl GraphTarget {
             folder: folder.as_str().to_owned(),
         };
         let url = |query: ListQuery| self.caller.url(&resource, &query.encode());
-        let marked = ListQuery::items(limits::TARGET_PAGE);
-        let bare = url(marked.clone().unmarked());
-        if self.unmarked.load(Ordering::Relaxed) {
-            return Ok((bare.clone(), self.caller.get(Asked::Items, bare).await?));
-        }
-        let url = url(marked);
-        match self.caller.get(Asked::Items, url.clone()).await {
-            Err(Setback::OurRequest(_)) => {
-                self.caller.made(mailbox, 1);
-                let reply = self.caller.get(Asked::Items, bare.clone()).await?;
-                self.unmarked.store(true, Ordering::Relaxed);
-                Ok((bare, reply))
+        let query = ListQuery::items(limits::TARGET_PAGE);
+        let bare = url(query.clone().unmarked());
+        let marked = url(query);
+        let known = *self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if known != Marks::Refused {
+            match self.caller.get(Asked::Items, marked.clone()).await {
+                Err(Setback::OurRequest(_)) if known == Marks::Unknown => {
+                    self.caller.made(mailbox, 1);
+                }
+                reply => {
+                    let reply = reply?;
+                    self.learn(Marks::Shown);
+                    return Ok((marked, reply));
+                }
             }
-            reply => Ok((url, reply?)),
         }
+        let reply = self.caller.get(Asked::Items, bare.clone()).await?;
+        self.learn(Marks::Refused);
+        Ok((bare, reply))
     }
 
     async fn import(

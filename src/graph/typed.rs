@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use crate::base::id::{TargetFolderId, TargetItemId, TargetMailboxId};
-use crate::base::item::{Placed, Stamp};
+use crate::base::item::{ItemClass, Placed, Stamp};
+use crate::base::losses::Family;
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use crate::base::quantity::Count;
+use crate::base::secret::SafeUrl;
 use crate::base::typed::TypedItem;
-use crate::graph::caller::Caller;
+use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::GraphTarget;
 use crate::graph::typed_bench::{find, sweep};
 use crate::graph::typed_parcel::measure;
@@ -20,10 +22,14 @@ use crate::graph::{typed_contact, typed_event, typed_message, typed_read};
 use crate::port::body::{Body, BodyStream};
 use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
+use crate::transport::{Call, CallBody, CallKind, Method};
+use crate::wire::graph::classify::Asked;
+use crate::wire::graph::json;
+use crate::wire::graph::mail_folder::MarkedMessage;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::provenance::Mark;
-use crate::wire::parcel::stamp_of;
+use crate::wire::parcel::ParcelReport;
 
 /// One call of the seam: in which mailbox, whose it is, and whether its first request was made, the one that callers count for themselves.
 pub(super) struct Site<'a> {
@@ -58,13 +64,87 @@ impl<'a> Site<'a> {
 /// Whether the service has items of this family in folders of this class: each of its three APIs knows folders of its own kind alone (reference/graph.md
 /// 2.1, 2.4, 2.5).
 fn belongs(item: &TypedItem, folder: &TargetFolder) -> bool {
-    let calendar = folder.class.starts_with("IPF.Appointment");
-    let contacts = folder.class.starts_with("IPF.Contact");
-    match item {
-        TypedItem::Message(_) => !calendar && !contacts,
-        TypedItem::Event(_) => calendar,
-        TypedItem::Contact(_) => contacts,
+    let family = match item {
+        TypedItem::Message(_) => Family::Message,
+        TypedItem::Event(_) => Family::Event,
+        TypedItem::Contact(_) => Family::Contact,
+    };
+    family == kept_in(folder)
+}
+
+/// What the service keeps in folders of this class.
+fn kept_in(folder: &TargetFolder) -> Family {
+    // A folder's class is written and compared as an item's is.
+    let class = ItemClass::new(folder.class.as_str());
+    if class.is_a("IPF.Appointment") {
+        Family::Event
+    } else if class.is_a("IPF.Contact") {
+        Family::Contact
+    } else {
+        Family::Message
     }
+}
+
+/// The making of one item.
+pub(super) struct Making<'a> {
+    pub(super) target: &'a GraphTarget,
+    pub(super) site: &'a Site<'a>,
+    pub(super) mark: Mark,
+    pub(super) report: &'a ParcelReport,
+    pub(super) parcel: &'a Body,
+}
+
+impl Making<'_> {
+    /// A call that makes or moves an item, and says where it is.
+    pub(super) async fn placed(&self, part: OfUser, request: Vec<u8>) -> Result<Placed, Setback> {
+        let caller = &self.target.caller;
+        let url = self.site.url(caller, part, "");
+        let call = json_post(url, CallBody::bytes(request)).kind(CallKind::Create);
+        self.site.count(caller);
+        let (status, body) = caller.whole(Asked::Compose, call).await?;
+        json::read::<MarkedMessage>(status, &body)?.placed(status)
+    }
+
+    /// Takes an item away that was begun here and cannot be completed, so that a refusal leaves nothing. Where that fails, nobody knows what is there.
+    pub(super) async fn undo(&self, part: OfUser, setback: Setback) -> Setback {
+        let Setback::ItemRefused(refusal) = setback else {
+            return setback;
+        };
+        match remove(&self.target.caller, self.site, part).await {
+            Ok(()) => Setback::ItemRefused(refusal),
+            Err(_) => Setback::GatewayGaveUp(refusal.said),
+        }
+    }
+}
+
+/// Changes fields of an item that we made.
+pub(super) async fn patch(
+    caller: &Caller,
+    site: &Site<'_>,
+    part: OfUser,
+    body: Vec<u8>,
+) -> Result<Placed, Setback> {
+    let url = site.url(caller, part, "");
+    let call = json_call(Method::Patch, url, CallBody::bytes(body)).kind(CallKind::Create);
+    site.count(caller);
+    let (status, body) = caller.whole(Asked::Amend, call).await?;
+    json::read::<MarkedMessage>(status, &body)?.placed(status)
+}
+
+/// Deletes what we made; what is gone already is deleted.
+pub(super) async fn remove(caller: &Caller, site: &Site<'_>, part: OfUser) -> Result<(), Setback> {
+    let url = site.url(caller, part, "");
+    site.count(caller);
+    let call = Call::new(Method::Delete, SafeUrl::new(url));
+    match caller.send(Asked::Delete, call).await {
+        Ok(_) | Err(Setback::Gone) => Ok(()),
+        Err(setback) => Err(setback),
+    }
+}
+
+/// Says that the copy is not the version that the caller means.
+pub(super) fn changed_since() -> Setback {
+    unfit(RefusalWhy::TargetRefused, "changed-since-created")
 }
 
 /// A change that the service does not let a copy take. Nothing happened.
@@ -94,37 +174,17 @@ impl TypedTarget for GraphTarget {
         if !belongs(&report.item, folder) {
             return Err(unfit(RefusalWhy::NoTypedForm, "not-in-such-a-folder"));
         }
+        let making = Making {
+            target: self,
+            site: &site,
+            mark: Mark::new(stamp.clone(), mailbox),
+            report: &report,
+            parcel,
+        };
         match &report.item {
-            TypedItem::Message(own) => {
-                let making = typed_message::Making {
-                    target: self,
-                    site: &site,
-                    mark: Mark::new(stamp.clone(), mailbox),
-                    report: &report,
-                    parcel,
-                };
-                making.compose(&folder.id, own).await
-            }
-            TypedItem::Event(own) => {
-                let making = typed_event::Making {
-                    target: self,
-                    site: &site,
-                    mark: Mark::new(stamp.clone(), mailbox),
-                    report: &report,
-                    parcel,
-                };
-                making.compose(&folder.id, own).await
-            }
-            TypedItem::Contact(own) => {
-                let making = typed_contact::Making {
-                    target: self,
-                    site: &site,
-                    mark: Mark::new(stamp.clone(), mailbox),
-                    report: &report,
-                    parcel,
-                };
-                making.compose(&folder.id, own).await
-            }
+            TypedItem::Message(own) => making.message(&folder.id, own).await,
+            TypedItem::Event(own) => making.event(&folder.id, own).await,
+            TypedItem::Contact(own) => typed_contact::compose(&making, &folder.id, own).await,
         }
     }
 
@@ -132,14 +192,16 @@ impl TypedTarget for GraphTarget {
         &self,
         mailbox: &TargetMailboxId,
         _folder: &TargetFolder,
+        stamp: &Stamp,
         placed: &Placed,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
         let report = measure(parcel.open()).await?;
-        let mark = Mark::new(stamp_of(&report.item), mailbox);
+        let mark = Mark::new(stamp.clone(), mailbox);
         match &report.item {
             TypedItem::Message(newer) => {
+                let newer = (&**newer, &mark);
                 typed_message::amend(&self.caller, &site, placed, newer, &report).await
             }
             TypedItem::Event(newer) => {
@@ -160,14 +222,14 @@ impl TypedTarget for GraphTarget {
     ) -> Result<BodyStream, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
         // Which API has an item is the folder's matter: each shows its own.
-        if folder.class.starts_with("IPF.Appointment") {
-            return typed_event::read(&self.caller, &site, item.as_str()).await;
+        match kept_in(folder) {
+            Family::Event => typed_event::read(&self.caller, &site, item.as_str()).await,
+            Family::Contact => typed_contact::read(&self.caller, &site, item.as_str()).await,
+            Family::Message => {
+                let shown = typed_read::message(&self.caller, &site, item.as_str()).await?;
+                typed_read::parcel(&self.caller, &site, shown).await
+            }
         }
-        if folder.class.starts_with("IPF.Contact") {
-            return typed_contact::read(&self.caller, &site, item.as_str()).await;
-        }
-        let shown = typed_read::message(&self.caller, &site, item.as_str()).await?;
-        typed_read::parcel(&self.caller, &site, shown).await
     }
 
     async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {

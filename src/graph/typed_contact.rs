@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::base::id::TargetFolderId;
 use crate::base::item::Placed;
 use crate::base::limits;
-use crate::base::outcome::{RefusalWhy, Setback};
+use crate::base::outcome::Setback;
 use crate::base::secret::SafeUrl;
 use crate::base::typed::{TypedContact, TypedItem};
-use crate::graph::caller::{Caller, json_call, json_post};
-use crate::graph::target::{GraphTarget, before_create};
-use crate::graph::typed::{Site, beyond_amending, unfit};
+use crate::graph::caller::Caller;
+use crate::graph::target::before_create;
+use crate::graph::typed::{Making, Site, beyond_amending, changed_since, patch};
 use crate::graph::typed_bench::clear;
 use crate::graph::typed_event::not_fit;
 use crate::graph::typed_parcel::Reel;
@@ -18,64 +18,53 @@ use crate::graph::typed_read::whole;
 use crate::port::body::{Body, BodyStream};
 use crate::transport::{Call, CallBody, CallKind, Method};
 use crate::wire::graph::classify::Asked;
-use crate::wire::graph::json;
-use crate::wire::graph::mail_folder::MarkedMessage;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::provenance::{self, Mark};
 use crate::wire::graph::typed_contact::{NewContact, ShownContact};
 use crate::wire::parcel::ParcelReport;
 
-/// The making of one contact.
-pub(super) struct Making<'a> {
-    pub(super) target: &'a GraphTarget,
-    pub(super) site: &'a Site<'a>,
-    pub(super) mark: Mark,
-    pub(super) report: &'a ParcelReport,
-    pub(super) parcel: &'a Body,
-}
-
-impl Making<'_> {
-    /// Makes the contact in a folder.
-    pub(super) async fn compose(
-        &self,
-        folder: &TargetFolderId,
-        contact: &TypedContact,
-    ) -> Result<Placed, Setback> {
-        let caller = &self.target.caller;
-        let new = NewContact::of(contact, &self.mark, &self.report.attachments).map_err(not_fit)?;
-        let part = || OfUser::Contacts {
-            folder: folder.as_str().to_owned(),
+/// Makes the contact in a folder.
+pub(super) async fn compose(
+    making: &Making<'_>,
+    folder: &TargetFolderId,
+    contact: &TypedContact,
+) -> Result<Placed, Setback> {
+    let (caller, site) = (&making.target.caller, making.site);
+    let files = &making.report.attachments;
+    let new = NewContact::of(contact, &making.mark, files).map_err(not_fit)?;
+    let part = || OfUser::Contacts {
+        folder: folder.as_str().to_owned(),
+    };
+    let Some((at, kind)) = new.photo() else {
+        return making.placed(part(), new.body().to_vec()).await;
+    };
+    let mark = provenance::text(&making.mark);
+    let bench = making.target.benches.of(site.mailbox);
+    let key = format!("contact {mark}");
+    let work = bench.work(&key);
+    let placed = {
+        let _alone = work.lock().await;
+        let cleared = clear(caller, site, folder, part(), &mark).await;
+        cleared.map_err(before_create)?;
+        let made = making.placed(part(), new.body().to_vec()).await?;
+        let id = made.item.as_str().to_owned();
+        let contact = || OfUser::Contact {
+            contact: id.clone(),
         };
-        let Some((at, kind)) = new.photo() else {
-            return self.create(part(), &new).await;
-        };
-        let mark = provenance::text(&self.mark);
-        let bench = self.target.benches.of(self.site.mailbox);
-        let key = format!("contact {mark}");
-        let work = bench.work(&key);
-        let placed = {
-            let _alone = work.lock().await;
-            let cleared = clear(caller, self.site, folder, part(), &mark).await;
-            cleared.map_err(before_create)?;
-            let made = self.create(part(), &new).await?;
-            let len = self.report.attachments.get(at).map_or(0, |own| own.0.get());
-            let bytes = Reel::new(self.parcel).read(at, 0, len).await?;
-            photo(caller, self.site, made.item.as_str(), kind, bytes).await?;
+        let len = files.get(at).map_or(0, |own| own.0.get());
+        let complete = async {
+            let bytes = Reel::new(making.parcel).read(at, 0, len).await?;
+            photo(caller, site, &id, kind, bytes).await?;
             let finish = new.finish().unwrap_or_default().to_vec();
-            patch(caller, self.site, made.item.as_str(), finish).await?
+            patch(caller, site, contact(), finish).await
         };
-        bench.done(&key);
-        Ok(placed)
-    }
-
-    async fn create(&self, part: OfUser, new: &NewContact) -> Result<Placed, Setback> {
-        let caller = &self.target.caller;
-        let url = self.site.url(caller, part, "");
-        let call = json_post(url, CallBody::bytes(new.body().to_vec())).kind(CallKind::Create);
-        self.site.count(caller);
-        let (status, body) = caller.whole(Asked::Compose, call).await?;
-        json::read::<MarkedMessage>(status, &body)?.placed(status)
-    }
+        match complete.await {
+            Ok(placed) => placed,
+            Err(setback) => return Err(making.undo(contact(), setback).await),
+        }
+    };
+    bench.done(&key);
+    Ok(placed)
 }
 
 /// Sets the picture. That the contact is not there says nothing of the source.
@@ -96,22 +85,6 @@ async fn photo(
         .kind(CallKind::Transfer);
     site.count(caller);
     caller.send(Asked::Attach, call).await.map(drop)
-}
-
-async fn patch(
-    caller: &Caller,
-    site: &Site<'_>,
-    contact: &str,
-    body: Vec<u8>,
-) -> Result<Placed, Setback> {
-    let part = OfUser::Contact {
-        contact: contact.to_owned(),
-    };
-    let url = site.url(caller, part, "");
-    let call = json_call(Method::Patch, url, CallBody::bytes(body)).kind(CallKind::Create);
-    site.count(caller);
-    let (status, body) = caller.whole(Asked::Amend, call).await?;
-    json::read::<MarkedMessage>(status, &body)?.placed(status)
 }
 
 async fn one(caller: &Caller, site: &Site<'_>, contact: &str) -> Result<ShownContact, Setback> {
@@ -165,14 +138,13 @@ pub(super) async fn amend(
     newer: (&TypedContact, &Mark),
     (report, parcel): (&ParcelReport, &Body),
 ) -> Result<Placed, Setback> {
-    let refused = |code| unfit(RefusalWhy::TargetRefused, code);
     let id = placed.item.as_str();
     let now = match one(caller, site, id).await {
-        Err(Setback::Gone) => return Err(refused("changed-since-created")),
+        Err(Setback::Gone) => return Err(changed_since()),
         other => other?,
     };
     if now.placed(200)? != *placed {
-        return Err(refused("changed-since-created"));
+        return Err(changed_since());
     }
     let (contact, mark) = newer;
     let older = now.typed(false);
@@ -191,5 +163,6 @@ pub(super) async fn amend(
             }
         }
     }
-    patch(caller, site, id, body).await
+    let contact = id.to_owned();
+    patch(caller, site, OfUser::Contact { contact }, body).await
 }

@@ -6,36 +6,30 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::base::id::TargetFolderId;
 use crate::base::item::Placed;
 use crate::base::limits;
 use crate::base::outcome::{RefusalWhy, Said, Setback};
 use crate::base::quantity::{Bytes, Moment};
-use crate::base::secret::SafeUrl;
 use crate::base::typed::{TypedAttachment, TypedEvent, TypedItem};
-use crate::graph::caller::{Caller, json_call, json_post};
+use crate::graph::caller::Caller;
 use crate::graph::folders::endless;
-use crate::graph::target::{GraphTarget, before_create};
-use crate::graph::typed::{Site, beyond_amending, unfit};
+use crate::graph::target::before_create;
+use crate::graph::typed::{Making, Site, beyond_amending, changed_since, patch, remove, unfit};
 use crate::graph::typed_bench::{Begun, Work, clear};
 use crate::graph::typed_message::{is_put_off, unseen};
 use crate::graph::typed_parcel::Reel;
 use crate::graph::typed_read::{attachments, files_of, parcel_of};
 use crate::graph::typed_upload::{Far, Freight};
-use crate::port::body::{Body, BodyStream};
-use crate::transport::{Call, CallBody, CallKind, Method};
+use crate::port::body::BodyStream;
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::json;
-use crate::wire::graph::mail_folder::MarkedMessage;
 use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::provenance::{self, Mark};
 use crate::wire::graph::typed_event::{
     Act, FileOfInstance, InstancePage, NewEvent, ShownEvent, ShownSeries, Step, Unfit, exceptions,
     files_of_instance, instances_query, pick,
 };
-use crate::wire::parcel::ParcelReport;
 
 /// Why it cannot be carried, in our words.
 pub(super) fn not_fit(why: Unfit) -> Setback {
@@ -48,25 +42,17 @@ pub(super) fn not_fit(why: Unfit) -> Setback {
     }
 }
 
-/// The making of one event.
-pub(super) struct Making<'a> {
-    pub(super) target: &'a GraphTarget,
-    pub(super) site: &'a Site<'a>,
-    pub(super) mark: Mark,
-    pub(super) report: &'a ParcelReport,
-    pub(super) parcel: &'a Body,
-}
-
 impl Making<'_> {
     /// Makes the event in a calendar.
-    pub(super) async fn compose(
+    pub(super) async fn event(
         &self,
         calendar: &TargetFolderId,
         event: &TypedEvent,
     ) -> Result<Placed, Setback> {
-        let new = self.planned(event, 0)?;
+        let files = &self.report.attachments;
+        let new = NewEvent::of(event, &self.mark, files).map_err(not_fit)?;
         if new.in_one_call() {
-            return self.create(calendar, &new).await;
+            return self.create_event(calendar, &new).await;
         }
         let mark = provenance::text(&self.mark);
         let bench = self.target.benches.of(self.site.mailbox);
@@ -74,7 +60,7 @@ impl Making<'_> {
         let work = bench.work(&key);
         let done = {
             let mut work = work.lock().await;
-            self.make(&mut work, calendar, &mark, event, &new).await
+            self.complete(&mut work, calendar, &mark, event, &new).await
         };
         if done.is_ok() {
             bench.done(&key);
@@ -82,11 +68,7 @@ impl Making<'_> {
         done
     }
 
-    fn planned(&self, event: &TypedEvent, round: u32) -> Result<NewEvent, Setback> {
-        NewEvent::of(event, &self.mark, &self.report.attachments, round).map_err(not_fit)
-    }
-
-    async fn make(
+    async fn complete(
         &self,
         work: &mut Work,
         calendar: &TargetFolderId,
@@ -97,7 +79,7 @@ impl Making<'_> {
         let begun = work.begun.take();
         let mut begun = match begun.filter(|own| own.digest == self.report.digest) {
             Some(begun) => begun,
-            None => self.begin(calendar, mark, event, new).await?,
+            None => self.begin_event(calendar, mark, new).await?,
         };
         let item = TypedItem::Event(Box::new(event.clone()));
         let files = item.attachments();
@@ -110,8 +92,10 @@ impl Making<'_> {
                     let setback = unseen(&mut begun, setback);
                     if is_put_off(&setback) {
                         work.begun = Some(begun);
+                        return Err(setback);
                     }
-                    return Err(setback);
+                    let event = begun.item;
+                    return Err(self.undo(OfUser::Event { event }, setback).await);
                 }
             }
             (begun.unseen, begun.upload) = (0, None);
@@ -121,26 +105,21 @@ impl Making<'_> {
     }
 
     /// Removes what an earlier attempt left, and makes the event, unfinished.
-    async fn begin(
+    async fn begin_event(
         &self,
         calendar: &TargetFolderId,
         mark: &str,
-        event: &TypedEvent,
         new: &NewEvent,
     ) -> Result<Begun, Setback> {
-        let part = OfUser::Events {
-            calendar: calendar.as_str().to_owned(),
-        };
-        let cleared = clear(&self.target.caller, self.site, calendar, part, mark).await;
-        let cleared = cleared.map_err(before_create)?;
-        let made = if cleared.is_empty() {
-            self.create(calendar, new).await?
-        } else {
-            // Another transaction than that of what was removed, whichever it was.
-            let hash = Sha256::digest(cleared.concat());
-            let round = u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]).max(1);
-            self.create(calendar, &self.planned(event, round)?).await?
-        };
+        let cleared = clear(
+            &self.target.caller,
+            self.site,
+            calendar,
+            events_of(calendar),
+            mark,
+        );
+        cleared.await.map_err(before_create)?;
+        let made = self.create_event(calendar, new).await?;
         Ok(Begun {
             digest: self.report.digest,
             item: made.item.as_str().to_owned(),
@@ -151,22 +130,12 @@ impl Making<'_> {
         })
     }
 
-    async fn create(&self, calendar: &TargetFolderId, new: &NewEvent) -> Result<Placed, Setback> {
-        let caller = &self.target.caller;
-        let part = OfUser::Events {
-            calendar: calendar.as_str().to_owned(),
-        };
-        let url = self.site.url(caller, part, "");
-        let call = json_post(url, CallBody::bytes(new.body().to_vec())).kind(CallKind::Create);
-        self.site.count(caller);
-        match caller.whole(Asked::Compose, call).await {
-            Ok((status, body)) => json::read::<MarkedMessage>(status, &body)?.placed(status),
-            // It is there, and the answer that said so was lost: whoever looks finds it.
-            Err(Setback::ItemRefused(refusal)) if is_twice(&refusal.said) => {
-                Err(Setback::GatewayGaveUp(refusal.said))
-            }
-            Err(setback) => Err(setback),
-        }
+    async fn create_event(
+        &self,
+        calendar: &TargetFolderId,
+        new: &NewEvent,
+    ) -> Result<Placed, Setback> {
+        self.placed(events_of(calendar), new.body().to_vec()).await
     }
 
     /// One step; the last one tells where the event is.
@@ -197,7 +166,7 @@ impl Making<'_> {
                     .await?;
                 Ok(None)
             }
-            Step::Finish(body) => self.patch(&begun.item, body.clone()).await.map(Some),
+            Step::Finish(body) => self.patch_event(&begun.item, body.clone()).await.map(Some),
         }
     }
 
@@ -214,8 +183,10 @@ impl Making<'_> {
         own.map_or(Bytes::ZERO, |(len, _)| *len)
     }
 
-    async fn patch(&self, event: &str, body: Vec<u8>) -> Result<Placed, Setback> {
-        patch(&self.target.caller, self.site, event, body).await
+    async fn patch_event(&self, event: &str, body: Vec<u8>) -> Result<Placed, Setback> {
+        let event = event.to_owned();
+        let part = OfUser::Event { event };
+        patch(&self.target.caller, self.site, part, body).await
     }
 
     /// Brings one instance to what it is at the source.
@@ -231,10 +202,12 @@ impl Making<'_> {
         match (act, found) {
             // One that is not there is deleted.
             (Act::Remove, None) => Ok(()),
-            (Act::Remove, Some(id)) => self.delete(OfUser::Event { event: id }).await,
+            (Act::Remove, Some(id)) => {
+                remove(&self.target.caller, self.site, OfUser::Event { event: id }).await
+            }
             (Act::Change { .. }, None) => Err(unfit(RefusalWhy::NoTypedForm, "no-such-occurrence")),
             (Act::Change { body, files: own }, Some(id)) => {
-                let changed = self.patch(&id, body.clone()).await?;
+                let changed = self.patch_event(&id, body.clone()).await?;
                 let of = Holder::Event(changed.item.as_str().to_owned());
                 self.files(&of, own, files, reel).await
             }
@@ -258,7 +231,8 @@ impl Making<'_> {
         let mut has = shown.len() - differ.remove.len().min(shown.len());
         for attachment in differ.remove {
             let of = of.clone();
-            self.delete(OfUser::Attachment { of, attachment }).await?;
+            let part = OfUser::Attachment { of, attachment };
+            remove(&self.target.caller, self.site, part).await?;
         }
         for at in differ.add {
             let (file, own) = wanted[at];
@@ -301,44 +275,17 @@ impl Making<'_> {
         }
         Ok(None)
     }
+}
 
-    async fn delete(&self, part: OfUser) -> Result<(), Setback> {
-        let caller = &self.target.caller;
-        let url = self.site.url(caller, part, "");
-        self.site.count(caller);
-        let call = Call::new(Method::Delete, SafeUrl::new(url));
-        match caller.send(Asked::Delete, call).await {
-            Ok(_) | Err(Setback::Gone) => Ok(()),
-            Err(setback) => Err(setback),
-        }
+fn events_of(calendar: &TargetFolderId) -> OfUser {
+    OfUser::Events {
+        calendar: calendar.as_str().to_owned(),
     }
 }
 
 /// A plan that does not fit its parcel.
 fn lost() -> Setback {
     Setback::OurRequest(Said::code("plan-without-parcel"))
-}
-
-/// The service's word for a transaction that made an event before.
-fn is_twice(said: &Said) -> bool {
-    let code = said.code.as_ref();
-    code.is_some_and(|code| code.as_str() == "ErrorDuplicateTransactionId")
-}
-
-async fn patch(
-    caller: &Caller,
-    site: &Site<'_>,
-    event: &str,
-    body: Vec<u8>,
-) -> Result<Placed, Setback> {
-    let part = OfUser::Event {
-        event: event.to_owned(),
-    };
-    let url = site.url(caller, part, "");
-    let call = json_call(Method::Patch, url, CallBody::bytes(body)).kind(CallKind::Create);
-    site.count(caller);
-    let (status, body) = caller.whole(Asked::Amend, call).await?;
-    json::read::<MarkedMessage>(status, &body)?.placed(status)
 }
 
 async fn shown(
@@ -412,17 +359,17 @@ pub(super) async fn amend(
     newer: &TypedEvent,
     mark: &Mark,
 ) -> Result<Placed, Setback> {
-    let refused = |code| unfit(RefusalWhy::TargetRefused, code);
     let now = match one(caller, site, placed.item.as_str()).await {
-        Err(Setback::Gone) => return Err(refused("changed-since-created")),
+        Err(Setback::Gone) => return Err(changed_since()),
         other => other?,
     };
     if now.placed(200)? != *placed {
-        return Err(refused("changed-since-created"));
+        return Err(changed_since());
     }
     let alone = now.kind.as_deref() != Some("seriesMaster") && now.has_attachments != Some(true);
     let body = NewEvent::amendment(newer, mark).map_err(not_fit)?;
     let body = body.filter(|_| alone);
     let body = body.ok_or_else(beyond_amending)?;
-    patch(caller, site, placed.item.as_str(), body).await
+    let event = placed.item.as_str().to_owned();
+    patch(caller, site, OfUser::Event { event }, body).await
 }

@@ -9,33 +9,20 @@ use crate::base::limits::UNSEEN_MAX;
 use crate::base::outcome::{RefusalWhy, Said, Setback, UnreachedCause};
 use crate::base::quantity::Bytes;
 use crate::base::typed::{TypedAttachment, TypedItem, TypedMessage};
-use crate::graph::caller::{Caller, json_call, json_post};
-use crate::graph::target::{GraphTarget, before_create};
-use crate::graph::typed::{Site, beyond_amending, unfit};
+use crate::graph::caller::Caller;
+use crate::graph::target::before_create;
+use crate::graph::typed::{Making, Site, beyond_amending, changed_since, patch, unfit};
 use crate::graph::typed_bench::{Begun, Work, sweep};
 use crate::graph::typed_parcel::{Reel, measure};
 use crate::graph::typed_read::{message, parcel as read_back};
 use crate::graph::typed_upload::{Far, Freight};
-use crate::port::body::Body;
-use crate::transport::{CallBody, CallKind, Method};
-use crate::wire::graph::classify::Asked;
-use crate::wire::graph::json;
-use crate::wire::graph::mail_folder::{MarkedMessage, move_body};
+use crate::wire::graph::mail_folder::move_body;
 use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::provenance::{self, Mark};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::{Way, in_one_call, ways};
 use crate::wire::graph::typed_message::{NewMessage, Unfit};
-use crate::wire::parcel::{ParcelReport, stamp_of};
-
-/// The making of one message.
-pub(super) struct Making<'a> {
-    pub(super) target: &'a GraphTarget,
-    pub(super) site: &'a Site<'a>,
-    pub(super) mark: Mark,
-    pub(super) report: &'a ParcelReport,
-    pub(super) parcel: &'a Body,
-}
+use crate::wire::parcel::ParcelReport;
 
 /// How the parts of a message travel.
 struct Load<'a> {
@@ -79,7 +66,7 @@ impl<'a> Load<'a> {
 
 impl Making<'_> {
     /// Makes the message in `folder`.
-    pub(super) async fn compose(
+    pub(super) async fn message(
         &self,
         folder: &TargetFolderId,
         message: &TypedMessage,
@@ -184,16 +171,6 @@ impl Making<'_> {
         self.placed(part, move_body(folder.as_str())).await
     }
 
-    /// A call that makes or moves a message, and says where it is.
-    async fn placed(&self, part: OfUser, request: Vec<u8>) -> Result<Placed, Setback> {
-        let caller = &self.target.caller;
-        let url = self.site.url(caller, part, "");
-        let call = json_post(url, CallBody::bytes(request)).kind(CallKind::Create);
-        self.site.count(caller);
-        let (status, body) = caller.whole(Asked::Compose, call).await?;
-        json::read::<MarkedMessage>(status, &body)?.placed(status)
-    }
-
     /// Adds what did not travel inside.
     async fn attach(
         &self,
@@ -290,35 +267,27 @@ pub(super) async fn amend(
     caller: &std::sync::Arc<Caller>,
     site: &Site<'_>,
     placed: &Placed,
-    newer: &TypedMessage,
+    (newer, mark): (&TypedMessage, &Mark),
     report: &ParcelReport,
 ) -> Result<Placed, Setback> {
-    let changed = || unfit(RefusalWhy::TargetRefused, "changed-since-created");
     let shown = match message(caller, site, placed.item.as_str()).await {
-        Err(Setback::Gone) => return Err(changed()),
+        Err(Setback::Gone) => return Err(changed_since()),
         other => other?,
     };
     if shown.placed(200)? != *placed {
-        return Err(changed());
+        return Err(changed_since());
     }
     let there = measure(read_back(caller, site, shown).await?).await?;
-    let beyond = beyond_amending;
     let TypedItem::Message(now) = &there.item else {
-        return Err(beyond());
+        return Err(beyond_amending());
     };
     let (now, then) = ((&**now, &*there.attachments), (newer, &*report.attachments));
-    let amendment = Amendment::between(now, then).ok_or_else(beyond)?;
+    let amendment = Amendment::between(now, then).ok_or_else(beyond_amending)?;
     if amendment.is_empty() {
         return Ok(placed.clone());
     }
-    let mark = Mark::new(stamp_of(&report.item), site.mailbox);
-    let body = amendment.body(newer, &mark);
     let part = OfUser::Message {
         message: placed.item.as_str().to_owned(),
     };
-    let url = site.url(caller, part, "");
-    let call = json_call(Method::Patch, url, CallBody::bytes(body)).kind(CallKind::Create);
-    site.count(caller);
-    let (status, body) = caller.whole(Asked::Amend, call).await?;
-    json::read::<MarkedMessage>(status, &body)?.placed(status)
+    patch(caller, site, part, amendment.body(newer, mark)).await
 }

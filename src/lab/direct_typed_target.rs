@@ -210,6 +210,7 @@ impl TypedTarget for DirectTarget {
         &self,
         mailbox: &TargetMailboxId,
         _folder: &TargetFolder,
+        _stamp: &Stamp,
         old: &Placed,
         parcel: &Body,
     ) -> Result<Placed, Setback> {

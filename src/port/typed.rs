@@ -46,12 +46,13 @@ pub trait TypedTarget: fmt::Debug + Send + Sync {
     ) -> Result<Placed, Setback>;
 
     /// Brings a copy that we composed to the state of a newer parcel, as far as the service lets it be changed, if it is still the version `placed`
-    /// names. [`Setback::ItemRefused`]: it is another version, or something changed that cannot be changed; nothing happened then. After any
-    /// setback that is doubtful the newer state may be there: ask `Target::version`.
+    /// names; it keeps the mark of `stamp`. [`Setback::ItemRefused`]: it is another version, or, with `NoTypedForm`, something changed that cannot be
+    /// changed; nothing happened then. After any setback that is doubtful the newer state may be there: ask `Target::version`.
     async fn amend(
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
+        stamp: &Stamp,
         placed: &Placed,
         parcel: &Body,
     ) -> Result<Placed, Setback>;

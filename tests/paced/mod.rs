@@ -452,6 +452,7 @@ impl TypedTarget for Door {
         &self,
         _: &TargetMailboxId,
         _: &TargetFolder,
+        _: &Stamp,
         _: &Placed,
         _: &Body,
     ) -> Result<Placed, Setback> {

@@ -454,10 +454,11 @@ impl TypedTarget for Stepped<DirectTarget> {
         &self,
         mailbox: &TargetMailboxId,
         folder: &TargetFolder,
+        stamp: &Stamp,
         placed: &Placed,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
-        stepped!(self.amend(mailbox, folder, placed, parcel))
+        stepped!(self.amend(mailbox, folder, stamp, placed, parcel))
     }
     async fn read(
         &self,

@@ -130,9 +130,6 @@ pub struct EventFields {
     /// How it repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recurrence: Option<Repeat>,
-    /// By which the service knows a repeated create.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transaction_id: Option<String>,
     /// Extended properties.
     pub single_value_extended_properties: Vec<Property>,
 }

@@ -1,11 +1,8 @@
 //! An event as requests: the one that creates it, and what follows, as data.
 
-use std::fmt::Write as _;
-
 use jiff::ToSpan as _;
 use jiff::civil::{DateTime, Time};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::base::limits::GRAPH_REQUEST_MAX;
 use crate::base::losses::{self, Family};
@@ -89,15 +86,11 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// The requests for an event that bears `mark`. `files` are length and SHA-256 of each attachment, in the order of the parcel. `round` is 0, and one
-    /// more for each time that what was begun under this mark was removed or is known to be gone: the service refuses a transaction that made an event
-    /// once (`ErrorDuplicateTransactionId`, corso issue 2490), and nothing says that it forgets those of deleted events.
-    pub fn of(
-        event: &TypedEvent,
-        mark: &Mark,
-        files: &[(Bytes, [u8; 32])],
-        round: u32,
-    ) -> Result<Self, Unfit> {
+    /// The requests for an event that bears `mark`. `files` are length and SHA-256 of each attachment, in the order of the parcel.
+    ///
+    /// There is no `transactionId`: it would have to be the same for a create that is repeated and another for each true copy of an event, and a copy
+    /// bears the same mark. The service refuses the second event of one transaction, which is how a copy would be lost.
+    pub fn of(event: &TypedEvent, mark: &Mark, files: &[(Bytes, [u8; 32])]) -> Result<Self, Unfit> {
         if losses::family_of(&event.common.class) != Some(Family::Event) {
             return Err(Unfit::Class);
         }
@@ -114,7 +107,6 @@ impl NewEvent {
             fields.is_reminder_on = Some(false);
             fields.reminder_minutes_before_start = None;
         }
-        fields.transaction_id = Some(transaction(mark, round));
         fields.single_value_extended_properties.insert(0, property);
         Ok(Self {
             body: sized(&fields)?,
@@ -236,25 +228,7 @@ fn minutes_of(minutes: u32) -> i64 {
     i64::from(minutes.min(i32::MAX.unsigned_abs()))
 }
 
-/// By which the service knows a create that comes twice: the same for the same mark and round. In the form of a GUID, as clients write it.
-fn transaction(mark: &Mark, round: u32) -> String {
-    let text = provenance::text(mark);
-    let hash = Sha256::digest(format!("mailferry event {text} {round}"));
-    let hex = hash[..16].iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    });
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
-}
-
-/// Everything of an event but marks and transaction.
+/// Everything of an event but marks.
 fn fields_of(event: &TypedEvent, instance: bool) -> Result<EventFields, Unfit> {
     let common = &event.common;
     let (start, end) = if event.all_day {
@@ -302,7 +276,6 @@ fn fields_of(event: &TypedEvent, instance: bool) -> Result<EventFields, Unfit> {
         is_reminder_on: Some(event.reminder.is_some()),
         reminder_minutes_before_start: event.reminder.map(minutes_of),
         recurrence: repeat.transpose()?,
-        transaction_id: None,
         single_value_extended_properties: properties,
     })
 }

@@ -74,7 +74,7 @@ fn requests_validate_against_the_openapi_subset() {
     }
     let mark = Mark::new(Stamp::Fallback([1; 16]), &TargetMailboxId::new("m"));
     for event in all {
-        let new = NewEvent::of(&event, &mark, &[], 0).ok().unwrap();
+        let new = NewEvent::of(&event, &mark, &[]).ok().unwrap();
         let value: Value = serde_json::from_slice(new.body()).unwrap();
         holds(&yaml, "event-create", &value);
         for step in new.steps() {
