@@ -22,6 +22,7 @@ mod lab_tls;
 mod layers;
 mod ledger_tools;
 mod loopback;
+mod national;
 mod nights;
 mod oddities;
 mod paced;

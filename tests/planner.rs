@@ -123,6 +123,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
             credential: Credential::SecretEnv("MAILFERRY_CLIENT_SECRET".into()),
             service: Service::Global,
             route: RouteRule::Stream,
+            import_api: None,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

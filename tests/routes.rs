@@ -29,6 +29,7 @@ use mailferry::engine::audit::{Level, MailboxAudit, Order, audit};
 use mailferry::engine::control::control;
 use mailferry::engine::cx::RunCx;
 use mailferry::engine::pacer::Pacer;
+use mailferry::engine::ports::Ports;
 use mailferry::engine::run::enlist;
 use mailferry::engine::spool::Spool;
 use mailferry::evidence::balance::Balance;
@@ -46,7 +47,13 @@ use mailferry::verify::reason::Reason;
 
 /// One mailbox with all the variety of the lab, or with real mail.
 fn world(population: &Population, wrong: &[Wrong]) -> SharedWorld {
+    world_of(population, wrong, WorldOptions::default().seed)
+}
+
+/// The same with a seed for what no document says.
+pub(crate) fn world_of(population: &Population, wrong: &[Wrong], seed: u64) -> SharedWorld {
     let mut world = World::new(WorldOptions {
+        seed,
         limits: Limits::Off,
         ..WorldOptions::default()
     });
@@ -158,6 +165,17 @@ async fn single_items_whose_stream_is_refused_go_by_their_class_where_the_plan_w
 }
 
 async fn audited(rig: &Rig, knobs: &Knobs) -> MailboxAudit {
+    audited_by(rig, knobs, |_| {}).await
+}
+
+/// The same by other seams.
+pub(crate) async fn audited_by(
+    rig: &Rig,
+    knobs: &Knobs,
+    change: impl FnOnce(&mut Ports),
+) -> MailboxAudit {
+    let mut ports = rig.ports();
+    change(&mut ports);
     let spec = Arc::new(spec(knobs));
     let (_lever, control) = control();
     let dir = tempfile::tempdir().unwrap();
@@ -171,7 +189,7 @@ async fn audited(rig: &Rig, knobs: &Knobs) -> MailboxAudit {
             dir.path().to_owned(),
         ),
         run: RunId::new("verify"),
-        ports: rig.ports(),
+        ports,
         spec: Arc::clone(&spec),
         control,
         book: Arc::default(),
@@ -295,7 +313,7 @@ async fn a_service_that_lists_no_properties_by_name_is_asked_without_our_mark() 
 }
 
 /// The first item of a class at the source, with its folder.
-async fn first_of(rig: &Rig, class: &str) -> (FolderId, ItemId) {
+pub(crate) async fn first_of(rig: &Rig, class: &str) -> (FolderId, ItemId) {
     let source = rig.source();
     for folder in source.folders(&address(0)).await.unwrap() {
         if folder.items == Count::ZERO || folder.kind != FolderKind::Generic {

@@ -69,6 +69,7 @@ fn draw(seed: u64) -> Knobs {
         variety: varied.then(|| 60 + u64::from(upto(60))),
         screener: None,
         route,
+        no_import: false,
         wrong,
     }
 }

@@ -121,13 +121,13 @@ impl Bench {
 
     /// Items in our hidden folder; `None` when there is none.
     async fn hidden(&self) -> Option<u64> {
-        let mailbox = self.mailbox().await;
         let world = lock(&self.world);
+        let mailbox = world.resolve(address(0).reveal()).unwrap();
         let late = Now {
             tick: Tick::new(u64::MAX / 2),
             ..Now::default()
         };
-        let rows = world.target_folders(late, mailbox.as_str()).unwrap();
+        let rows = world.target_folders(late, &mailbox).unwrap();
         let mut own = rows.iter().filter(|row| row.name == "mailferry unfinished");
         own.next().map(|row| {
             assert!(row.hidden);
@@ -490,14 +490,12 @@ macro_rules! whole_suite {
     ($bench:ident) => {
         suite!($bench:
             what_is_composed_is_listed_with_its_mark_and_reads_back_the_same,
-            a_draft_stays_one_and_what_was_received_is_none,
             what_a_reader_changes_follows_and_nothing_else,
             a_draft_is_written_on,
             what_the_route_does_not_carry_is_refused_before_anything_is_made,
             a_folder_that_is_gone_is_named,
             an_item_that_is_gone_says_so,
             a_create_whose_answer_is_lost_is_doubt_and_its_copy_is_found,
-            a_tenant_that_refuses_streams_takes_typed_items,
         );
     };
 }
@@ -526,6 +524,10 @@ pub(crate) mod direct {
     }
 
     whole_suite!(bench);
+    suite!(bench:
+        a_draft_stays_one_and_what_was_received_is_none,
+        a_tenant_that_refuses_streams_takes_typed_items,
+    );
 }
 
 pub(crate) mod graph_over_http {
@@ -539,6 +541,18 @@ pub(crate) mod graph_over_http {
     }
 
     async fn seeded(seed: u64) -> (Bench, RunningLab) {
+        let (bench, target, lab) = parts(seed).await;
+        let target = Arc::new(target);
+        let bench = Bench {
+            target: Arc::clone(&target) as Arc<dyn Target>,
+            typed: target,
+            ..bench
+        };
+        (bench, lab)
+    }
+
+    /// A lab, a client for it, and a bench whose target is another.
+    pub(crate) async fn parts(seed: u64) -> (Bench, GraphTarget, RunningLab) {
         let mut knobs = knobs();
         knobs.world.seed = seed;
         let world = build(&knobs);
@@ -560,17 +574,22 @@ pub(crate) mod graph_over_http {
             credential: Credential::Secret(Secret::new(lab.info.client_secret.clone())),
             max_connections: 4,
         };
-        let target = Arc::new(GraphTarget::new(options, clock()).unwrap());
+        let target = GraphTarget::new(options, clock()).unwrap();
+        let none = Arc::new(DirectTarget::new(Arc::clone(&world), clock(), Span::ZERO));
         let bench = Bench {
-            target: Arc::clone(&target) as Arc<dyn Target>,
-            typed: target,
+            target: Arc::clone(&none) as Arc<dyn Target>,
+            typed: none,
             world,
             dir,
         };
-        (bench, lab)
+        (bench, target, lab)
     }
 
     whole_suite!(bench);
+    suite!(bench:
+        a_draft_stays_one_and_what_was_received_is_none,
+        a_tenant_that_refuses_streams_takes_typed_items,
+    );
 
     #[tokio::test]
     async fn what_one_request_holds_is_one_call() {
@@ -863,4 +882,76 @@ pub(crate) mod graph_over_http {
         assert_eq!(bench.hidden().await, Some(0));
         bench.assert_clean();
     }
+}
+
+/// A cloud without mailbox import, in both ways of what no document says.
+pub(crate) mod without_import {
+    use mailferry::graph::UserTarget;
+    use mailferry::lab::server::RunningLab;
+
+    use super::*;
+
+    async fn bench() -> (Bench, RunningLab) {
+        seeded(1).await
+    }
+
+    pub(crate) async fn seeded(seed: u64) -> (Bench, RunningLab) {
+        let (bench, graph, lab) = graph_over_http::parts(seed).await;
+        lock(&bench.world).misconfigure(&[Wrong::NoImportApi]);
+        let graph = Arc::new(graph.without_import());
+        let bench = Bench {
+            target: Arc::new(UserTarget::of(Arc::clone(&graph))),
+            typed: graph,
+            ..bench
+        };
+        (bench, lab)
+    }
+
+    whole_suite!(bench);
+
+    #[tokio::test]
+    async fn what_is_left_over_is_tidied_away_and_nowhere_taken_for_a_copy() {
+        for seed in [1, 2] {
+            let (bench, _lab) = seeded(seed).await;
+            let mailbox = bench.mailbox().await;
+            for n in 1..3 {
+                bench.script(&[(CallKind::Attach, Some(Fault::GatewayBefore))]);
+                let done = bench
+                    .try_compose(&with_files(received(n), &[2_700_000]))
+                    .await;
+                assert!(done.is_err());
+            }
+            assert_eq!(bench.hidden().await, Some(2));
+            assert_eq!(bench.typed.tidy(&mailbox).await, Ok(Count::new(2)));
+            assert_eq!(bench.hidden().await, None);
+            // Wherever this cloud puts what is deleted.
+            for folder in bench.target.folders(&mailbox).await.unwrap() {
+                let page = bench.target.page(&mailbox, &folder.id, None).await.unwrap();
+                let route = |own: &TargetHeader| own.route;
+                assert!(
+                    page.items
+                        .iter()
+                        .all(|own| route(own) == mailferry::base::route::Route::Stream),
+                    "{seed}: {} holds a marked item",
+                    folder.name
+                );
+            }
+            bench.compose(&with_files(received(1), &[2_700_000])).await;
+            assert_eq!(bench.list().await.len(), 1);
+            bench.assert_clean();
+        }
+    }
+}
+
+/// The same, where the cloud has the other ways.
+pub(crate) mod without_import_another {
+    use mailferry::lab::server::RunningLab;
+
+    use super::*;
+
+    async fn bench() -> (Bench, RunningLab) {
+        without_import::seeded(2).await
+    }
+
+    whole_suite!(bench);
 }

@@ -233,6 +233,8 @@ pub enum LeaveRule {
     Excluded,
     /// Inside a folder that stays.
     ParentLeftOut,
+    /// Holds tasks, notes or a journal, and the target's cloud has no way to make such a folder.
+    NoSuchFolders,
 }
 
 impl LeaveRule {
@@ -249,6 +251,7 @@ impl LeaveRule {
             Self::OutsideTree => "outside the user's tree",
             Self::Excluded => "excluded by the plan",
             Self::ParentLeftOut => "inside a folder that stays",
+            Self::NoSuchFolders => "no such folders without mailbox import",
         }
     }
 }

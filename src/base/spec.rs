@@ -97,6 +97,8 @@ pub struct Selection {
     pub older_than: Option<Moment>,
     /// Items listed larger than this stay.
     pub max_item_size: Bytes,
+    /// The target has no mailbox import: only folders of mail, appointments and contacts can be made there (reference/graph.md 1.1 and 2.6).
+    pub no_import: bool,
 }
 
 impl Default for Selection {
@@ -105,6 +107,7 @@ impl Default for Selection {
             exclude_folders: Vec::new(),
             older_than: None,
             max_item_size: limits::ITEM_MAX,
+            no_import: false,
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::cli::plans::OpenPlan;
 use crate::cli::troubles;
 use crate::cli::ui::Ui;
 use crate::cli::wiring::Sides;
-use crate::port::target::Target as _;
 
 /// Why there was no contact.
 #[derive(Clone, Debug)]
@@ -65,7 +64,7 @@ pub async fn first_contact(open: &OpenPlan, sides: &Sides, ui: Ui) -> Result<(),
         judge("target", "login_url", service.login_url(), &setback)
             .map_err(|no| no.detailed(&setback, known))?;
     }
-    if let Err(setback) = once_more(|| sides.target.resolve(&first.target)).await {
+    if let Err(setback) = once_more(|| sides.tree.resolve(&first.target)).await {
         let known = target_trouble(sides, "graph_url", service.graph_url());
         judge("target", "graph_url", service.graph_url(), &setback)
             .map_err(|no| no.detailed(&setback, known))?;

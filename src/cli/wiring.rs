@@ -18,12 +18,13 @@ use crate::cli::secrets::{Secrets, kerberos_setting};
 use crate::engine::clock::TokioClock;
 use crate::engine::ports::Ports;
 use crate::exchange::{ExchangeSource, KerberosFrom, SignIn, has_kerberos};
-use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget};
+use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget, UserTarget};
 use crate::plan::document::{AuthMethod, Credential, Plan, Proof, SourceAuth};
 use crate::port::clock::Clock;
 use crate::port::ledger::Ledger;
 use crate::port::screen::Screener;
 use crate::port::sink::EventSink;
+use crate::port::target::Target;
 use crate::port::typed::TypedPorts;
 use crate::screen::quarantine::QuarantineDir;
 use crate::screen::{Clamd, ItemScreener, ScreenOptions};
@@ -38,6 +39,8 @@ pub struct Sides {
     pub source: Arc<ExchangeSource>,
     /// Microsoft 365.
     pub target: Arc<GraphTarget>,
+    /// The same, by the API that the cloud has folders and listings by.
+    pub tree: Arc<dyn Target>,
     /// The clock of the process.
     pub clock: Arc<dyn Clock>,
     /// What looks into items on their way.
@@ -57,7 +60,7 @@ impl Sides {
     pub fn ports(&self, ledger: Arc<dyn Ledger>, events: Arc<dyn EventSink>) -> Ports {
         Ports {
             source: self.source.clone(),
-            target: self.target.clone(),
+            target: Arc::clone(&self.tree),
             ledger,
             clock: Arc::clone(&self.clock),
             events,
@@ -94,9 +97,18 @@ fn known_url(plan: &Plan) -> Result<(), CommandError> {
 /// The same, where the search may have found no URL: the source is then not to be asked.
 pub fn sides_as_far(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
     let clock = clock();
+    let target = target(plan, secrets, Arc::clone(&clock))?;
+    let (target, tree): (_, Arc<dyn Target>) = if plan.target.has_import() {
+        let target = Arc::new(target);
+        (Arc::clone(&target), target)
+    } else {
+        let target = Arc::new(target.without_import());
+        (Arc::clone(&target), Arc::new(UserTarget::of(target)))
+    };
     Ok(Sides {
         source: Arc::new(source_as_far(plan, secrets, &clock)?),
-        target: Arc::new(target(plan, secrets, Arc::clone(&clock))?),
+        target,
+        tree,
         clock,
         screener: None,
     })

@@ -154,6 +154,7 @@ async fn place_all(
             let parent = row.parent.and_then(|no| made.get(&no).cloned());
             let parent = parent.or_else(|| places.top.clone());
             let parent = parent.ok_or(Break::Halt(HaltCause::NoTargetMailbox))?;
+            let parent = cx.run.ports.target.place_of(&parent, &row.class);
             place(ferry, row, parent, &mut places).await?;
         } else if misnamed(row) || places.frees(row) {
             rename(ferry, row, &mut places).await?;
@@ -408,6 +409,9 @@ fn place_defaults(rows: &mut [FolderRow], places: &mut Places) {
     }
 }
 
+/// How many names of a folder may be refused before its mailbox stops: its own, and two with a number.
+const NAMES_TRIED: usize = 3;
+
 /// Finds or makes the counterpart of a folder that is none by role.
 ///
 /// A folder of that name may already be the counterpart of another one (a user's own "Sent Items" beside a German default folder). Two
@@ -425,7 +429,7 @@ async fn place(
         "" => MAIL_FOLDER_CLASS.to_owned(),
         class => class.to_owned(),
     };
-    for nth in 1..=places.taken.len() + 1 {
+    for nth in 1..=places.taken.len() + NAMES_TRIED {
         let name = if nth == 1 {
             row.name.clone()
         } else {
@@ -444,12 +448,17 @@ async fn place(
             name: name.clone(),
             class: class.clone(),
         };
-        let made = ferry
+        let asked = ferry
             .cx
             .ask_target(Some(ferry.to), || {
                 ferry.cx.run.ports.target.ensure_folder(ferry.to, &order)
             })
-            .await?;
+            .await;
+        let made = match asked {
+            // The name may be that of a folder which the listing does not show.
+            Err(Break::Halt(HaltCause::OurRequest)) if nth < NAMES_TRIED => continue,
+            made => made?,
+        };
         if places.taken.insert(made.id.clone()) {
             places.items.entry(made.id.clone()).or_insert(made.items);
             row.made &= row.named.as_ref() == Some(&name);

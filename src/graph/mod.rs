@@ -1,11 +1,13 @@
 //! Layer 5: the target on Microsoft Graph.
 
+mod away;
 mod caller;
 mod content;
 mod folders;
 mod lease;
 mod probe;
 mod sessions;
+mod shelf_walk;
 mod target;
 mod tokens;
 mod typed;
@@ -16,7 +18,9 @@ mod typed_message;
 mod typed_parcel;
 mod typed_read;
 mod typed_upload;
+mod user_target;
 mod walk;
 
 pub use target::{GraphOptions, GraphTarget};
 pub use tokens::Credential;
+pub use user_target::UserTarget;

@@ -12,11 +12,13 @@ use crate::base::mailbox::{FolderOrder, TargetFolder};
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback, UnreachedCause};
 use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
+use crate::graph::away::Ways;
 use crate::graph::caller::{Caller, classify_reply, json_post};
 use crate::graph::content::{export_stream, import_body};
 use crate::graph::folders;
 use crate::graph::sessions::Sessions;
 use crate::graph::tokens::{Credential, Tokens};
+use crate::graph::typed::Site;
 use crate::graph::typed_bench::Benches;
 use crate::graph::walk::Walks;
 use crate::port::body::{Body, BodyStream};
@@ -77,6 +79,9 @@ pub struct GraphTarget {
     /// Whose each mailbox is: the Mail API asks for users.
     users: Mutex<BTreeMap<TargetMailboxId, String>>,
     pub(super) benches: Benches,
+    pub(super) away: Ways,
+    /// Whether this cloud has mailbox import.
+    has_import: bool,
 }
 
 impl GraphTarget {
@@ -145,6 +150,8 @@ impl GraphTarget {
             import: http(options.max_connections)?,
             users: Mutex::default(),
             benches: Benches::default(),
+            away: Ways::default(),
+            has_import: true,
         })
     }
 
@@ -169,6 +176,29 @@ impl GraphTarget {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown = || Setback::OurRequest(Said::code("mailbox-not-resolved"));
         users.get(mailbox).cloned().ok_or_else(unknown)
+    }
+
+    /// Whether this cloud has mailbox import.
+    pub(super) const fn has_import(&self) -> bool {
+        self.has_import
+    }
+
+    /// Remembers whose a mailbox is.
+    pub(super) fn remember(&self, mailbox: &TargetMailboxId, user: &str) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(mailbox.clone(), user.to_owned());
+    }
+
+    /// A call of the typed route on a mailbox.
+    pub(super) fn site<'a>(&self, mailbox: &'a TargetMailboxId) -> Result<Site<'a>, Setback> {
+        Ok(Site::new(mailbox, self.user_of(mailbox)?, self.has_import))
+    }
+
+    /// For a cloud without mailbox import: nothing asks for it any more. Folders are then those of [`UserTarget`](crate::graph::UserTarget).
+    #[must_use]
+    pub fn without_import(mut self) -> Self {
+        self.has_import = false;
+        self
     }
 
     /// For a plan by which items are created by their classes: what was created so is found again by our mark alone, so that no listing goes without
@@ -274,8 +304,7 @@ impl Target for GraphTarget {
         let url = self.caller.url(&resource, "");
         let (status, body) = self.caller.get(Asked::Settings, url).await?;
         let mailbox = ExchangeSettings::read(status, &body)?;
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(mailbox.clone(), user.reveal().to_owned());
+        self.remember(&mailbox, user.reveal());
         Ok(mailbox)
     }
 

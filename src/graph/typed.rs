@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use crate::base::id::{TargetFolderId, TargetItemId, TargetMailboxId};
-use crate::base::item::{ItemClass, Placed, Stamp};
+use crate::base::item::{Placed, Stamp};
 use crate::base::losses::Family;
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
@@ -16,7 +16,7 @@ use crate::base::secret::SafeUrl;
 use crate::base::typed::TypedItem;
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::GraphTarget;
-use crate::graph::typed_bench::{find, sweep};
+use crate::graph::typed_bench::{discard, find, listed, sweep};
 use crate::graph::typed_parcel::measure;
 use crate::graph::{typed_contact, typed_event, typed_message, typed_read};
 use crate::port::body::{Body, BodyStream};
@@ -29,20 +29,24 @@ use crate::wire::graph::mail_folder::MarkedMessage;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::provenance::Mark;
+use crate::wire::graph::shelf::Shelf;
 use crate::wire::parcel::ParcelReport;
 
 /// One call of the seam: in which mailbox, whose it is, and whether its first request was made, the one that callers count for themselves.
 pub(super) struct Site<'a> {
     pub(super) mailbox: &'a TargetMailboxId,
     pub(super) user: String,
+    /// Whether this cloud has mailbox import, whose delete says where things go.
+    pub(super) has_import: bool,
     begun: AtomicBool,
 }
 
 impl<'a> Site<'a> {
-    pub(super) const fn new(mailbox: &'a TargetMailboxId, user: String) -> Self {
+    pub(super) const fn new(mailbox: &'a TargetMailboxId, user: String, has_import: bool) -> Self {
         Self {
             mailbox,
             user,
+            has_import,
             begun: AtomicBool::new(false),
         }
     }
@@ -61,28 +65,14 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Whether the service has items of this family in folders of this class: each of its three APIs knows folders of its own kind alone (reference/graph.md
-/// 2.1, 2.4, 2.5).
-fn belongs(item: &TypedItem, folder: &TargetFolder) -> bool {
+/// Whether the service has items of this family there: each of its three APIs knows folders of its own kind alone (reference/graph.md 2.1, 2.4, 2.5).
+fn belongs(item: &TypedItem, shelf: &Shelf) -> bool {
     let family = match item {
         TypedItem::Message(_) => Family::Message,
         TypedItem::Event(_) => Family::Event,
         TypedItem::Contact(_) => Family::Contact,
     };
-    family == kept_in(folder)
-}
-
-/// What the service keeps in folders of this class.
-fn kept_in(folder: &TargetFolder) -> Family {
-    // A folder's class is written and compared as an item's is.
-    let class = ItemClass::new(folder.class.as_str());
-    if class.is_a("IPF.Appointment") {
-        Family::Event
-    } else if class.is_a("IPF.Contact") {
-        Family::Contact
-    } else {
-        Family::Message
-    }
+    family == shelf.family()
 }
 
 /// The making of one item.
@@ -106,11 +96,11 @@ impl Making<'_> {
     }
 
     /// Takes an item away that was begun here and cannot be completed, so that a refusal leaves nothing. Where that fails, nobody knows what is there.
-    pub(super) async fn undo(&self, part: OfUser, setback: Setback) -> Setback {
+    pub(super) async fn undo(&self, shelf: &Shelf, id: &str, setback: Setback) -> Setback {
         let Setback::ItemRefused(refusal) = setback else {
             return setback;
         };
-        match remove(&self.target.caller, self.site, part).await {
+        match discard(self.target, self.site, shelf, id).await {
             Ok(()) => Setback::ItemRefused(refusal),
             Err(_) => Setback::GatewayGaveUp(refusal.said),
         }
@@ -169,9 +159,10 @@ impl TypedTarget for GraphTarget {
         stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
-        let site = Site::new(mailbox, self.user_of(mailbox)?);
+        let site = self.site(mailbox)?;
         let report = measure(parcel.open()).await?;
-        if !belongs(&report.item, folder) {
+        let shelf = Shelf::of(&folder.id, &folder.class);
+        if !belongs(&report.item, &shelf) {
             return Err(unfit(RefusalWhy::NoTypedForm, "not-in-such-a-folder"));
         }
         let making = Making {
@@ -182,9 +173,9 @@ impl TypedTarget for GraphTarget {
             parcel,
         };
         match &report.item {
-            TypedItem::Message(own) => making.message(&folder.id, own).await,
-            TypedItem::Event(own) => making.event(&folder.id, own).await,
-            TypedItem::Contact(own) => typed_contact::compose(&making, &folder.id, own).await,
+            TypedItem::Message(own) => making.message(shelf.own(), own).await,
+            TypedItem::Event(own) => making.event(&shelf, own).await,
+            TypedItem::Contact(own) => typed_contact::compose(&making, &shelf, own).await,
         }
     }
 
@@ -196,7 +187,7 @@ impl TypedTarget for GraphTarget {
         placed: &Placed,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
-        let site = Site::new(mailbox, self.user_of(mailbox)?);
+        let site = self.site(mailbox)?;
         let report = measure(parcel.open()).await?;
         let mark = Mark::new(stamp.clone(), mailbox);
         match &report.item {
@@ -220,9 +211,9 @@ impl TypedTarget for GraphTarget {
         folder: &TargetFolder,
         item: &TargetItemId,
     ) -> Result<BodyStream, Setback> {
-        let site = Site::new(mailbox, self.user_of(mailbox)?);
+        let site = self.site(mailbox)?;
         // Which API has an item is the folder's matter: each shows its own.
-        match kept_in(folder) {
+        match Shelf::of(&folder.id, &folder.class).family() {
             Family::Event => typed_event::read(&self.caller, &site, item.as_str()).await,
             Family::Contact => typed_contact::read(&self.caller, &site, item.as_str()).await,
             Family::Message => {
@@ -233,16 +224,20 @@ impl TypedTarget for GraphTarget {
     }
 
     async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
-        let site = Site::new(mailbox, self.user_of(mailbox)?);
+        let site = self.site(mailbox)?;
         self.benches.forget(mailbox);
         let caller = &self.caller;
         let Some(folder) = find(caller, &site).await? else {
             return Ok(Count::ZERO);
         };
-        let swept = sweep(caller, &site, &folder, None).await?;
-        caller.made(mailbox, 3);
-        self.remove_folder(mailbox, &TargetFolderId::new(folder))
-            .await?;
+        let swept = sweep(self, &site, &folder, None).await?;
+        if self.has_import() {
+            caller.made(mailbox, 3);
+            self.remove_folder(mailbox, &TargetFolderId::new(folder))
+                .await?;
+        } else if listed(caller, &site, &folder).await?.is_empty() {
+            remove(caller, &site, OfUser::MailFolder { folder }).await?;
+        }
         Ok(swept)
     }
 

@@ -12,7 +12,7 @@ use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
 use crate::graph::caller::{Caller, json_post};
 use crate::graph::folders::endless;
-use crate::graph::target::item_resource;
+use crate::graph::target::{GraphTarget, item_resource};
 use crate::graph::typed::Site;
 use crate::graph::typed_upload::Uploading;
 use crate::transport::{Call, CallBody, Method};
@@ -22,6 +22,7 @@ use crate::wire::graph::mail_folder::{
 };
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::query::{Disposal, ListQuery};
+use crate::wire::graph::shelf::Shelf;
 use crate::wire::graph::{json, provenance};
 
 /// The benches of all mailboxes.
@@ -173,7 +174,7 @@ fn id_of(id: Option<String>, status: u16) -> Result<String, Setback> {
 }
 
 /// What lies in the hidden folder.
-async fn listed(
+pub(super) async fn listed(
     caller: &Caller,
     site: &Site<'_>,
     folder: &str,
@@ -201,27 +202,21 @@ async fn listed(
 
 /// Removes from the hidden folder what bears our mark: this one, or any. Returns how many.
 pub(super) async fn sweep(
-    caller: &Caller,
+    target: &GraphTarget,
     site: &Site<'_>,
     folder: &str,
     mark: Option<&str>,
 ) -> Result<Count, Setback> {
     let mut swept = 0;
-    for own in listed(caller, site, folder).await? {
+    let shelf = Shelf::Mail(folder.to_owned());
+    for own in listed(&target.caller, site, folder).await? {
         let ours = own
             .mark()
             .is_some_and(|own| mark.is_none_or(|mark| own == mark));
         let Some(id) = own.id.filter(|_| ours) else {
             continue;
         };
-        let item = TargetItemId::new(id);
-        // Half an item is of no use to anybody. Where a hold forbids that it goes for good, it goes where holds keep things.
-        match delete(caller, site, folder, &item, Disposal::Hard).await {
-            Err(Setback::ItemRefused(_)) => {
-                delete(caller, site, folder, &item, Disposal::Soft).await?;
-            }
-            other => other?,
-        }
+        discard(target, site, &shelf, &id).await?;
         swept += 1;
     }
     Ok(Count::new(swept))
@@ -229,10 +224,9 @@ pub(super) async fn sweep(
 
 /// Removes from a folder what an earlier attempt at the item of this mark left there unfinished. Returns the ids of what was removed.
 pub(super) async fn clear(
-    caller: &Caller,
+    target: &GraphTarget,
     site: &Site<'_>,
-    folder: &TargetFolderId,
-    part: OfUser,
+    folder: &Shelf,
     mark: &str,
 ) -> Result<Vec<String>, Setback> {
     let query = ListQuery {
@@ -240,23 +234,38 @@ pub(super) async fn clear(
         bearing: Some((provenance::UNFINISHED, mark.to_owned())),
         ..ListQuery::default()
     };
+    let caller = &target.caller;
     site.count(caller);
-    let url = site.url(caller, part, &query.encode());
+    let url = site.url(caller, folder.items(), &query.encode());
     // One page: what it leaves out is removed by the next attempt, or shows to whoever looks for the unfinished.
     let (status, body) = caller.get(Asked::Folders, url).await?;
     let page: MarkedPage = json::read(status, &body)?;
     let mut cleared = Vec::new();
     for id in page.value.into_iter().filter_map(|own| own.id) {
-        let item = TargetItemId::new(id.clone());
-        match delete(caller, site, folder.as_str(), &item, Disposal::Hard).await {
-            Err(Setback::ItemRefused(_)) => {
-                delete(caller, site, folder.as_str(), &item, Disposal::Soft).await?;
-            }
-            other => other?,
-        }
+        discard(target, site, folder, &id).await?;
         cleared.push(id);
     }
     Ok(cleared)
+}
+
+/// Takes away what is of no use to anybody. Where a hold forbids that it goes for good, it goes where holds keep things.
+pub(super) async fn discard(
+    target: &GraphTarget,
+    site: &Site<'_>,
+    folder: &Shelf,
+    id: &str,
+) -> Result<(), Setback> {
+    let caller = &target.caller;
+    if !site.has_import {
+        return target.away.discard(caller, site, folder.family(), id).await;
+    }
+    let item = TargetItemId::new(id);
+    match delete(caller, site, folder.own(), &item, Disposal::Hard).await {
+        Err(Setback::ItemRefused(_)) => {
+            delete(caller, site, folder.own(), &item, Disposal::Soft).await
+        }
+        other => other,
+    }
 }
 
 async fn delete(

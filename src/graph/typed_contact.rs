@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::base::id::TargetFolderId;
 use crate::base::item::Placed;
 use crate::base::limits;
 use crate::base::outcome::Setback;
@@ -20,21 +19,20 @@ use crate::transport::{Call, CallBody, CallKind, Method};
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::provenance::{self, Mark};
+use crate::wire::graph::shelf::Shelf;
 use crate::wire::graph::typed_contact::{NewContact, ShownContact};
 use crate::wire::parcel::ParcelReport;
 
 /// Makes the contact in a folder.
 pub(super) async fn compose(
     making: &Making<'_>,
-    folder: &TargetFolderId,
+    folder: &Shelf,
     contact: &TypedContact,
 ) -> Result<Placed, Setback> {
     let (caller, site) = (&making.target.caller, making.site);
     let files = &making.report.attachments;
     let new = NewContact::of(contact, &making.mark, files).map_err(not_fit)?;
-    let part = || OfUser::Contacts {
-        folder: folder.as_str().to_owned(),
-    };
+    let part = || folder.items();
     let Some((at, kind)) = new.photo() else {
         return making.placed(part(), new.body().to_vec()).await;
     };
@@ -44,7 +42,7 @@ pub(super) async fn compose(
     let work = bench.work(&key);
     let placed = {
         let _alone = work.lock().await;
-        let cleared = clear(caller, site, folder, part(), &mark).await;
+        let cleared = clear(making.target, site, folder, &mark).await;
         cleared.map_err(before_create)?;
         let made = making.placed(part(), new.body().to_vec()).await?;
         let id = made.item.as_str().to_owned();
@@ -60,7 +58,7 @@ pub(super) async fn compose(
         };
         match complete.await {
             Ok(placed) => placed,
-            Err(setback) => return Err(making.undo(contact(), setback).await),
+            Err(setback) => return Err(making.undo(folder, &id, setback).await),
         }
     };
     bench.done(&key);

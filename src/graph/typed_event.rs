@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::id::TargetFolderId;
 use crate::base::item::Placed;
 use crate::base::limits;
 use crate::base::outcome::{RefusalWhy, Said, Setback};
@@ -26,6 +25,7 @@ use crate::wire::graph::classify::Asked;
 use crate::wire::graph::json;
 use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::provenance::{self, Mark};
+use crate::wire::graph::shelf::Shelf;
 use crate::wire::graph::typed_event::{
     Act, FileOfInstance, InstancePage, NewEvent, ShownEvent, ShownSeries, Step, Unfit, exceptions,
     files_of_instance, instances_query, pick,
@@ -46,7 +46,7 @@ impl Making<'_> {
     /// Makes the event in a calendar.
     pub(super) async fn event(
         &self,
-        calendar: &TargetFolderId,
+        calendar: &Shelf,
         event: &TypedEvent,
     ) -> Result<Placed, Setback> {
         let files = &self.report.attachments;
@@ -71,7 +71,7 @@ impl Making<'_> {
     async fn complete(
         &self,
         work: &mut Work,
-        calendar: &TargetFolderId,
+        calendar: &Shelf,
         mark: &str,
         event: &TypedEvent,
         new: &NewEvent,
@@ -94,8 +94,7 @@ impl Making<'_> {
                         work.begun = Some(begun);
                         return Err(setback);
                     }
-                    let event = begun.item;
-                    return Err(self.undo(OfUser::Event { event }, setback).await);
+                    return Err(self.undo(calendar, &begun.item, setback).await);
                 }
             }
             (begun.unseen, begun.upload) = (0, None);
@@ -107,17 +106,11 @@ impl Making<'_> {
     /// Removes what an earlier attempt left, and makes the event, unfinished.
     async fn begin_event(
         &self,
-        calendar: &TargetFolderId,
+        calendar: &Shelf,
         mark: &str,
         new: &NewEvent,
     ) -> Result<Begun, Setback> {
-        let cleared = clear(
-            &self.target.caller,
-            self.site,
-            calendar,
-            events_of(calendar),
-            mark,
-        );
+        let cleared = clear(self.target, self.site, calendar, mark);
         cleared.await.map_err(before_create)?;
         let made = self.create_event(calendar, new).await?;
         Ok(Begun {
@@ -130,12 +123,8 @@ impl Making<'_> {
         })
     }
 
-    async fn create_event(
-        &self,
-        calendar: &TargetFolderId,
-        new: &NewEvent,
-    ) -> Result<Placed, Setback> {
-        self.placed(events_of(calendar), new.body().to_vec()).await
+    async fn create_event(&self, calendar: &Shelf, new: &NewEvent) -> Result<Placed, Setback> {
+        self.placed(calendar.items(), new.body().to_vec()).await
     }
 
     /// One step; the last one tells where the event is.
@@ -274,12 +263,6 @@ impl Making<'_> {
             next = page.next_link;
         }
         Ok(None)
-    }
-}
-
-fn events_of(calendar: &TargetFolderId) -> OfUser {
-    OfUser::Events {
-        calendar: calendar.as_str().to_owned(),
     }
 }
 

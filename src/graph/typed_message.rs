@@ -3,7 +3,6 @@
 //! Until the move nothing shows in the folder. An attempt that is put off (throttled, signed out, not reached) is gone on with where it stood as long
 //! as this process lives; any other is begun anew, after what it left was removed.
 
-use crate::base::id::TargetFolderId;
 use crate::base::item::Placed;
 use crate::base::limits::UNSEEN_MAX;
 use crate::base::outcome::{RefusalWhy, Said, Setback, UnreachedCause};
@@ -68,14 +67,14 @@ impl Making<'_> {
     /// Makes the message in `folder`.
     pub(super) async fn message(
         &self,
-        folder: &TargetFolderId,
+        folder: &str,
         message: &TypedMessage,
     ) -> Result<Placed, Setback> {
         let load = Load::of(message, &self.mark, self.report)?;
         let mut reel = Reel::new(self.parcel);
         if in_one_call(&load.ways) {
             let request = load.request(&mut reel).await?;
-            return self.create(folder.as_str(), request).await;
+            return self.create(folder, request).await;
         }
         let mark = provenance::text(&self.mark);
         let caller = &self.target.caller;
@@ -104,7 +103,7 @@ impl Making<'_> {
         work: &mut Work,
         hidden: &str,
         mark: &str,
-        folder: &TargetFolderId,
+        folder: &str,
         load: &Load<'_>,
         reel: &mut Reel,
     ) -> Result<Placed, HiddenGone> {
@@ -138,9 +137,8 @@ impl Making<'_> {
         load: &Load<'_>,
         reel: &mut Reel,
     ) -> Result<Begun, HiddenGone> {
-        let caller = &self.target.caller;
         if work.left {
-            let swept = sweep(caller, self.site, hidden, Some(mark)).await;
+            let swept = sweep(self.target, self.site, hidden, Some(mark)).await;
             swept.map_err(|setback| hidden_gone(before_create(setback)))?;
         }
         let request = load.request(reel).await?;
@@ -164,11 +162,11 @@ impl Making<'_> {
         self.placed(part, request).await
     }
 
-    async fn relocate(&self, item: &str, folder: &TargetFolderId) -> Result<Placed, Setback> {
+    async fn relocate(&self, item: &str, folder: &str) -> Result<Placed, Setback> {
         let part = OfUser::Move {
             message: item.to_owned(),
         };
-        self.placed(part, move_body(folder.as_str())).await
+        self.placed(part, move_body(folder)).await
     }
 
     /// Adds what did not travel inside.

@@ -65,7 +65,7 @@ impl Walks {
 }
 
 /// True where the next attempt may find what this one did not. Anything else says that what was listed is not true any more.
-const fn is_passing(setback: &Setback) -> bool {
+pub(super) const fn is_passing(setback: &Setback) -> bool {
     matches!(
         setback,
         Setback::Throttled { .. }

@@ -7,11 +7,13 @@ use super::graph_answer::Answer;
 use super::graph_event_shown::expanded;
 use super::graph_lists::items;
 use super::graph_mailbox::{find, list_query, object, refused, select};
+use super::graph_shelves;
 use super::graph_typed::Place;
 use super::graph_typed_json::{Broken, marks, texts};
 use super::typed_make::{set_categories, set_named, set_subject};
 use super::world::{Refused, World};
 use super::world_events::Beside;
+use crate::base::losses::Family;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::property::{NamedId, PropertyId};
 use crate::wire::graph::query::ListQuery;
@@ -79,6 +81,7 @@ pub(super) fn contact(at: &Place<'_>, id: &str) -> Answer {
             Err(answer) => answer,
         },
         Method::PATCH => change(at, id),
+        Method::DELETE => graph_shelves::delete(at, Family::Contact, id),
         _ => at.lab.broken("a contact has no such method"),
     }
 }
@@ -121,7 +124,8 @@ pub(super) fn photo(at: &Place<'_>, id: &str) -> Answer {
 }
 
 fn query(at: &Place<'_>) -> Result<ListQuery, Answer> {
-    let fields: Vec<&str> = MEMBERS.iter().copied().chain(["id", "changeKey"]).collect();
+    let besides = ["id", "changeKey", "parentFolderId", "createdDateTime"];
+    let fields: Vec<&str> = MEMBERS.iter().copied().chain(besides).collect();
     list_query(at.lab, at.asked, &fields)
 }
 
@@ -237,8 +241,10 @@ fn shown(
     };
     let mut out = fields.clone();
     let properties = out.remove("singleValueExtendedProperties");
-    out.extend(object(json!({"id": row.id, "changeKey": row.change_key})));
-    if let Some(expanded) = expanded(properties.as_ref(), query) {
+    out.extend(object(json!({
+        "id": row.id, "changeKey": row.change_key, "parentFolderId": row.folder, "createdDateTime": row.created.to_string(),
+    })));
+    if let Some(expanded) = expanded(&row, properties.as_ref(), query) {
         out.insert("singleValueExtendedProperties".to_owned(), expanded);
     }
     Ok(out)

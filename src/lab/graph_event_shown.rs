@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::graph_mailbox::object;
+use super::graph_mailbox::{object, value_of};
 use super::world::{ItemRow, Refused, World};
 use super::world_events::{Instance, inherited, instance_id, instance_of, originals, wall};
 use crate::base::quantity::Moment;
@@ -119,22 +119,35 @@ fn outer(
         );
     }
     out.extend(object(json!({
-        "id": id, "changeKey": row.change_key, "type": kind, "isCancelled": false, "hasAttachments": files, "attendees": [],
+        "id": id, "changeKey": row.change_key, "createdDateTime": row.created.to_string(), "type": kind, "isCancelled": false, "hasAttachments": files, "attendees": [],
     })));
-    if let Some(expanded) = expanded(properties.as_ref(), query) {
+    if let Some(expanded) = expanded(row, properties.as_ref(), query) {
         out.insert("singleValueExtendedProperties".to_owned(), expanded);
     }
     out
 }
 
 /// The extended properties that were asked for and are there.
-pub(super) fn expanded(properties: Option<&Value>, query: &ListQuery) -> Option<Value> {
-    let all = properties.and_then(Value::as_array)?;
+pub(super) fn expanded(
+    row: &ItemRow,
+    properties: Option<&Value>,
+    query: &ListQuery,
+) -> Option<Value> {
+    let all = properties.and_then(Value::as_array);
     let asked = |own: &&Value| {
         let id = own["id"].as_str().unwrap_or_default();
         let tagged = PropertyId::parse(id).is_some_and(|id| query.expand.contains(&id));
         tagged || NamedId::parse(id).is_some_and(|id| query.named.contains(&id))
     };
-    let found: Vec<Value> = all.iter().filter(asked).cloned().collect();
+    let mut found: Vec<Value> = all.into_iter().flatten().filter(asked).cloned().collect();
+    // What the store knows of any item, where the request that made it said nothing of it.
+    for id in &query.expand {
+        let said = |own: &Value| PropertyId::parse(own["id"].as_str().unwrap_or_default());
+        if !found.iter().any(|own| said(own) == Some(*id))
+            && let Some(value) = value_of(row, *id)
+        {
+            found.push(json!({"id": id.as_replied(), "value": value}));
+        }
+    }
     (!found.is_empty()).then_some(Value::Array(found))
 }

@@ -38,8 +38,9 @@ const MEMBERS: [&str; 13] = [
 ];
 
 /// What `$select` may name besides.
-const SHOWN: [&str; 13] = [
+const SHOWN: [&str; 14] = [
     "id",
+    "createdDateTime",
     "changeKey",
     "type",
     "seriesMasterId",
@@ -298,8 +299,8 @@ fn delete(at: &Place<'_>, id: &str) -> Answer {
                 .change_instance(now, at.mailbox, instance, gone)
                 .map(drop);
         }
-        let row = world.target_item(at.mailbox, id)?;
-        world.delete_target_item(at.mailbox, &row.folder, id)
+        world.target_item(at.mailbox, id)?;
+        world.bin_target_item(now, at.mailbox, id)
     });
     match done {
         Ok(()) => Answer::empty(204),

@@ -20,7 +20,7 @@ use super::graph_answer::Answer;
 use super::world::{Now, World};
 use super::wrong::{self, Wrong};
 use super::{
-    graph_batch, graph_import, graph_mailbox, graph_pages, graph_token, graph_typed,
+    graph_batch, graph_import, graph_mailbox, graph_pages, graph_shelves, graph_token, graph_typed,
     graph_typed_files, graph_users,
 };
 use crate::base::event::Side;
@@ -280,6 +280,11 @@ impl GraphFace {
         if self.world(|world, _| world.is_wrong(Wrong::TargetThrottled)) {
             return Answer::too_fast(Some(wrong::BUSY), OVER_CONCURRENCY);
         }
+        let none = self.world(|world, _| world.is_wrong(Wrong::NoImportApi));
+        if none && graph_users::is_of_import(resource) {
+            self.invalid("a resource that this cloud does not have");
+            return graph_shelves::no_such_segment();
+        }
         if let Some(refused) = graph_users::forbidden(self, resource) {
             return refused;
         }
@@ -364,7 +369,15 @@ fn kind_of_user(method: &Method, part: &OfUser) -> CallKind {
         OfUser::AttachmentValue { .. } if get => CallKind::Export,
         _ if get => CallKind::Read,
         _ if *method == Method::DELETE => CallKind::Delete,
-        OfUser::MailFolders => CallKind::MakeFolder,
+        OfUser::MailFolders
+        | OfUser::ChildMailFolders { .. }
+        | OfUser::Calendars
+        | OfUser::ContactFolders
+        | OfUser::ChildContactFolders { .. } => CallKind::MakeFolder,
+        OfUser::MailFolder { .. } | OfUser::Calendar { .. } | OfUser::ContactFolder { .. } => {
+            CallKind::Read
+        }
+        OfUser::PermanentDelete { .. } => CallKind::Delete,
         OfUser::Attachments { .. } | OfUser::UploadSession { .. } | OfUser::Photo { .. } => {
             CallKind::Attach
         }

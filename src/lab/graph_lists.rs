@@ -4,9 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
-use super::graph_mailbox::{find, list_query, listing, object, page_size, refused, select};
+use super::graph_mailbox::{
+    counted, find, list_query, listing, object, page_size, refused, select,
+};
 use super::graph_typed::Place;
-use super::world::{FolderRow, Refused, World};
+use super::world::{FolderRow, Now, Refused, World};
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
 use crate::wire::graph::path_user::OfUser;
@@ -23,7 +25,14 @@ const MAIL_FOLDER_FIELDS: &[&str] = &[
 
 const CONTACT_FOLDER_FIELDS: &[&str] = &["id", "displayName", "parentFolderId"];
 
-const CALENDAR_FIELDS: &[&str] = &["id", "name", "changeKey", "isDefaultCalendar", "canEdit"];
+const CALENDAR_FIELDS: &[&str] = &[
+    "id",
+    "name",
+    "changeKey",
+    "isDefaultCalendar",
+    "canEdit",
+    "owner",
+];
 
 /// The mail folders directly under one.
 pub(super) fn mail_folders(at: &Place<'_>, parent: &str, part: &OfUser) -> Answer {
@@ -61,30 +70,69 @@ pub(super) fn calendars(at: &Place<'_>) -> Answer {
     };
     let kept = |row: &FolderRow| !row.hidden && row.class.starts_with("IPF.Appointment");
     let shown = |row: &FolderRow| {
-        object(json!({
-            "id": row.id,
-            "name": row.name,
-            "changeKey": row.change_key,
-            "isDefaultCalendar": row.role == Some(FolderRole::Calendar),
-            "canEdit": true,
-        }))
+        let mut out = calendar_json(row);
+        out.insert(
+            "owner".to_owned(),
+            json!({"name": at.user, "address": at.user}),
+        );
+        out
     };
     rows(at, &OfUser::Calendars, &query, None, kept, shown)
 }
 
-/// The contact folders under the user's own, which itself is not shown.
-pub(super) fn contact_folders(at: &Place<'_>) -> Answer {
+pub(super) fn calendar_json(row: &FolderRow) -> Map<String, Value> {
+    object(json!({
+        "id": row.id,
+        "name": row.name,
+        "changeKey": row.change_key,
+        "isDefaultCalendar": row.role == Some(FolderRole::Calendar),
+        "canEdit": true,
+    }))
+}
+
+/// The contact folders under one; under the user's own, some services show that itself as well, and a lab does by its seed.
+pub(super) fn contact_folders(at: &Place<'_>, parent: &str, part: &OfUser) -> Answer {
     let query = match folders_query(at, CONTACT_FOLDER_FIELDS) {
         Ok(query) if !query.hidden => query,
         Ok(_) => return at.lab.broken("a parameter this listing does not have"),
         Err(answer) => return answer,
     };
     let kept = |row: &FolderRow| !row.hidden && row.class.starts_with("IPF.Contact");
-    let shown = |row: &FolderRow| {
-        object(json!({"id": row.id, "displayName": row.name, "parentFolderId": row.parent}))
+    let itself = *part == OfUser::ContactFolders && at.lab.world(|world, _| world.shows_itself());
+    let also = itself.then_some(FolderRole::Contacts);
+    rows_and(
+        at,
+        part,
+        &query,
+        (Some(parent), also),
+        kept,
+        contact_folder_json,
+    )
+}
+
+/// One contact folder. That the user's own has a name no document promises: a lab knows it, or does not, by its seed.
+pub(super) fn contact_folder(at: &Place<'_>, folder: &str) -> Answer {
+    let query = match folders_query(at, CONTACT_FOLDER_FIELDS) {
+        Ok(query) if query.top.is_none() && query.skip.is_none() && !query.hidden => query,
+        Ok(_) => return at.lab.broken("a parameter of listings"),
+        Err(answer) => return answer,
     };
-    let part = OfUser::ContactFolders;
-    rows(at, &part, &query, Some("contacts"), kept, shown)
+    let found = at.lab.world(|world, now| {
+        if folder == "contacts" && world.shows_itself() {
+            return Err(Refused::NoFolder);
+        }
+        let row = find(world, now, at.mailbox, folder)?;
+        let fits = row.class.starts_with("IPF.Contact");
+        fits.then_some(row).ok_or(Refused::NoFolder)
+    });
+    match found {
+        Ok(row) => Answer::json(200, &select(contact_folder_json(&row), &query)),
+        Err(why) => refused(at.lab, why),
+    }
+}
+
+pub(super) fn contact_folder_json(row: &FolderRow) -> Map<String, Value> {
+    object(json!({"id": row.id, "displayName": row.name, "parentFolderId": row.parent}))
 }
 
 fn folders_query(at: &Place<'_>, fields: &[&str]) -> Result<ListQuery, Answer> {
@@ -96,7 +144,7 @@ fn folders_query(at: &Place<'_>, fields: &[&str]) -> Result<ListQuery, Answer> {
     }
 }
 
-fn mail_folder_json(row: &FolderRow) -> Map<String, Value> {
+pub(super) fn mail_folder_json(row: &FolderRow) -> Map<String, Value> {
     object(json!({
         "id": row.id,
         "displayName": row.name,
@@ -116,13 +164,26 @@ fn rows(
     kept: impl Fn(&FolderRow) -> bool,
     shown: impl Fn(&FolderRow) -> Map<String, Value>,
 ) -> Answer {
+    rows_and(at, part, query, (parent, None), kept, shown)
+}
+
+/// The same, with the folder of one role besides.
+fn rows_and(
+    at: &Place<'_>,
+    part: &OfUser,
+    query: &ListQuery,
+    (parent, also): (Option<&str>, Option<FolderRole>),
+    kept: impl Fn(&FolderRow) -> bool,
+    shown: impl Fn(&FolderRow) -> Map<String, Value>,
+) -> Answer {
     let rows = at.lab.world(|world, now| {
         let under = match parent {
             Some(parent) => Some(find(world, now, at.mailbox, parent)?.id),
             None => None,
         };
         let mut rows = world.target_folders(now, at.mailbox)?;
-        rows.retain(|row| (under.is_none() || row.parent == under) && kept(row));
+        let beside = |row: &FolderRow| also.is_some() && row.role == also;
+        rows.retain(|row| (under.is_none() || row.parent == under || beside(row)) && kept(row));
         Ok(rows)
     });
     let rows = match rows {
@@ -170,17 +231,43 @@ pub(super) fn items(
         let rows = page.items.iter();
         // What was imported as a stream has no fields in this lab, and other classes none at all.
         let shown = rows.filter_map(|row| Some(select(show(world, &row.id)?, query)));
-        Ok((shown.collect(), page.next))
+        let shown: Vec<Value> = shown.collect();
+        let all = match query.count {
+            true => Some(all_of(world, now, at, &id, &show)?),
+            false => None,
+        };
+        Ok((shown, page.next, all))
     });
     match page {
-        Ok((value, next)) => {
+        Ok((value, next, all)) => {
             let next = next.map(|at| ListQuery {
                 skip_token: Some(at.to_string()),
                 ..query.clone()
             });
-            listing(at.lab, &at.resource(part.clone()), value, next)
+            counted(at.lab, &at.resource(part.clone()), value, next, all)
         }
         Err(why) => refused(at.lab, why),
+    }
+}
+
+/// How many items of a folder there are to show.
+pub(super) fn all_of(
+    world: &World,
+    now: Now,
+    at: &Place<'_>,
+    folder: &str,
+    show: &impl Fn(&World, &str) -> Option<Map<String, Value>>,
+) -> Result<usize, Refused> {
+    let (mut all, mut from) = (0, None);
+    loop {
+        let page = world.target_items(now, at.mailbox, folder, from, 999)?;
+        all += (page.items.iter())
+            .filter(|row| show(world, &row.id).is_some())
+            .count();
+        from = page.next;
+        if from.is_none() {
+            return Ok(all);
+        }
     }
 }
 

@@ -96,7 +96,21 @@ fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
     if !asked.query().is_empty() {
         return lab.broken("settings/exchange takes no parameters");
     }
-    let found = lab.world(|world, _| {
+    match mailbox_of(lab, user) {
+        Ok(id) => Answer::json(
+            200,
+            &json!({
+                "@odata.context": format!("{}/v1.0/$metadata#users/settings/exchange/$entity", lab.base),
+                "primaryMailboxId": id,
+            }),
+        ),
+        Err(why) => no_mailbox(why),
+    }
+}
+
+/// The mailbox of a user, by address.
+pub(super) fn mailbox_of(lab: &GraphFace, user: &str) -> Result<String, Refused> {
+    lab.world(|world, _| {
         let gone = [Wrong::TargetUnlicensed, Wrong::TargetOnPremises];
         if gone.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
             return Err(Refused::NoMailbox);
@@ -106,18 +120,14 @@ fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
             return Err(Refused::NoItem);
         }
         world.resolve(user).map_err(|_| Refused::NoItem)
-    });
-    match found {
-        Ok(id) => Answer::json(
-            200,
-            &json!({
-                "@odata.context": format!("{}/v1.0/$metadata#users/settings/exchange/$entity", lab.base),
-                "primaryMailboxId": id,
-            }),
-        ),
-        // A user without a mailbox in the cloud, and no user at all, are told apart.
-        Err(Refused::NoMailbox) => Answer::refused(Refused::NoMailbox),
-        Err(_) => Answer::error(404, "Request_ResourceNotFound", "The user does not exist."),
+    })
+}
+
+/// Why a user has none: without a mailbox in the cloud, and no user at all, are told apart.
+pub(super) fn no_mailbox(why: Refused) -> Answer {
+    match why {
+        Refused::NoMailbox => Answer::refused(Refused::NoMailbox),
+        _ => Answer::error(404, "Request_ResourceNotFound", "The user does not exist."),
     }
 }
 
@@ -225,7 +235,21 @@ pub(super) fn listing(
     page: Vec<Value>,
     next: Option<ListQuery>,
 ) -> Answer {
+    counted(lab, resource, page, next, None)
+}
+
+/// The same, with how many there are in all.
+pub(super) fn counted(
+    lab: &GraphFace,
+    resource: &Resource,
+    page: Vec<Value>,
+    next: Option<ListQuery>,
+    all: Option<usize>,
+) -> Answer {
     let mut reply = Map::new();
+    if let Some(all) = all {
+        reply.insert("@odata.count".to_owned(), json!(all));
+    }
     let context = format!("{}/v1.0/$metadata#Collection", lab.base);
     reply.insert("@odata.context".to_owned(), Value::String(context));
     reply.insert("value".to_owned(), Value::Array(page));
@@ -423,8 +447,11 @@ fn item_json(
     fields
 }
 
-fn value_of(row: &ItemRow, id: PropertyId) -> Option<String> {
+/// What an item's row says of a property.
+pub(super) fn value_of(row: &ItemRow, id: PropertyId) -> Option<String> {
     match id {
+        PropertyId::CLASS => Some(row.class.as_str().to_owned()),
+        PropertyId::SIZE => Some(row.size.get().to_string()),
         PropertyId::SEARCH_KEY => Some(STANDARD.encode(row.search_key.as_ref()?.as_bytes())),
         PropertyId::MESSAGE_ID => row.message_id.clone(),
         PropertyId::SUBMITTED => filetime_text(row.submitted?),

@@ -1,11 +1,14 @@
 //! The Mail API of the Graph face: folders, and messages made, shown, changed and moved (reference/graph.md section 2).
 
 use axum::http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
-use super::graph_mailbox::{find, list_query, listing, page_size, refused, select};
+use super::graph_mailbox::{
+    counted, find, list_query, mailbox_of, no_mailbox, page_size, refused, select,
+};
+use super::graph_shelves as shelves;
 use super::graph_typed_files as files;
 use super::graph_typed_json::{
     Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, touches_text,
@@ -13,6 +16,8 @@ use super::graph_typed_json::{
 use super::graph_typed_shown::shown;
 use super::world::{Now, Refused, World};
 use super::{graph_contacts, graph_events, graph_lists};
+use crate::base::losses::Family;
+use crate::base::mailbox::FolderRole;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::query::ListQuery;
@@ -24,9 +29,9 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
         lab.invalid("a request above 4 MB");
         return Answer::empty(413);
     }
-    let mailbox = match lab.world(|world, _| world.resolve(user)) {
+    let mailbox = match mailbox_of(lab, user) {
         Ok(mailbox) => mailbox,
-        Err(why) => return refused(lab, why),
+        Err(why) => return no_mailbox(why),
     };
     let at = Place {
         lab,
@@ -40,11 +45,17 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
         OfUser::MailFolders if get => graph_lists::mail_folders(&at, "msgfolderroot", part),
         OfUser::MailFolder { folder } if get => graph_lists::mail_folder(&at, folder),
         OfUser::ChildMailFolders { folder } if get => graph_lists::mail_folders(&at, folder, part),
-        OfUser::MailFolders if post => make_folder(&at),
+        OfUser::MailFolder { folder } => shelves::folder(&at, shelves::MAIL, folder),
+        OfUser::MailFolders if post => shelves::make(&at, shelves::MAIL, "msgfolderroot"),
+        OfUser::ChildMailFolders { folder } if post => shelves::make(&at, shelves::MAIL, folder),
         OfUser::Messages { folder } if get => list(&at, folder),
         OfUser::Messages { folder } if post => create(&at, folder),
         OfUser::Message { message } if get => one(&at, message),
         OfUser::Message { message } if *method == Method::PATCH => change(&at, message),
+        OfUser::Message { message } if *method == Method::DELETE => {
+            shelves::delete(&at, Family::Message, message)
+        }
+        OfUser::PermanentDelete { family, item } if post => shelves::purge(&at, *family, item),
         OfUser::Move { message } if post => relocate(&at, message),
         OfUser::Attachments { of } if get => files::list(&at, of),
         OfUser::Attachments { of } if post => files::add(&at, of),
@@ -54,10 +65,21 @@ pub(super) fn act(lab: &GraphFace, user: &str, part: &OfUser, asked: &Asked<'_>)
             files::remove(&at, of, attachment)
         }
         OfUser::Calendars if get => graph_lists::calendars(&at),
+        OfUser::Calendars if post => shelves::make(&at, shelves::CALENDARS, "calendar"),
+        OfUser::Calendar { calendar } => shelves::folder(&at, shelves::CALENDARS, calendar),
         OfUser::Events { calendar } => graph_events::events(&at, calendar),
         OfUser::Event { event } => graph_events::event(&at, event),
         OfUser::Instances { event } if get => graph_events::instances(&at, event),
-        OfUser::ContactFolders if get => graph_lists::contact_folders(&at),
+        OfUser::ContactFolders if get => graph_lists::contact_folders(&at, "contacts", part),
+        OfUser::ChildContactFolders { folder } if get => {
+            graph_lists::contact_folders(&at, folder, part)
+        }
+        OfUser::ContactFolders if post => shelves::make(&at, shelves::CONTACTS, "contacts"),
+        OfUser::ChildContactFolders { folder } if post => {
+            shelves::make(&at, shelves::CONTACTS, folder)
+        }
+        OfUser::ContactFolder { folder } if get => graph_lists::contact_folder(&at, folder),
+        OfUser::ContactFolder { folder } => shelves::folder(&at, shelves::CONTACTS, folder),
         OfUser::OwnContacts => graph_contacts::contacts(&at, "contacts", part),
         OfUser::Contacts { folder } => graph_contacts::contacts(&at, folder, part),
         OfUser::Contact { contact } => graph_contacts::contact(&at, contact),
@@ -108,40 +130,6 @@ impl Place<'_> {
     }
 }
 
-fn make_folder(at: &Place<'_>) -> Answer {
-    let value = match at.json() {
-        Ok(value) => value,
-        Err(answer) => return answer,
-    };
-    let members = value.as_object();
-    let known =
-        members.is_some_and(|own| own.keys().all(|k| k == "displayName" || k == "isHidden"));
-    let name = value["displayName"]
-        .as_str()
-        .filter(|name| !name.is_empty());
-    let (true, Some(name)) = (known, name) else {
-        return at
-            .lab
-            .broken("a new mail folder has displayName and isHidden");
-    };
-    let hidden = value["isHidden"] == Value::Bool(true);
-    let made = at.lab.world(|world, now| {
-        let row = world.create_folder(now, at.mailbox, "msgfolderroot", name, "IPF.Note")?;
-        if hidden {
-            world.hide_folder(at.mailbox, &row.id)?;
-        }
-        Ok(row)
-    });
-    match made {
-        Ok(row) => Answer::json(
-            201,
-            &json!({"id": row.id, "displayName": row.name, "parentFolderId": row.parent,
-                "childFolderCount": 0, "totalItemCount": 0, "unreadItemCount": 0, "isHidden": hidden}),
-        ),
-        Err(why) => refused(at.lab, why),
-    }
-}
-
 /// The query of messages. What cannot be answered quickly is refused by name.
 fn messages_query(at: &Place<'_>) -> Result<ListQuery, Answer> {
     let asks = |name: &str| at.asked.query().contains(name);
@@ -179,10 +167,18 @@ fn list(at: &Place<'_>, folder: &str) -> Answer {
                 Some(select(shown(&row, &tree, &query)?, &query))
             })
             .collect();
-        Ok((value, page.next))
+        let show = |world: &World, id: &str| {
+            let (row, tree) = world.typed_tree(at.mailbox, id).ok()?;
+            shown(&row, &tree, &query)
+        };
+        let all = match query.count {
+            true => Some(graph_lists::all_of(world, now, at, &id, &show)?),
+            false => None,
+        };
+        Ok((value, page.next, all))
     });
     match page {
-        Ok((value, next)) => {
+        Ok((value, next, all)) => {
             let next = next.map(|at| ListQuery {
                 skip_token: Some(at.to_string()),
                 ..query.clone()
@@ -190,7 +186,7 @@ fn list(at: &Place<'_>, folder: &str) -> Answer {
             let part = OfUser::Messages {
                 folder: folder.to_owned(),
             };
-            listing(at.lab, &at.resource(part), value, next)
+            counted(at.lab, &at.resource(part), value, next, all)
         }
         Err(why) => refused(at.lab, why),
     }
@@ -315,7 +311,12 @@ fn relocate(at: &Place<'_>, id: &str) -> Answer {
         return at.lab.broken("a move has destinationId and nothing else");
     };
     let made = at.lab.world(|world, now| {
-        let folder = find(world, now, at.mailbox, to)?.id;
+        let folder = find(world, now, at.mailbox, to)?;
+        // Whether messages may be moved there no document says.
+        if folder.role == Some(FolderRole::RecoverableDeletions) && world.shows_itself() {
+            return Err(Refused::BadState);
+        }
+        let folder = folder.id;
         let row = world.move_typed(now, at.mailbox, id, &folder)?;
         world.typed_tree(at.mailbox, &row.id)
     });

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::graph_mailbox::object;
+use super::graph_mailbox::{object, value_of as row_value};
 use super::graph_typed_json::IMPORTANCE;
 use super::typed_make::{named_text, text_of};
 use super::typed_render::render;
@@ -23,10 +23,11 @@ pub(super) fn shown(
         return None;
     };
     let mut out = fields(row, &own);
-    let tagged = query
-        .expand
-        .iter()
-        .filter_map(|id| Some(json!({"id": id.as_replied(), "value": value_of(message, *id)?})));
+    let tagged = query.expand.iter().filter_map(|id| {
+        // The size is the store's own.
+        let value = value_of(message, *id).or_else(|| row_value(row, *id))?;
+        Some(json!({"id": id.as_replied(), "value": value}))
+    });
     let named = query.named.iter().filter_map(|id| {
         Some(json!({"id": id.to_string(), "value": named_text(message, id.set, &id.name)?}))
     });

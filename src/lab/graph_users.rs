@@ -7,6 +7,7 @@ use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
 use super::world::World;
 use super::wrong::Wrong;
+use crate::base::losses::Family;
 use crate::wire::graph::escape;
 use crate::wire::graph::path::Resource;
 use crate::wire::graph::path_user::{Holder, OfUser};
@@ -119,7 +120,13 @@ pub(super) fn open_page(lab: &GraphFace, method: &Method, path: &str) -> Option<
 /// The application permission that a call on what belongs to a user needs (reference/graph.md 2.1, 2.4 and 2.5).
 const fn role_for(part: &OfUser) -> &'static str {
     match part {
+        OfUser::PermanentDelete { family, .. } => match family {
+            Family::Message => "Mail.ReadWrite",
+            Family::Event => "Calendars.ReadWrite",
+            Family::Contact => "Contacts.ReadWrite",
+        },
         OfUser::Calendars
+        | OfUser::Calendar { .. }
         | OfUser::Events { .. }
         | OfUser::Event { .. }
         | OfUser::Instances { .. } => "Calendars.ReadWrite",
@@ -131,6 +138,8 @@ const fn role_for(part: &OfUser) -> &'static str {
             Holder::Message(_) => "Mail.ReadWrite",
         },
         OfUser::ContactFolders
+        | OfUser::ContactFolder { .. }
+        | OfUser::ChildContactFolders { .. }
         | OfUser::OwnContacts
         | OfUser::Contacts { .. }
         | OfUser::Contact { .. }
@@ -187,6 +196,14 @@ pub(super) fn forbidden(lab: &GraphFace, resource: &Resource) -> Option<Answer> 
             }
         }
     })
+}
+
+/// True for what a cloud without mailbox import does not know.
+pub(super) fn is_of_import(resource: &Resource) -> bool {
+    !matches!(
+        resource,
+        Resource::User { .. } | Resource::DeletedUsers | Resource::Of { .. }
+    )
 }
 
 /// What became of mailbox import in this tenant, where it is not there.

@@ -32,6 +32,7 @@ mod graph_import;
 mod graph_lists;
 mod graph_mailbox;
 mod graph_pages;
+mod graph_shelves;
 mod graph_token;
 mod graph_typed;
 mod graph_typed_files;

@@ -159,6 +159,7 @@ impl LabInfo {
                     graph_url: self.graph_url.clone(),
                 },
                 route: RouteRule::Stream,
+                import_api: None,
                 reach: ReachPlan::default(),
             },
             limits: RunLimits {

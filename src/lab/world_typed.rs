@@ -216,6 +216,30 @@ impl World {
         usize::from(self.options.seed % 2 == 1)
     }
 
+    /// Which of two undocumented ways this lab's Contacts and Mail APIs have: the user's own contacts folder among those inside it, without a name, and no
+    /// move into the dumpster; or none of that.
+    pub(super) fn shows_itself(&self) -> bool {
+        self.options.seed.is_multiple_of(2)
+    }
+
+    /// Deletes an item as the Mail, Calendar and Contacts APIs do: among the user's deleted ones, or into the dumpster.
+    pub(super) fn bin_target_item(
+        &mut self,
+        now: Now,
+        mailbox: &str,
+        id: &str,
+    ) -> Result<(), Refused> {
+        let row = self.target_item(mailbox, id)?;
+        if !self.shows_itself() {
+            return self.soft_delete_target_item(now, mailbox, &row.folder, id);
+        }
+        let bin = self.target_folder(now, mailbox, "deleteditems")?.id;
+        if row.folder == bin {
+            return self.soft_delete_target_item(now, mailbox, &row.folder, id);
+        }
+        self.move_typed(now, mailbox, id, &bin).map(drop)
+    }
+
     /// The largest request that is taken.
     pub(super) fn request_max(&self) -> usize {
         REQUEST_MAX[self.reading()]

@@ -102,6 +102,8 @@ wrongs! {
     ImportUnavailable, "import_unavailable", "400: createImportSession is not known (national clouds)";
     /// The import API is not implemented.
     ImportNotImplemented, "import_not_implemented", "501 for createImportSession";
+    /// Nothing of mailbox import and export is there.
+    NoImportApi, "no_import_api", "nothing of mailbox import and export is there, as in national clouds";
     /// The import API refuses everybody.
     ImportForbidden, "import_forbidden", "403 for createImportSession, although the right is held";
     /// The import refuses tasks.
@@ -168,10 +170,12 @@ impl World {
 
     /// The application permissions a token names.
     pub(super) fn roles(&self) -> Vec<&'static str> {
-        let withheld = [
+        let withheld: [(Wrong, &str); 8] = [
             (Wrong::NoConsentFolders, ROLES[0]),
             (Wrong::NoConsentItems, ROLES[1]),
             (Wrong::NoConsentUsers, ROLES[2]),
+            (Wrong::NoImportApi, ROLES[0]),
+            (Wrong::NoImportApi, ROLES[1]),
             (Wrong::NoConsentTyped, ROLES[3]),
             (Wrong::NoConsentTyped, ROLES[4]),
             (Wrong::NoConsentTyped, ROLES[5]),

@@ -174,8 +174,24 @@ pub struct TargetEnd {
     pub service: Service,
     /// By which route items travel.
     pub route: RouteRule,
+    /// Whether the cloud has mailbox import, where the plan says so; see [`TargetEnd::has_import`].
+    pub import_api: Option<bool>,
     /// What is special about the way there.
     pub reach: ReachPlan,
+}
+
+impl TargetEnd {
+    /// Whether mailbox import is asked for at all. Without a word in the plan it is, but where a national cloud is to take items by their class: those
+    /// clouds have none (reference/graph.md 1.1), and a plan that wants streams there finds out by its preflight.
+    pub const fn has_import(&self) -> bool {
+        match self.import_api {
+            Some(said) => said,
+            None => {
+                !(matches!(self.service, Service::National(_))
+                    && matches!(self.route, RouteRule::Typed))
+            }
+        }
+    }
 }
 
 /// How the application signs in.
@@ -271,6 +287,7 @@ impl SelectPlan {
             exclude_folders: self.exclude_folders.clone(),
             older_than: self.older_than.as_deref().and_then(parse_date),
             max_item_size: self.max_item_size.unwrap_or(default.max_item_size),
+            ..default
         }
     }
 }
@@ -387,7 +404,10 @@ impl Plan {
         RunSpec {
             jobs: self.jobs(),
             limits: self.limits.clone(),
-            select: self.select.to_selection(),
+            select: Selection {
+                no_import: !self.target.has_import(),
+                ..self.select.to_selection()
+            },
             pass: PassKind::Follow,
             allow_deletes: false,
             route: self.target.route,

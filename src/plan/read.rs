@@ -328,6 +328,7 @@ fn read_target<'r, 'a>(
         "login_url",
         "graph_url",
         "route",
+        "import_api",
         reach::KEYS[0],
         reach::KEYS[1],
         reach::KEYS[2],
@@ -372,6 +373,7 @@ fn read_target<'r, 'a>(
         credential: credential?,
         service: service?,
         route: read_route(reader, &section),
+        import_api: read_import_api(reader, &section),
         reach: read_reach(reader, &section),
     })
 }
@@ -381,6 +383,21 @@ fn read_route<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> Rout
     let word = section.text("route");
     word.and_then(|word| one_of(reader, "route", &word, &words))
         .unwrap_or_default()
+}
+
+/// `import_api = false`: a cloud without mailbox import. It takes items by their class and nothing else.
+fn read_import_api<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> Option<bool> {
+    let said = section.truth("import_api")?;
+    let typed = section
+        .text("route")
+        .is_some_and(|word| word.value == RouteRule::Typed.word());
+    if !said && !typed {
+        reader.refuse(
+            section.span(),
+            "`import_api = false` needs `route = \"typed\"`: without mailbox import items go by their class, or not at all",
+        );
+    }
+    Some(said)
 }
 
 fn read_service<'r, 'a>(

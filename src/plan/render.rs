@@ -212,6 +212,9 @@ fn target(out: &mut Lines, end: &TargetEnd) {
     if end.route != RouteRule::default() {
         out.put("route", text(end.route.word()));
     }
+    if let Some(said) = end.import_api {
+        out.put("import_api", said);
+    }
     render_reach(&end.reach, &mut |key, value| out.put(key, value));
 }
 

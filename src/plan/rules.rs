@@ -52,7 +52,7 @@ const AGELESS_ITEM_CLASSES: &[&str] = &[
 /// Whether `folder` is carried.
 ///
 /// `path` is its path with default folders by their English name; `parent` is the fate of its parent, `None` for a folder without one.
-/// The first rule that fits decides: search folder, role, class, outside the tree, the parent's fate, hidden, the plan's list.
+/// The first rule that fits decides: search folder, role, class, outside the tree, the parent's fate, no mailbox import, hidden, the plan's list.
 pub fn fate(
     folder: &SourceFolder,
     path: &FolderPath,
@@ -61,6 +61,7 @@ pub fn fate(
 ) -> FolderFate {
     let rule = by_nature(folder)
         .or_else(|| by_place(folder, parent))
+        .or_else(|| (select.no_import && is_of_no_api(folder)).then_some(LeaveRule::NoSuchFolders))
         .or_else(|| {
             // The root cannot be hidden or excluded: a plan that carries nothing is not written that way.
             let root = folder.role == Some(FolderRole::Top);
@@ -122,13 +123,26 @@ fn by_role(role: FolderRole) -> Option<LeaveRule> {
     }
 }
 
+/// True for folders that no API but mailbox import can make: of tasks, notes and journals.
+fn is_of_no_api(folder: &SourceFolder) -> bool {
+    match folder.role {
+        Some(FolderRole::Tasks | FolderRole::Notes | FolderRole::Journal) => true,
+        Some(_) => false,
+        None => is_one_of(
+            &ItemClass::new(folder.class.trim()),
+            &["IPF.Task", "IPF.StickyNote", "IPF.Journal"],
+        ),
+    }
+}
+
 /// What the place in the tree says. The dumpster and what lies outside the tree keep their own name all the way down, since an auditor
 /// asks for those by name.
 fn by_place(folder: &SourceFolder, parent: Option<FolderFate>) -> Option<LeaveRule> {
     match parent {
         None if folder.role == Some(FolderRole::Top) => None,
         None => Some(LeaveRule::OutsideTree),
-        Some(FolderFate::Carry) => None,
+        // What lies in such a folder and is of another kind has its place.
+        Some(FolderFate::Carry | FolderFate::LeftOut(LeaveRule::NoSuchFolders)) => None,
         Some(FolderFate::LeftOut(
             rule @ (LeaveRule::RecoverableItems | LeaveRule::OutsideTree | LeaveRule::SyncIssues),
         )) => Some(rule),
@@ -293,6 +307,39 @@ mod tests {
         }
         let top = folder(Some(FolderRole::Top), "");
         assert_eq!(fate_of(&top, None), FolderFate::Carry);
+    }
+
+    #[test]
+    fn without_mailbox_import_folders_that_nothing_can_make_stay_and_what_is_inside_them_does_not()
+    {
+        let select = Selection {
+            no_import: true,
+            ..Selection::default()
+        };
+        let fate = |folder: &SourceFolder, parent| {
+            let path = FolderPath::of(["anything"]);
+            (
+                fate_of(folder, parent) == FolderFate::Carry,
+                fate(folder, &path, parent, &select) == FolderFate::Carry,
+            )
+        };
+        for (role, class, carried) in [
+            (Some(FolderRole::Tasks), "IPF.Task", false),
+            (Some(FolderRole::Notes), "", false),
+            (Some(FolderRole::Journal), "IPF.Journal", false),
+            (None, "IPF.Task.Vendor", false),
+            (None, "IPF.StickyNote", false),
+            (Some(FolderRole::Calendar), "IPF.Appointment", true),
+            (Some(FolderRole::Inbox), "IPF.Task", true),
+            (None, "IPF.Contact", true),
+            (None, "", true),
+        ] {
+            let got = fate(&folder(role, class), CARRY);
+            assert_eq!(got, (true, carried), "{role:?} {class}");
+        }
+        let inside = Some(FolderFate::LeftOut(LeaveRule::NoSuchFolders));
+        assert_eq!(fate(&folder(None, "IPF.Note"), inside), (true, true));
+        assert_eq!(fate(&folder(None, "IPF.Task"), inside), (true, false));
     }
 
     #[test]

@@ -52,8 +52,15 @@ pub trait Target: fmt::Debug + Send + Sync {
     /// `Repeat::Freely`.
     async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback>;
 
-    /// Returns the folder of that name under that parent, or makes it with its class. Names are compared byte for byte. `Repeat::Freely`:
-    /// called again after a lost answer it finds what it made. Never changes a folder that exists.
+    /// Under which folder one of this class lies that is wanted under `parent`. A target that has one tree for all classes leaves it there; another has
+    /// a place of its own for each kind, and folders of one name may then meet. Asked of a folder's id as [`Target::folders`] gave it.
+    fn place_of(&self, parent: &TargetFolderId, _class: &str) -> TargetFolderId {
+        parent.clone()
+    }
+
+    /// Returns the folder of that name in the place of that parent and class ([`Target::place_of`]), or makes it with its class. Names are compared
+    /// byte for byte. `Repeat::Freely`: called again after a lost answer it finds what it made. Never changes a folder that exists. A name that is
+    /// taken by what the listing does not show is [`Setback::OurRequest`], and nothing was made.
     async fn ensure_folder(
         &self,
         mailbox: &TargetMailboxId,

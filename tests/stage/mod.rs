@@ -90,6 +90,8 @@ pub struct Knobs {
     pub screener: Option<Arc<dyn Screener>>,
     /// By which route items travel.
     pub route: RouteRule,
+    /// A cloud without mailbox import.
+    pub no_import: bool,
     /// What is wrong with the tenant.
     pub wrong: Vec<Wrong>,
 }
@@ -113,6 +115,7 @@ impl Default for Knobs {
             pass: PassKind::Follow,
             screener: None,
             route: RouteRule::Stream,
+            no_import: false,
             wrong: Vec::new(),
         }
     }
@@ -246,7 +249,10 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
             settle: knobs.settle,
             ..RunLimits::default()
         },
-        select: Selection::default(),
+        select: Selection {
+            no_import: knobs.no_import,
+            ..Selection::default()
+        },
         pass: knobs.pass,
         allow_deletes: true,
         route: knobs.route,
@@ -631,6 +637,10 @@ pub fn truths(world: &SharedWorld, mailbox: &MailboxId) -> (Holdings, Holdings) 
             .expect("folders")
         {
             for item in folder["items"].as_array().expect("items") {
+                // Taken away again, and kept among the user's deleted ones.
+                if item["mark"].as_str() == Some("removed") {
+                    continue;
+                }
                 let own = match (item["mark"].as_str(), item["search_key"].as_str()) {
                     (Some(mark), _) => mark.split('@').next().unwrap_or_default().to_owned(),
                     (None, Some(key)) => format!("k:{key}"),

@@ -208,6 +208,7 @@ fn make(
             credential: credential(args),
             service: Service::Global,
             route: RouteRule::Stream,
+            import_api: None,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),
@@ -299,11 +300,16 @@ fn ways(plan: &Plan, say: &mut impl FnMut(Severity, &'static str, String, &'stat
         );
     }
     if matches!(plan.target.service, Service::National(_)) {
+        let remedy = if plan.target.has_import() {
+            "Microsoft lists mailbox import for the worldwide cloud only; write route = \"typed\" into [target] and read `mailferry losses`"
+        } else {
+            "items go by their class, folders of tasks, notes and journals stay; move one mailbox first"
+        };
         say(
             Severity::Warning,
             "target.cloud",
             "a national cloud".to_owned(),
-            "Microsoft lists mailbox import for the worldwide cloud only; move one mailbox first",
+            remedy,
         );
     }
 }

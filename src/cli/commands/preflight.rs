@@ -116,7 +116,7 @@ pub async fn preflight(
     let ports = Ports {
         source: Arc::clone(&sides.source) as _,
         source_probe: Arc::clone(&sides.source) as _,
-        target: Arc::clone(&sides.target) as _,
+        target: Arc::clone(&sides.tree),
         target_probe: Arc::clone(&sides.target) as _,
         clock: Arc::clone(&sides.clock),
     };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::id::{ChangeKey, TargetItemId};
 use crate::base::item::{ItemClass, Placed, SearchKey, Stamp, TargetHeader};
+use crate::base::losses::Family;
 use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::quantity::Bytes;
 use crate::base::route::Route;
@@ -55,6 +56,18 @@ impl MailboxItem {
         placed(self.id.as_deref(), self.change_key.as_deref(), status)
     }
 
+    /// An item as the Mail, Calendar and Contacts APIs list it: what are no fields there stands among the expanded properties, and the class of one
+    /// that tells none is its family's.
+    #[must_use]
+    pub fn with_fields(mut self, family: Family) -> Self {
+        let value = |id| property::value_of(&self.single_value_extended_properties, id);
+        let class = value(PropertyId::CLASS).map_or_else(|| plain_class(family), str::to_owned);
+        let size = value(PropertyId::SIZE).and_then(|text| text.parse().ok());
+        self.class = Some(class);
+        self.size = size.unwrap_or(self.size);
+        self
+    }
+
     /// The item in the words of the seam. Where it bears our mark for this mailbox, the mark says whose copy it is: the service gives a search key
     /// of its own to what is created by its class.
     pub fn into_header(self, status: u16, home: Home) -> Result<TargetHeader, Setback> {
@@ -89,6 +102,15 @@ impl MailboxItem {
             route,
         })
     }
+}
+
+fn plain_class(family: Family) -> String {
+    match family {
+        Family::Message => "IPM.Note",
+        Family::Event => "IPM.Appointment",
+        Family::Contact => "IPM.Contact",
+    }
+    .to_owned()
 }
 
 /// An item's place from the two texts that name it; neither may be missing or empty.

@@ -22,6 +22,7 @@ pub mod provenance;
 pub mod query;
 pub mod retry_after;
 pub mod settings;
+pub mod shelf;
 pub mod time_zone;
 mod time_zone_table;
 pub mod token;

@@ -1,6 +1,7 @@
 //! What belongs to one user in the Mail, Calendar and Contacts APIs, as paths below `users/{user}`, and back. Source: reference/graph.md section 2,
 //! and the OpenAPI subset in data/graph.
 
+use crate::base::losses::Family;
 use crate::wire::graph::escape;
 
 /// One resource of a user.
@@ -59,6 +60,11 @@ pub enum OfUser {
     },
     /// `calendars`: all of them, in one row.
     Calendars,
+    /// `calendars/{calendar}`.
+    Calendar {
+        /// Calendar id.
+        calendar: String,
+    },
     /// `calendars/{calendar}/events`.
     Events {
         /// Calendar id.
@@ -78,6 +84,16 @@ pub enum OfUser {
     ContactFolders,
     /// `contacts`: those of the user's own folder for contacts.
     OwnContacts,
+    /// `contactFolders/{folder}`.
+    ContactFolder {
+        /// Folder id.
+        folder: String,
+    },
+    /// `contactFolders/{folder}/childFolders`.
+    ChildContactFolders {
+        /// Folder id.
+        folder: String,
+    },
     /// `contactFolders/{folder}/contacts`.
     Contacts {
         /// Folder id.
@@ -93,6 +109,22 @@ pub enum OfUser {
         /// Contact.
         contact: String,
     },
+    /// `{kind}/{item}/permanentDelete`, in the worldwide cloud alone.
+    PermanentDelete {
+        /// Which kind of item.
+        family: Family,
+        /// Item.
+        item: String,
+    },
+}
+
+/// The word in front of an item's id.
+const fn word_of(family: Family) -> &'static str {
+    match family {
+        Family::Message => "messages",
+        Family::Event => "events",
+        Family::Contact => "contacts",
+    }
 }
 
 /// An item that holds attachments.
@@ -149,14 +181,20 @@ impl OfUser {
             }
             Self::UploadSession { of } => of.path() + "/attachments/createUploadSession",
             Self::Calendars => "calendars".to_owned(),
+            Self::Calendar { calendar } => one("calendars", calendar),
             Self::Events { calendar } => one("calendars", calendar) + "/events",
             Self::Event { event } => one("events", event),
             Self::Instances { event } => one("events", event) + "/instances",
             Self::ContactFolders => "contactFolders".to_owned(),
             Self::OwnContacts => "contacts".to_owned(),
+            Self::ContactFolder { folder } => one("contactFolders", folder),
+            Self::ChildContactFolders { folder } => one("contactFolders", folder) + "/childFolders",
             Self::Contacts { folder } => one("contactFolders", folder) + "/contacts",
             Self::Contact { contact } => one("contacts", contact),
             Self::Photo { contact } => one("contacts", contact) + "/photo/$value",
+            Self::PermanentDelete { family, item } => {
+                one(word_of(*family), item) + "/permanentDelete"
+            }
         }
     }
 
@@ -183,11 +221,20 @@ impl OfUser {
             ["events", event] => Self::Event { event: own(event) },
             ["events", event, "instances"] => Self::Instances { event: own(event) },
             ["calendars"] => Self::Calendars,
+            ["calendars", calendar] => Self::Calendar {
+                calendar: own(calendar),
+            },
             ["calendars", calendar, "events"] => Self::Events {
                 calendar: own(calendar),
             },
             ["contactFolders"] => Self::ContactFolders,
             ["contacts"] => Self::OwnContacts,
+            ["contactFolders", folder] => Self::ContactFolder {
+                folder: own(folder),
+            },
+            ["contactFolders", folder, "childFolders"] => Self::ChildContactFolders {
+                folder: own(folder),
+            },
             ["contactFolders", folder, "contacts"] => Self::Contacts {
                 folder: own(folder),
             },
@@ -196,6 +243,10 @@ impl OfUser {
             },
             ["contacts", contact, "photo", "$value"] => Self::Photo {
                 contact: own(contact),
+            },
+            [word, item, "permanentDelete"] => Self::PermanentDelete {
+                family: Family::ALL.into_iter().find(|own| word_of(*own) == word)?,
+                item: own(item),
             },
             [word, id, "attachments"] => Self::Attachments {
                 of: Holder::parse(word, id)?,
@@ -230,7 +281,10 @@ mod tests {
             OfUser::MailFolder { folder: a() },
             OfUser::ChildMailFolders { folder: a() },
             OfUser::Calendars,
+            OfUser::Calendar { calendar: a() },
             OfUser::ContactFolders,
+            OfUser::ContactFolder { folder: a() },
+            OfUser::ChildContactFolders { folder: a() },
             OfUser::OwnContacts,
             OfUser::Messages { folder: a() },
             OfUser::Message { message: a() },
@@ -242,6 +296,7 @@ mod tests {
             OfUser::Contact { contact: a() },
             OfUser::Photo { contact: a() },
         ];
+        all.extend(Family::ALL.map(|family| OfUser::PermanentDelete { family, item: a() }));
         for of in [Holder::Message(a()), Holder::Event(a())] {
             all.extend([
                 OfUser::Attachments { of: of.clone() },

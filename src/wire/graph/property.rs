@@ -74,6 +74,8 @@ impl PropertyId {
     pub const IN_REPLY_TO: Self = Self::new(PropertyType::String, 0x1042);
     /// PidTagInternetReferences.
     pub const REFERENCES: Self = Self::new(PropertyType::String, 0x1039);
+    /// PidTagMessageSize.
+    pub const SIZE: Self = Self::new(PropertyType::Integer, 0x0E08);
     /// PidTagMessageClass.
     pub const CLASS: Self = Self::new(PropertyType::String, 0x001A);
     /// PidTagSensitivity, which a message or contact of Graph does not show as a field.

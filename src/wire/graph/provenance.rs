@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::base::id::TargetMailboxId;
 use crate::base::item::{SearchKey, Stamp, unhex};
 use crate::base::limits::STREAM_IDENTITY_MAX;
+use crate::wire::graph::json;
 use crate::wire::graph::property::{self, NamedId, Property};
 
 /// The property set of everything we name.
@@ -102,6 +103,20 @@ pub fn unfinished(mark: &Mark) -> Property {
     Property::named(&UNFINISHED, text(mark))
 }
 
+/// What our mark says on an item that was taken away again and may lie among the user's deleted ones.
+const REMOVED: &str = "removed";
+
+/// True for an item that was taken away again.
+pub fn is_removed(properties: &[Property]) -> bool {
+    property::named_value_of(properties, &SOURCE) == Some(REMOVED)
+}
+
+/// The request that takes our mark off an item: the mark stays, and says nothing of a copy any more.
+pub fn removed_body() -> Vec<u8> {
+    let removed = Property::named(&SOURCE, REMOVED.to_owned());
+    json::write(&serde_json::json!({ "singleValueExtendedProperties": [removed] }))
+}
+
 /// What a whole item's mark tells.
 pub fn of(properties: &[Property]) -> Option<Mark> {
     property::named_value_of(properties, &SOURCE).and_then(read)
@@ -168,6 +183,11 @@ mod tests {
             (of(&whole), unfinished_of(&whole)),
             (Some(own.clone()), None)
         );
+        let gone: serde_json::Value = serde_json::from_slice(&removed_body()).unwrap();
+        let gone = gone["singleValueExtendedProperties"].clone();
+        let gone: Vec<Property> = serde_json::from_value(gone).unwrap();
+        assert_eq!((of(&gone), is_removed(&gone)), (None, true));
+        assert!(!is_removed(&whole));
         let begun = [unfinished(&own)];
         assert_eq!((of(&begun), unfinished_of(&begun)), (None, Some(own)));
     }

@@ -43,6 +43,8 @@ pub struct ListQuery {
     pub skip_token: Option<String>,
     /// `includeHiddenFolders=true`, for folders (reference/graph.md 1.4).
     pub hidden: bool,
+    /// `$count=true`: how many there are, beside the page.
+    pub count: bool,
     /// `startDateTime` and `endDateTime`, for the instances of a series (event-list-instances).
     pub window: Option<(Moment, Moment)>,
     /// `$expand=exceptionOccurrences`, for the master of a series (event-get); instead of the other expansions.
@@ -100,6 +102,16 @@ impl ListQuery {
         }
     }
 
+    /// The same of items as the Mail, Calendar and Contacts APIs list them: class and size are no fields there (reference/graph.md 2.7).
+    pub fn fields_of_items(top: Count) -> Self {
+        let mut query = Self::items(top);
+        query.select = ["id", "changeKey", "createdDateTime"]
+            .map(str::to_owned)
+            .to_vec();
+        query.expand.extend([PropertyId::CLASS, PropertyId::SIZE]);
+        query
+    }
+
     /// The same listing without our mark.
     #[must_use]
     pub fn unmarked(mut self) -> Self {
@@ -112,7 +124,8 @@ impl ListQuery {
         Self::selecting(&["id", "changeKey"])
     }
 
-    fn selecting(names: &[&str]) -> Self {
+    /// A query of these fields.
+    pub fn selecting(names: &[&str]) -> Self {
         Self {
             select: names.iter().map(|&name| name.to_owned()).collect(),
             ..Self::default()
@@ -151,6 +164,9 @@ impl ListQuery {
             add("startDateTime", &from.to_string());
             add("endDateTime", &to.to_string());
         }
+        if self.count {
+            add("$count", "true");
+        }
         if self.hidden {
             add("includeHiddenFolders", "true");
         }
@@ -183,6 +199,7 @@ impl ListQuery {
                 "startDateTime" => property::moment(&value).map(|at| from = Some(at)),
                 "endDateTime" => property::moment(&value).map(|at| to = Some(at)),
                 "$expand" => expand(&value).map(|(e, n)| (out.expand, out.named) = (e, n)),
+                "$count" => truth(&value).map(|c| out.count = c),
                 "includeHiddenFolders" => truth(&value).map(|h| out.hidden = h),
                 _ => return Err(QueryError::Unknown(name)),
             };
@@ -306,6 +323,8 @@ mod tests {
             ListQuery::folder(),
             ListQuery::version(),
             ListQuery::default(),
+            super::super::shelf::count_query(Count::new(1)),
+            ListQuery::fields_of_items(Count::new(3)),
             ListQuery {
                 bearing: Some((provenance::UNFINISHED, "k:00@11".to_owned())),
                 ..ListQuery::version()

@@ -1,0 +1,306 @@
+//! The target seam where there is no mailbox import, as in national clouds (reference/graph.md 1.1): folders and items by the Mail, Calendar and
+//! Contacts APIs alone. Streams have no way here; items go by their class ([`TypedTarget`](crate::port::typed::TypedTarget) on [`GraphTarget`]).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::base::id::{MailboxId, TargetFolderId, TargetItemId, TargetMailboxId};
+use crate::base::item::Placed;
+use crate::base::limits;
+use crate::base::losses::Family;
+use crate::base::mailbox::{FolderOrder, TargetFolder};
+use crate::base::outcome::{Said, Setback};
+use crate::base::quantity::Count;
+use crate::graph::away::{no_streams, unknown_folder};
+use crate::graph::caller::{json_call, json_post};
+use crate::graph::folders::endless;
+use crate::graph::shelf_walk::{ShelfWalks, count, is_beside, listed, one};
+use crate::graph::target::GraphTarget;
+use crate::graph::typed::{Site, changed_since, remove};
+use crate::port::body::{Body, BodyStream};
+use crate::port::target::{Cursor, Target, TargetPage};
+use crate::transport::{CallBody, Method};
+use crate::wire::graph::classify::{Asked, is_folder_conflict};
+use crate::wire::graph::items::{ItemPage, MailboxItem};
+use crate::wire::graph::json;
+use crate::wire::graph::provenance::{self, Home};
+use crate::wire::graph::query::ListQuery;
+use crate::wire::graph::shelf::{
+    ROOT, Shelf, ShelfFolder, item_of, kept_in, name_body, own_calendars,
+};
+
+/// A tenant of a cloud without mailbox import.
+#[derive(Debug)]
+pub struct UserTarget {
+    graph: Arc<GraphTarget>,
+    walks: ShelfWalks,
+}
+
+impl UserTarget {
+    /// The same tenant by its other APIs.
+    pub fn of(graph: Arc<GraphTarget>) -> Self {
+        Self {
+            graph,
+            walks: ShelfWalks::default(),
+        }
+    }
+
+    /// The folder of that name in a list, byte for byte.
+    async fn named(
+        &self,
+        site: &Site<'_>,
+        order: &FolderOrder,
+    ) -> Result<Option<TargetFolder>, Setback> {
+        let under = shelf(&order.parent)?;
+        let family = kept_in(&order.class);
+        let (place, list) = under.place_of(&order.class);
+        let (status, mut all) = listed(&self.graph.caller, site, family, list).await?;
+        if family == Family::Event {
+            all = own_calendars(all);
+        }
+        let other = |own: &ShelfFolder| own.is_search() || is_beside(site, family, own);
+        for folder in all.into_iter().filter(|own| !other(own)) {
+            let folder = folder.into_target(status, family, Some(&place))?;
+            if folder.name == order.name {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes a folder; `None` when that name is taken.
+    async fn make(
+        &self,
+        site: &Site<'_>,
+        order: &FolderOrder,
+    ) -> Result<Option<TargetFolder>, Setback> {
+        let caller = &self.graph.caller;
+        let family = kept_in(&order.class);
+        let (place, list) = shelf(&order.parent)?.place_of(&order.class);
+        let body = CallBody::bytes(name_body(family, &order.name));
+        site.count(caller);
+        let call = json_post(site.url(caller, list, ""), body);
+        match caller.whole(Asked::MakeFolder, call).await {
+            Ok((status, body)) => {
+                let made: ShelfFolder = json::read(status, &body)?;
+                made.into_target(status, family, Some(&place)).map(Some)
+            }
+            Err(Setback::OurRequest(said)) if is_folder_conflict(&said) => Ok(None),
+            Err(setback) => Err(setback),
+        }
+    }
+
+    async fn is_empty(&self, site: &Site<'_>, shelf: &Shelf) -> Result<bool, Setback> {
+        let caller = &self.graph.caller;
+        if let Shelf::Mail(id) = shelf {
+            let (_, own) = one(caller, site, Family::Message, id).await?;
+            // Without a count nobody knows, so it is not empty.
+            if (own.child_folder_count, own.total_item_count) != (Some(0), Some(0)) {
+                return Ok(false);
+            }
+        } else if let Shelf::Contacts(_) = shelf {
+            let (_, list) = shelf.place_of("IPF.Contact");
+            if !listed(caller, site, Family::Contact, list)
+                .await?
+                .1
+                .is_empty()
+            {
+                return Ok(false);
+            }
+        }
+        // Counts lag; the list is asked as well.
+        Ok(count(caller, site, shelf.items()).await? == Count::ZERO)
+    }
+}
+
+fn shelf(id: &TargetFolderId) -> Result<Shelf, Setback> {
+    Shelf::parse(id).ok_or_else(unknown_folder)
+}
+
+#[async_trait]
+impl Target for UserTarget {
+    /// The mailbox is known by its root folder, whose id no other mailbox has and nothing changes (reference/graph.md section 5).
+    async fn resolve(&self, user: &MailboxId) -> Result<TargetMailboxId, Setback> {
+        let unknown = TargetMailboxId::new("");
+        let site = Site::new(&unknown, user.reveal().to_owned(), false);
+        let caller = &self.graph.caller;
+        let url = site.url(
+            caller,
+            Shelf::Mail(ROOT.to_owned())
+                .folder()
+                .ok_or_else(unknown_folder)?,
+            &ListQuery::selecting(&["id"]).encode(),
+        );
+        let (status, body) = caller.get(Asked::Settings, url).await?;
+        let root: ShelfFolder = json::read(status, &body)?;
+        let mailbox = TargetMailboxId::new(root.own_id(status)?);
+        self.graph.remember(&mailbox, user.reveal());
+        Ok(mailbox)
+    }
+
+    async fn folders(&self, mailbox: &TargetMailboxId) -> Result<Vec<TargetFolder>, Setback> {
+        let site = self.graph.site(mailbox)?;
+        self.walks.tree(&self.graph.caller, &site).await
+    }
+
+    fn place_of(&self, parent: &TargetFolderId, class: &str) -> TargetFolderId {
+        match Shelf::parse(parent) {
+            Some(shelf) => shelf.place_of(class).0.id(),
+            None => parent.clone(),
+        }
+    }
+
+    async fn ensure_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        order: &FolderOrder,
+    ) -> Result<TargetFolder, Setback> {
+        let site = self.graph.site(mailbox)?;
+        if let Some(folder) = self.named(&site, order).await? {
+            return Ok(folder);
+        }
+        if let Some(folder) = self.make(&site, order).await? {
+            return Ok(folder);
+        }
+        // Somebody was quicker, or a folder of another kind has that name.
+        let taken = || Setback::OurRequest(Said::new(409, "ErrorFolderExists"));
+        self.named(&site, order).await?.ok_or_else(taken)
+    }
+
+    async fn create(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolderId,
+        _: &Body,
+    ) -> Result<Placed, Setback> {
+        Err(no_streams())
+    }
+
+    async fn update(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolderId,
+        _: &Placed,
+        _: &Body,
+    ) -> Result<Placed, Setback> {
+        Err(no_streams())
+    }
+
+    async fn version(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<Placed, Setback> {
+        let site = self.graph.site(mailbox)?;
+        // An item that is moved gets another id, so that one which answers is where it was (reference/graph.md section 5).
+        let part = item_of(shelf(folder)?.family(), item.as_str());
+        let caller = &self.graph.caller;
+        let url = site.url(caller, part, &ListQuery::version().encode());
+        site.count(caller);
+        let (status, body) = caller.get(Asked::Delete, url).await?;
+        json::read::<MailboxItem>(status, &body)?.placed(status)
+    }
+
+    async fn rename_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        name: &str,
+    ) -> Result<(), Setback> {
+        let site = self.graph.site(mailbox)?;
+        let shelf = shelf(folder)?;
+        let part = shelf.folder().ok_or_else(unknown_folder)?;
+        let body = CallBody::bytes(name_body(shelf.family(), name));
+        let caller = &self.graph.caller;
+        let call = json_call(Method::Patch, site.url(caller, part, ""), body);
+        site.count(caller);
+        caller.whole(Asked::Folders, call).await.map(drop)
+    }
+
+    async fn remove_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+    ) -> Result<bool, Setback> {
+        let site = self.graph.site(mailbox)?;
+        let shelf = shelf(folder)?;
+        let part = shelf.folder().ok_or_else(unknown_folder)?;
+        match self.is_empty(&site, &shelf).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(Setback::FolderGone | Setback::Gone) => return Ok(true),
+            Err(setback) => return Err(setback),
+        }
+        remove(&self.graph.caller, &site, part).await.map(|()| true)
+    }
+
+    async fn page(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        from: Option<&Cursor>,
+    ) -> Result<TargetPage, Setback> {
+        let site = self.graph.site(mailbox)?;
+        let shelf = shelf(folder)?;
+        let caller = &self.graph.caller;
+        let url = if let Some(cursor) = from {
+            caller.own_link(cursor.as_str())?;
+            cursor.as_str().to_owned()
+        } else {
+            let query = ListQuery::fields_of_items(limits::TARGET_PAGE);
+            site.url(caller, shelf.items(), &query.encode())
+        };
+        site.count(caller);
+        let (status, body) = caller.get(Asked::Items, url.clone()).await?;
+        let page: ItemPage = json::read(status, &body)?;
+        // A page that leads to itself would never end.
+        if page.next_link.as_deref() == Some(url.as_str()) {
+            return Err(endless());
+        }
+        let (home, family) = (Home::of(mailbox), shelf.family());
+        // What we took away is gone, wherever this cloud keeps it for its user.
+        let is_there =
+            |item: &MailboxItem| !provenance::is_removed(&item.single_value_extended_properties);
+        let items = page.value.into_iter().filter(is_there);
+        let headers = items.map(|item| item.with_fields(family).into_header(status, home));
+        Ok(TargetPage {
+            items: headers.collect::<Result<_, _>>()?,
+            next: page.next_link.map(Cursor::new),
+        })
+    }
+
+    async fn export(&self, _: &TargetMailboxId, _: &TargetItemId) -> Result<BodyStream, Setback> {
+        Err(no_streams())
+    }
+
+    async fn retract(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+    ) -> Result<(), Setback> {
+        match self.version(mailbox, folder, &placed.item).await {
+            Ok(now) if now == *placed => {}
+            // Somebody worked on it since, so it is no longer only ours.
+            Ok(_) => return Err(changed_since()),
+            Err(Setback::Gone) => return Ok(()),
+            Err(setback) => return Err(setback),
+        }
+        let site = self.graph.site(mailbox)?;
+        self.graph.caller.made(mailbox, 1);
+        let family = shelf(folder)?.family();
+        let away = &self.graph.away;
+        away.put_away(&self.graph.caller, &site, family, placed.item.as_str())
+            .await
+    }
+
+    fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
+        self.graph.caller.take_made(mailbox)
+    }
+
+    fn renew(&self, _: &TargetMailboxId) {
+        // A refused token was forgotten where it was refused; there are no sessions here.
+    }
+}

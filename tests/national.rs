@@ -1,0 +1,297 @@
+//! A cloud without mailbox import: folders by the Mail, Calendar and Contacts APIs, and whole mailboxes moved through them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test; helpers are not seen as such by the lint"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mailferry::base::fact::{Bucket, LeaveRule};
+use mailferry::base::id::TargetFolderId;
+use mailferry::base::losses::family_of;
+use mailferry::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
+use mailferry::base::outcome::Setback;
+use mailferry::base::quantity::{Count, Tick};
+use mailferry::base::route::{Route, RouteRule};
+use mailferry::evidence::balance::Balance;
+use mailferry::graph::UserTarget;
+use mailferry::lab::direct::lock;
+use mailferry::lab::populate::Population;
+use mailferry::lab::world::Now;
+use mailferry::lab::wrong::Wrong;
+use mailferry::port::ledger::Ledger;
+use mailferry::port::target::Target;
+use mailferry::port::typed::TypedPorts;
+use mailferry::store::memory::MemoryLedger;
+use mailferry::verify::reason::Reason;
+
+use crate::routes::{audited_by, world_of};
+use crate::stage::{Knobs, address};
+use crate::typed_target::without_import::seeded;
+use crate::weather_http::Rig;
+
+fn names(folders: &[TargetFolder]) -> Vec<&str> {
+    folders.iter().map(|own| own.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn the_tree_shows_what_the_three_apis_know_once_and_by_its_role() {
+    for seed in [1, 2] {
+        let (bench, _lab) = seeded(seed).await;
+        let folders = bench.target.folders(&bench.mailbox().await).await.unwrap();
+        assert_eq!(folders[0].role, Some(FolderRole::Top));
+        let mut known: BTreeSet<&TargetFolderId> = BTreeSet::new();
+        for folder in &folders {
+            assert!(folder.parent.as_ref().is_none_or(|id| known.contains(id)));
+            assert!(known.insert(&folder.id), "{seed}: {} twice", folder.name);
+        }
+        let mut roles: Vec<FolderRole> = folders.iter().filter_map(|own| own.role).collect();
+        roles.sort_unstable();
+        use FolderRole as R;
+        let mut want = vec![
+            R::Top,
+            R::Inbox,
+            R::SentItems,
+            R::Drafts,
+            R::DeletedItems,
+            R::JunkEmail,
+            R::Outbox,
+            R::Calendar,
+            R::Contacts,
+            R::ConversationHistory,
+        ];
+        want.sort_unstable();
+        assert_eq!(roles, want, "{seed}");
+        // Where the service shows the user's own contacts folder among those inside it, and nothing tells yet which it is, it is there once more, empty and
+        // beside, so that nothing is ever poured into it.
+        let top = &folders[0].id;
+        let more: Vec<_> = folders.iter().filter(|own| own.role.is_none()).collect();
+        assert_eq!(
+            more.len(),
+            usize::from(seed == 2),
+            "{seed}: {:?}",
+            names(&folders)
+        );
+        assert!(
+            more.iter()
+                .all(|own| own.items == Count::ZERO && own.parent.as_ref() == Some(top))
+        );
+        bench.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_folder_is_made_once_in_its_own_tree_renamed_and_removed() {
+    for seed in [1, 2] {
+        let (bench, _lab) = seeded(seed).await;
+        let (mailbox, inbox) = (bench.mailbox().await, bench.role(FolderRole::Inbox).await);
+        let target = &bench.target;
+        for (class, under) in [
+            ("IPF.Note", FolderRole::Inbox),
+            ("IPF.Appointment", FolderRole::Top),
+            ("IPF.Contact", FolderRole::Contacts),
+        ] {
+            let order = FolderOrder {
+                parent: inbox.id.clone(),
+                name: "Röntgen \"A/B\"".to_owned(),
+                class: class.to_owned(),
+            };
+            let place = target.place_of(&inbox.id, class);
+            assert_eq!(place, bench.role(under).await.id, "{class}");
+            let made = target.ensure_folder(&mailbox, &order).await.unwrap();
+            let again = target.ensure_folder(&mailbox, &order).await.unwrap();
+            assert_eq!(made.id, again.id, "{class}");
+            let listed = target.folders(&mailbox).await.unwrap();
+            let own = listed.iter().find(|own| own.id == made.id).unwrap();
+            assert_eq!(
+                (&own.name, &own.parent),
+                (&order.name, &Some(place.clone()))
+            );
+            // One inside, where the kind has an inside.
+            let inside = FolderOrder {
+                parent: made.id.clone(),
+                ..order.clone()
+            };
+            let inner = target.ensure_folder(&mailbox, &inside).await.unwrap();
+            let nested = class != "IPF.Appointment";
+            assert_eq!(
+                inner.id != made.id,
+                nested,
+                "{class}: calendars lie side by side"
+            );
+            if nested {
+                assert_eq!(target.remove_folder(&mailbox, &made.id).await, Ok(false));
+                assert_eq!(target.remove_folder(&mailbox, &inner.id).await, Ok(true));
+            }
+            target
+                .rename_folder(&mailbox, &made.id, "Befunde")
+                .await
+                .unwrap();
+            let listed = target.folders(&mailbox).await.unwrap();
+            assert!(names(&listed).contains(&"Befunde"), "{class}");
+            assert_eq!(target.remove_folder(&mailbox, &made.id).await, Ok(true));
+            assert_eq!(target.remove_folder(&mailbox, &made.id).await, Ok(true));
+            let listed = target.folders(&mailbox).await.unwrap();
+            assert!(listed.iter().all(|own| own.id != made.id), "{class}");
+        }
+        // A name that a folder of another kind has is taken, and nobody sees by what.
+        let taken = FolderOrder {
+            parent: bench.role(FolderRole::Top).await.id,
+            name: "Tasks".to_owned(),
+            class: "IPF.Note".to_owned(),
+        };
+        let made = target.ensure_folder(&mailbox, &taken).await;
+        assert!(matches!(made, Err(Setback::OurRequest(_))), "{made:?}");
+        bench.assert_clean();
+    }
+}
+
+async fn moved(rig: &Rig, ledger: &Arc<dyn Ledger>) -> Balance {
+    let graph = Arc::new(rig.target().without_import());
+    let mut ports = rig.ports();
+    ports.target = Arc::new(UserTarget::of(Arc::clone(&graph)));
+    ports.typed = Some(TypedPorts {
+        source: Arc::new(rig.source()),
+        target: graph,
+    });
+    ports.ledger = Arc::clone(ledger);
+    rig.run_by(ports).await
+}
+
+/// Whole mailboxes, with all the lab has, to a cloud that knows nothing of mailbox import; then verified, and run again by the same ledger and by a new one.
+#[tokio::test]
+async fn mailboxes_move_verify_and_are_found_again_without_mailbox_import() {
+    for seed in [1, 2] {
+        let population = Population {
+            items: 150,
+            seed,
+            ..Population::default()
+        };
+        let knobs = Knobs {
+            route: RouteRule::Typed,
+            no_import: true,
+            ..Knobs::default()
+        };
+        let rig = Rig::on(
+            world_of(&population, &[Wrong::NoImportApi], seed),
+            knobs.clone(),
+        )
+        .await;
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        let balance = moved(&rig, &ledger).await;
+        let totals = balance.totals();
+        let confirmed = totals.of(Bucket::Confirmed);
+        assert!(confirmed > Count::new(90), "{confirmed}");
+        let sum = [Bucket::Confirmed, Bucket::Refused, Bucket::Skipped].map(|own| totals.of(own));
+        assert_eq!(sum.into_iter().sum::<Count>(), totals.source, "{seed}");
+        // What lies where no folder can be made is named by its folder.
+        let left: Vec<&str> = (balance.mailboxes[0].folders.iter())
+            .filter(|own| own.left_out == Some(LeaveRule::NoSuchFolders))
+            .map(|own| own.path.as_str())
+            .collect();
+        assert_eq!(left, ["Journal", "Notes", "Tasks"], "{seed}");
+        let refused = balance.mailboxes[0].exceptions.iter();
+        for own in refused.filter(|own| own.bucket == Bucket::Refused) {
+            assert_eq!(family_of(own.class.as_str()), None, "{seed}: {}", own.class);
+        }
+        let audit = audited_by(&rig, &knobs, |ports| {
+            let graph = Arc::new(rig.target().without_import());
+            ports.target = Arc::new(UserTarget::of(Arc::clone(&graph)));
+            ports.typed = Some(TypedPorts {
+                source: Arc::new(rig.source()),
+                target: graph,
+            });
+            ports.ledger = Arc::clone(&ledger);
+        })
+        .await;
+        let all = audit.folders.iter().flat_map(|folder| &folder.findings);
+        let odd: Vec<Reason> = all
+            .chain(&audit.findings)
+            .map(|finding| finding.reason)
+            .filter(|reason| *reason != Reason::ByRoute)
+            .collect();
+        assert_eq!(odd, [], "{seed}");
+        let compared: Count = audit.folders.iter().map(|own| own.content.compared).sum();
+        assert_eq!(compared, confirmed, "{seed}");
+        let made = |rig: &Rig| {
+            let world = lock(&rig.world);
+            let mailbox = world.resolve(address(0).reveal()).unwrap();
+            let late = Now {
+                tick: Tick::new(u64::MAX / 2),
+                ..Now::default()
+            };
+            let rows = world.target_folders(late, &mailbox).unwrap();
+            rows.iter().map(|row| row.items).sum::<Count>()
+        };
+        let there = made(&rig);
+        assert_eq!(moved(&rig, &ledger).await.totals(), totals, "{seed}");
+        let new: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        assert_eq!(
+            moved(&rig, &new).await.totals().of(Bucket::Confirmed),
+            confirmed
+        );
+        assert_eq!(made(&rig), there, "{seed}: nothing was sent again");
+        let stats = lock(&rig.world).stats();
+        for what in ["invitations", "source_writes", "invalid"] {
+            let log = lock(&rig.world)
+                .invalid_log()
+                .next()
+                .map(|own| format!("{own:?}"));
+            assert_eq!(stats[what], 0, "{seed}: {what}: {log:?}");
+        }
+    }
+}
+
+/// An item that left the source leaves the target too, and nothing of it is taken for a copy where this cloud puts what is deleted.
+#[tokio::test]
+async fn what_left_the_source_leaves_the_target_and_its_mark_with_it() {
+    for seed in [1, 2] {
+        let population = Population {
+            items: 60,
+            seed,
+            ..Population::default()
+        };
+        let knobs = Knobs {
+            route: RouteRule::Typed,
+            no_import: true,
+            ..Knobs::default()
+        };
+        let rig = Rig::on(world_of(&population, &[Wrong::NoImportApi], seed), knobs).await;
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        let confirmed = |balance: &Balance| balance.totals().of(Bucket::Confirmed);
+        let before = confirmed(&moved(&rig, &ledger).await);
+        let mut gone = 0;
+        for class in ["IPM.Note", "IPM.Appointment", "IPM.Contact"] {
+            let (_, item) = crate::routes::first_of(&rig, class).await;
+            lock(&rig.world)
+                .delete_source_item(address(0).reveal(), item.as_str())
+                .unwrap();
+            gone += 1;
+        }
+        let after = confirmed(&moved(&rig, &ledger).await);
+        assert_eq!(after + Count::new(gone), before, "{seed}");
+        let target = UserTarget::of(Arc::new(rig.target().without_import()));
+        let mailbox = target.resolve(&address(0)).await.unwrap();
+        let mut marked = 0;
+        for folder in target.folders(&mailbox).await.unwrap() {
+            let mut from = None;
+            loop {
+                let page = target
+                    .page(&mailbox, &folder.id, from.as_ref())
+                    .await
+                    .unwrap();
+                let ours = page.items.iter().filter(|own| own.route == Route::Typed);
+                marked += ours.count() as u64;
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(Count::new(marked), after, "{seed}");
+        assert_eq!(lock(&rig.world).stats()["invalid"], 0, "{seed}");
+    }
+}
