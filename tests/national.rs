@@ -39,6 +39,7 @@ fn names(folders: &[TargetFolder]) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_tree_shows_what_the_three_apis_know_once_and_by_its_role() {
+    use FolderRole as R;
     for seed in [1, 2] {
         let (bench, _lab) = seeded(seed).await;
         let folders = bench.target.folders(&bench.mailbox().await).await.unwrap();
@@ -50,7 +51,6 @@ async fn the_tree_shows_what_the_three_apis_know_once_and_by_its_role() {
         }
         let mut roles: Vec<FolderRole> = folders.iter().filter_map(|own| own.role).collect();
         roles.sort_unstable();
-        use FolderRole as R;
         let mut want = vec![
             R::Top,
             R::Inbox,

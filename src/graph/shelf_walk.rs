@@ -127,9 +127,9 @@ impl Walk {
                 Step::Contacts => self.contacts(caller, site).await?,
                 Step::Count(at) => {
                     let at = *at;
-                    let shelf = self.tree.get(at).and_then(|own| Shelf::parse(&own.id));
-                    let count = match shelf {
-                        Some(shelf) => count(caller, site, shelf.items()).await?,
+                    let place = self.tree.get(at).and_then(|own| Shelf::parse(&own.id));
+                    let count = match place {
+                        Some(place) => count(caller, site, place.items()).await?,
                         None => Count::ZERO,
                     };
                     if let Some(own) = self.tree.get_mut(at) {
@@ -172,16 +172,17 @@ impl Walk {
             }
             let barren = folder.child_folder_count == Some(0);
             let top = Shelf::Mail(ROOT.to_owned());
-            let under = match is_beside(site, family, &folder) {
-                true => &top,
-                false => parent,
+            let under = if is_beside(site, family, &folder) {
+                &top
+            } else {
+                parent
             };
             let folder = folder.into_target(status, family, Some(under))?;
-            let shelf = Shelf::parse(&folder.id).filter(|_| !barren);
+            let place = Shelf::parse(&folder.id).filter(|_| !barren);
             let fresh = !self.seen.contains(&folder.id);
             self.add(folder, family == Family::Contact)?;
-            if let (Some(shelf), true) = (shelf, fresh) {
-                self.steps.push_back(Step::Inside(shelf));
+            if let (Some(place), true) = (place, fresh) {
+                self.steps.push_back(Step::Inside(place));
             }
         }
         Ok(())
@@ -213,8 +214,8 @@ impl Walk {
                 let url = site.url(caller, OfUser::OwnContacts, &query.encode());
                 site.count(caller);
                 let (status, body) = caller.get(Asked::Folders, url).await?;
-                let first = json::read::<ShelfPage>(status, &body)?.value.into_iter();
-                first.filter_map(|own| own.parent_folder_id).next()
+                let mut first = json::read::<ShelfPage>(status, &body)?.value.into_iter();
+                first.find_map(|own| own.parent_folder_id)
             }
             Err(setback) => return Err(setback),
         };
@@ -287,21 +288,21 @@ pub(super) async fn listed(
     list: OfUser,
 ) -> Result<(u16, Vec<ShelfFolder>), Setback> {
     let mut next = Some(site.url(caller, list, &folders_query(family).encode()));
-    let (mut all, mut followed, mut last) = (Vec::new(), BTreeSet::new(), 200);
+    let (mut all, mut followed, mut status) = (Vec::new(), BTreeSet::new(), 200);
     while let Some(url) = next {
         if all.len() > limits::TARGET_FOLDERS_MAX || !followed.insert(url.clone()) {
             return Err(endless());
         }
         site.count(caller);
-        let (status, body) = caller.get(Asked::Folders, url).await?;
-        let page: ShelfPage = json::read(status, &body)?;
+        let (own, body) = caller.get(Asked::Folders, url).await?;
+        let page: ShelfPage = json::read(own, &body)?;
         all.extend(page.value);
         if let Some(link) = &page.next_link {
             caller.own_link(link)?;
         }
-        (next, last) = (page.next_link, status);
+        (next, status) = (page.next_link, own);
     }
-    Ok((last, all))
+    Ok((status, all))
 }
 
 /// How many items a list holds: as the service counts them, or one by one where it does not.

@@ -66,13 +66,13 @@ impl<'a> Site<'a> {
 }
 
 /// Whether the service has items of this family there: each of its three APIs knows folders of its own kind alone (reference/graph.md 2.1, 2.4, 2.5).
-fn belongs(item: &TypedItem, shelf: &Shelf) -> bool {
+fn belongs(item: &TypedItem, place: &Shelf) -> bool {
     let family = match item {
         TypedItem::Message(_) => Family::Message,
         TypedItem::Event(_) => Family::Event,
         TypedItem::Contact(_) => Family::Contact,
     };
-    family == shelf.family()
+    family == place.family()
 }
 
 /// The making of one item.
@@ -96,11 +96,11 @@ impl Making<'_> {
     }
 
     /// Takes an item away that was begun here and cannot be completed, so that a refusal leaves nothing. Where that fails, nobody knows what is there.
-    pub(super) async fn undo(&self, shelf: &Shelf, id: &str, setback: Setback) -> Setback {
+    pub(super) async fn undo(&self, place: &Shelf, id: &str, setback: Setback) -> Setback {
         let Setback::ItemRefused(refusal) = setback else {
             return setback;
         };
-        match discard(self.target, self.site, shelf, id).await {
+        match discard(self.target, self.site, place, id).await {
             Ok(()) => Setback::ItemRefused(refusal),
             Err(_) => Setback::GatewayGaveUp(refusal.said),
         }
@@ -161,8 +161,8 @@ impl TypedTarget for GraphTarget {
     ) -> Result<Placed, Setback> {
         let site = self.site(mailbox)?;
         let report = measure(parcel.open()).await?;
-        let shelf = Shelf::of(&folder.id, &folder.class);
-        if !belongs(&report.item, &shelf) {
+        let place = Shelf::of(&folder.id, &folder.class);
+        if !belongs(&report.item, &place) {
             return Err(unfit(RefusalWhy::NoTypedForm, "not-in-such-a-folder"));
         }
         let making = Making {
@@ -173,9 +173,9 @@ impl TypedTarget for GraphTarget {
             parcel,
         };
         match &report.item {
-            TypedItem::Message(own) => making.message(shelf.own(), own).await,
-            TypedItem::Event(own) => making.event(&shelf, own).await,
-            TypedItem::Contact(own) => typed_contact::compose(&making, &shelf, own).await,
+            TypedItem::Message(own) => making.message(place.own(), own).await,
+            TypedItem::Event(own) => making.event(&place, own).await,
+            TypedItem::Contact(own) => typed_contact::compose(&making, &place, own).await,
         }
     }
 

@@ -52,7 +52,7 @@ impl UserTarget {
         site: &Site<'_>,
         order: &FolderOrder,
     ) -> Result<Option<TargetFolder>, Setback> {
-        let under = shelf(&order.parent)?;
+        let under = place(&order.parent)?;
         let family = kept_in(&order.class);
         let (place, list) = under.place_of(&order.class);
         let (status, mut all) = listed(&self.graph.caller, site, family, list).await?;
@@ -77,7 +77,7 @@ impl UserTarget {
     ) -> Result<Option<TargetFolder>, Setback> {
         let caller = &self.graph.caller;
         let family = kept_in(&order.class);
-        let (place, list) = shelf(&order.parent)?.place_of(&order.class);
+        let (place, list) = place(&order.parent)?.place_of(&order.class);
         let body = CallBody::bytes(name_body(family, &order.name));
         site.count(caller);
         let call = json_post(site.url(caller, list, ""), body);
@@ -91,16 +91,16 @@ impl UserTarget {
         }
     }
 
-    async fn is_empty(&self, site: &Site<'_>, shelf: &Shelf) -> Result<bool, Setback> {
+    async fn is_empty(&self, site: &Site<'_>, place: &Shelf) -> Result<bool, Setback> {
         let caller = &self.graph.caller;
-        if let Shelf::Mail(id) = shelf {
+        if let Shelf::Mail(id) = place {
             let (_, own) = one(caller, site, Family::Message, id).await?;
             // Without a count nobody knows, so it is not empty.
             if (own.child_folder_count, own.total_item_count) != (Some(0), Some(0)) {
                 return Ok(false);
             }
-        } else if let Shelf::Contacts(_) = shelf {
-            let (_, list) = shelf.place_of("IPF.Contact");
+        } else if let Shelf::Contacts(_) = place {
+            let (_, list) = place.place_of("IPF.Contact");
             if !listed(caller, site, Family::Contact, list)
                 .await?
                 .1
@@ -110,11 +110,11 @@ impl UserTarget {
             }
         }
         // Counts lag; the list is asked as well.
-        Ok(count(caller, site, shelf.items()).await? == Count::ZERO)
+        Ok(count(caller, site, place.items()).await? == Count::ZERO)
     }
 }
 
-fn shelf(id: &TargetFolderId) -> Result<Shelf, Setback> {
+fn place(id: &TargetFolderId) -> Result<Shelf, Setback> {
     Shelf::parse(id).ok_or_else(unknown_folder)
 }
 
@@ -146,7 +146,7 @@ impl Target for UserTarget {
 
     fn place_of(&self, parent: &TargetFolderId, class: &str) -> TargetFolderId {
         match Shelf::parse(parent) {
-            Some(shelf) => shelf.place_of(class).0.id(),
+            Some(place) => place.place_of(class).0.id(),
             None => parent.clone(),
         }
     }
@@ -195,7 +195,7 @@ impl Target for UserTarget {
     ) -> Result<Placed, Setback> {
         let site = self.graph.site(mailbox)?;
         // An item that is moved gets another id, so that one which answers is where it was (reference/graph.md section 5).
-        let part = item_of(shelf(folder)?.family(), item.as_str());
+        let part = item_of(place(folder)?.family(), item.as_str());
         let caller = &self.graph.caller;
         let url = site.url(caller, part, &ListQuery::version().encode());
         site.count(caller);
@@ -210,9 +210,9 @@ impl Target for UserTarget {
         name: &str,
     ) -> Result<(), Setback> {
         let site = self.graph.site(mailbox)?;
-        let shelf = shelf(folder)?;
-        let part = shelf.folder().ok_or_else(unknown_folder)?;
-        let body = CallBody::bytes(name_body(shelf.family(), name));
+        let place = place(folder)?;
+        let part = place.folder().ok_or_else(unknown_folder)?;
+        let body = CallBody::bytes(name_body(place.family(), name));
         let caller = &self.graph.caller;
         let call = json_call(Method::Patch, site.url(caller, part, ""), body);
         site.count(caller);
@@ -225,9 +225,9 @@ impl Target for UserTarget {
         folder: &TargetFolderId,
     ) -> Result<bool, Setback> {
         let site = self.graph.site(mailbox)?;
-        let shelf = shelf(folder)?;
-        let part = shelf.folder().ok_or_else(unknown_folder)?;
-        match self.is_empty(&site, &shelf).await {
+        let place = place(folder)?;
+        let part = place.folder().ok_or_else(unknown_folder)?;
+        match self.is_empty(&site, &place).await {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(Setback::FolderGone | Setback::Gone) => return Ok(true),
@@ -243,14 +243,14 @@ impl Target for UserTarget {
         from: Option<&Cursor>,
     ) -> Result<TargetPage, Setback> {
         let site = self.graph.site(mailbox)?;
-        let shelf = shelf(folder)?;
+        let place = place(folder)?;
         let caller = &self.graph.caller;
         let url = if let Some(cursor) = from {
             caller.own_link(cursor.as_str())?;
             cursor.as_str().to_owned()
         } else {
             let query = ListQuery::fields_of_items(limits::TARGET_PAGE);
-            site.url(caller, shelf.items(), &query.encode())
+            site.url(caller, place.items(), &query.encode())
         };
         site.count(caller);
         let (status, body) = caller.get(Asked::Items, url.clone()).await?;
@@ -259,7 +259,7 @@ impl Target for UserTarget {
         if page.next_link.as_deref() == Some(url.as_str()) {
             return Err(endless());
         }
-        let (home, family) = (Home::of(mailbox), shelf.family());
+        let (home, family) = (Home::of(mailbox), place.family());
         // What we took away is gone, wherever this cloud keeps it for its user.
         let is_there =
             |item: &MailboxItem| !provenance::is_removed(&item.single_value_extended_properties);
@@ -290,7 +290,7 @@ impl Target for UserTarget {
         }
         let site = self.graph.site(mailbox)?;
         self.graph.caller.made(mailbox, 1);
-        let family = shelf(folder)?.family();
+        let family = place(folder)?.family();
         let away = &self.graph.away;
         away.put_away(&self.graph.caller, &site, family, placed.item.as_str())
             .await

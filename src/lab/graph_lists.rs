@@ -232,9 +232,10 @@ pub(super) fn items(
         // What was imported as a stream has no fields in this lab, and other classes none at all.
         let shown = rows.filter_map(|row| Some(select(show(world, &row.id)?, query)));
         let shown: Vec<Value> = shown.collect();
-        let all = match query.count {
-            true => Some(all_of(world, now, at, &id, &show)?),
-            false => None,
+        let all = if query.count {
+            Some(all_of(world, now, at, &id, &show)?)
+        } else {
+            None
         };
         Ok((shown, page.next, all))
     });

@@ -171,9 +171,10 @@ fn list(at: &Place<'_>, folder: &str) -> Answer {
             let (row, tree) = world.typed_tree(at.mailbox, id).ok()?;
             shown(&row, &tree, &query)
         };
-        let all = match query.count {
-            true => Some(graph_lists::all_of(world, now, at, &id, &show)?),
-            false => None,
+        let all = if query.count {
+            Some(graph_lists::all_of(world, now, at, &id, &show)?)
+        } else {
+            None
         };
         Ok((value, page.next, all))
     });

@@ -244,7 +244,7 @@ impl ShelfFolder {
         parent: Option<&Shelf>,
     ) -> Result<TargetFolder, Setback> {
         let id = self.own_id(status)?;
-        let shelf = match family {
+        let place = match family {
             Family::Message => Shelf::Mail(id),
             Family::Event => Shelf::Calendar(id),
             Family::Contact => Shelf::Contacts(id),
@@ -256,7 +256,7 @@ impl ShelfFolder {
         let role = (self.is_default_calendar == Some(true)).then_some(FolderRole::Calendar);
         let count = u64::try_from(self.total_item_count.unwrap_or(0)).unwrap_or(0);
         Ok(TargetFolder {
-            id: shelf.id(),
+            id: place.id(),
             parent: parent.map(Shelf::id),
             name: name.ok_or_else(|| missing(status))?,
             class: class_of(family).to_owned(),
