@@ -25,7 +25,7 @@ bin=${CARGO_TARGET_DIR:-target}/debug/mailferry
 # The same for a cloud without mailbox import: all of it by the Mail, Calendar and Contacts APIs.
 "$bin" lab --dir "$work/cloud" --mailboxes 2 --items 60 --misconfigured no_import_api --record "$work/cloud-record" >"$work/cloud.log" 2>&1 &
 lab=$!
-trap 'kill "$lab" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill "$lab" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 100); do [ -e "$work/cloud/plan.toml" ] && break; sleep 0.1; done
 sed 's/^\[target\]$/[target]\nroute = "typed"\nimport_api = false/' "$work/cloud/plan.toml" >"$work/cloud/typed.toml"
 # 4, 5: something is open, namely what cannot be carried by its class.
