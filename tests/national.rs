@@ -6,21 +6,22 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mailferry::base::fact::{Bucket, LeaveRule};
 use mailferry::base::id::TargetFolderId;
 use mailferry::base::losses::family_of;
-use mailferry::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
+use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, TargetFolder};
 use mailferry::base::outcome::Setback;
-use mailferry::base::quantity::{Count, Tick};
+use mailferry::base::quantity::{Count, Moment, Tick};
 use mailferry::base::route::{Route, RouteRule};
+use mailferry::engine::ports::Ports;
 use mailferry::evidence::balance::Balance;
 use mailferry::graph::UserTarget;
 use mailferry::lab::direct::lock;
 use mailferry::lab::populate::Population;
-use mailferry::lab::world::Now;
+use mailferry::lab::world::{Content, NewFolder, Now, World};
 use mailferry::lab::wrong::Wrong;
 use mailferry::port::ledger::Ledger;
 use mailferry::port::target::Target;
@@ -149,16 +150,42 @@ async fn each_kind_of_folder_is_made_once_in_its_own_tree_renamed_and_removed() 
     }
 }
 
-async fn moved(rig: &Rig, ledger: &Arc<dyn Ledger>) -> Balance {
+/// The seams of a cloud without mailbox import.
+fn seams(rig: &Rig, ledger: &Arc<dyn Ledger>, ports: &mut Ports) {
     let graph = Arc::new(rig.target().without_import());
-    let mut ports = rig.ports();
     ports.target = Arc::new(UserTarget::of(Arc::clone(&graph)));
     ports.typed = Some(TypedPorts {
         source: Arc::new(rig.source()),
         target: graph,
     });
     ports.ledger = Arc::clone(ledger);
+}
+
+async fn moved(rig: &Rig, ledger: &Arc<dyn Ledger>) -> Balance {
+    let mut ports = rig.ports();
+    seams(rig, ledger, &mut ports);
     rig.run_by(ports).await
+}
+
+/// Findings beside what the route is known to do, and how many items were compared.
+async fn verified(rig: &Rig, ledger: &Arc<dyn Ledger>, knobs: &Knobs) -> (Vec<Reason>, Count) {
+    let audit = audited_by(rig, knobs, |ports| seams(rig, ledger, ports)).await;
+    let all = audit.folders.iter().flat_map(|folder| &folder.findings);
+    let odd = all.chain(&audit.findings).map(|finding| finding.reason);
+    let compared = audit.folders.iter().map(|own| own.content.compared).sum();
+    (
+        odd.filter(|reason| *reason != Reason::ByRoute).collect(),
+        compared,
+    )
+}
+
+/// Items in each folder of the target that the tree shows, by name.
+async fn held(rig: &Rig) -> BTreeMap<String, u64> {
+    let target = UserTarget::of(Arc::new(rig.target().without_import()));
+    let mailbox = target.resolve(&address(0)).await.unwrap();
+    let folders = target.folders(&mailbox).await.unwrap();
+    let counted = folders.into_iter();
+    counted.map(|own| (own.name, own.items.get())).collect()
 }
 
 /// Whole mailboxes, with all the lab has, to a cloud that knows nothing of mailbox import; then verified, and run again by the same ledger and by a new one.
@@ -197,25 +224,8 @@ async fn mailboxes_move_verify_and_are_found_again_without_mailbox_import() {
         for own in refused.filter(|own| own.bucket == Bucket::Refused) {
             assert_eq!(family_of(own.class.as_str()), None, "{seed}: {}", own.class);
         }
-        let audit = audited_by(&rig, &knobs, |ports| {
-            let graph = Arc::new(rig.target().without_import());
-            ports.target = Arc::new(UserTarget::of(Arc::clone(&graph)));
-            ports.typed = Some(TypedPorts {
-                source: Arc::new(rig.source()),
-                target: graph,
-            });
-            ports.ledger = Arc::clone(&ledger);
-        })
-        .await;
-        let all = audit.folders.iter().flat_map(|folder| &folder.findings);
-        let odd: Vec<Reason> = all
-            .chain(&audit.findings)
-            .map(|finding| finding.reason)
-            .filter(|reason| *reason != Reason::ByRoute)
-            .collect();
-        assert_eq!(odd, [], "{seed}");
-        let compared: Count = audit.folders.iter().map(|own| own.content.compared).sum();
-        assert_eq!(compared, confirmed, "{seed}");
+        let (odd, compared) = verified(&rig, &ledger, &knobs).await;
+        assert_eq!((odd, compared), (vec![], confirmed), "{seed}");
         let made = |rig: &Rig| {
             let world = lock(&rig.world);
             let mailbox = world.resolve(address(0).reveal()).unwrap();
@@ -259,7 +269,11 @@ async fn what_left_the_source_leaves_the_target_and_its_mark_with_it() {
             no_import: true,
             ..Knobs::default()
         };
-        let rig = Rig::on(world_of(&population, &[Wrong::NoImportApi], seed), knobs).await;
+        let rig = Rig::on(
+            world_of(&population, &[Wrong::NoImportApi], seed),
+            knobs.clone(),
+        )
+        .await;
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
         let confirmed = |balance: &Balance| balance.totals().of(Bucket::Confirmed);
         let before = confirmed(&moved(&rig, &ledger).await);
@@ -292,6 +306,99 @@ async fn what_left_the_source_leaves_the_target_and_its_mark_with_it() {
             }
         }
         assert_eq!(Count::new(marked), after, "{seed}");
+        let (odd, compared) = verified(&rig, &ledger, &knobs).await;
+        assert_eq!((odd, compared), (vec![], after), "{seed}");
         assert_eq!(lock(&rig.world).stats()["invalid"], 0, "{seed}");
+    }
+}
+
+/// Calendars lie side by side in such a cloud, and folders of other kinds hold names that nobody sees: each source folder has a counterpart of its own all
+/// the same, which a new ledger finds again.
+#[tokio::test]
+async fn folders_of_one_name_are_never_poured_into_one() {
+    let population = Population {
+        items: 40,
+        ..Population::default()
+    };
+    let knobs = Knobs {
+        route: RouteRule::Typed,
+        no_import: true,
+        ..Knobs::default()
+    };
+    let world = world_of(&population, &[Wrong::NoImportApi], 1);
+    {
+        let mut world = lock(&world);
+        let mailbox = address(0).reveal().to_owned();
+        let role = |world: &World, role| world.source_folder_with_role(&mailbox, role).unwrap().id;
+        let events = |world: &World, folder: &str| {
+            let all = world.find(&mailbox, folder, 0, 100).unwrap().items;
+            all.into_iter()
+                .filter(|own| own.class.as_str() == "IPM.Appointment")
+        };
+        let calendar = role(&world, FolderRole::Calendar);
+        let event = events(&world, &calendar).next().unwrap().id;
+        let stream = world.source_export(&mailbox, &event).unwrap().stream;
+        for parent in [
+            calendar,
+            role(&world, FolderRole::Inbox),
+            role(&world, FolderRole::DeletedItems),
+        ] {
+            let folder = new_folder(&parent, "Dienst", "IPF.Appointment");
+            let folder = world.add_source_folder(&mailbox, &folder).unwrap();
+            let copy = Content::Stream(stream.clone());
+            world
+                .add_source_item(&mailbox, &folder, copy, Moment::default())
+                .unwrap();
+        }
+        // A mail folder whose name a list of tasks of the target has.
+        let top = role(&world, FolderRole::Top);
+        let folder = new_folder(&top, "Visite", "IPF.Note");
+        let folder = world.add_source_folder(&mailbox, &folder).unwrap();
+        let mail = Content::Plain { seed: 5, body: 100 };
+        world
+            .add_source_item(&mailbox, &folder, mail, Moment::default())
+            .unwrap();
+        let target = world.resolve(&mailbox).unwrap();
+        world
+            .create_folder(
+                Now::default(),
+                &target,
+                "msgfolderroot",
+                "Visite",
+                "IPF.Task",
+            )
+            .unwrap();
+    }
+    let rig = Rig::on(world, knobs.clone()).await;
+    let mut before = None;
+    for round in ["first ledger", "new ledger"] {
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+        let mut ports = rig.ports();
+        seams(&rig, &ledger, &mut ports);
+        let totals = rig.run_freely(ports).await.totals();
+        let held = held(&rig).await;
+        for name in ["Dienst", "Dienst (2)", "Dienst (3)", "Visite (2)"] {
+            assert_eq!(held.get(name), Some(&1), "{round}: {name}: {held:?}");
+        }
+        let (odd, compared) = verified(&rig, &ledger, &knobs).await;
+        assert_eq!(
+            (odd, compared),
+            (vec![], totals.of(Bucket::Confirmed)),
+            "{round}"
+        );
+        assert_eq!(*before.get_or_insert_with(|| held.clone()), held, "{round}");
+    }
+    assert_eq!(lock(&rig.world).stats()["invalid"], 0);
+}
+
+fn new_folder<'a>(parent: &'a str, name: &'a str, class: &'a str) -> NewFolder<'a> {
+    NewFolder {
+        parent: Some(parent),
+        name,
+        class,
+        role: None,
+        kind: FolderKind::Generic,
+        hidden: false,
+        stays: None,
     }
 }
