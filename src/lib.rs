@@ -91,6 +91,10 @@
 //!   that came back from an earlier migration bears one too; it counts only in the mailbox it was made for.
 //! - **What needs several calls is made out of sight.** A message is built in a hidden folder of ours and moved when it is complete, so that its folder
 //!   shows the whole of it or nothing; events and contacts cannot be moved and bear another mark until they are complete.
+//! - **One tree out of three kinds of folders.** A cloud without mailbox import knows mail folders, calendars and contact folders by three APIs and no other
+//!   kind. [`graph::UserTarget`] makes one tree of them, with ids that say whose they are (`wire::graph::shelf`); where a folder of a class really lies is
+//!   asked of the seam ([`port::target::Target::place_of`]), so that the survey's law that two folders are never poured into one holds where calendars lie
+//!   side by side. What is taken away there may end among the user's deleted items, so it loses our mark first.
 //! - **Legacy TLS is a feature.** rustls speaks no CBC suites. `native-tls` asks what the system has, OpenSSL on Linux, so that the ordinary build needs
 //!   no system library; where it is missing, the failure is named with what to type.
 

@@ -120,7 +120,7 @@ impl View<'_> {
                 Count::new(draft.estate.excluded.len() as u64)
             );
         }
-        let (route, losses) = route_lines(self.plan.target.route);
+        let (route, losses) = route_lines(self.plan.target.route, self.plan.target.has_import());
         let _ = writeln!(out, "{route}");
         for line in losses {
             let _ = writeln!(out, "  {line}");

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::graph_answer::Answer;
 use super::graph_body;
 use super::graph_http::{Asked, GraphFace};
+use super::graph_users;
 use super::mishap::short_of;
 use super::world::{FolderRow, ItemRow, Now, Refused, World};
-use super::wrong::Wrong;
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
 use crate::wire::graph::export::{ExportEntry, ExportError, ExportReply, ExportRequest};
@@ -55,7 +55,7 @@ pub(super) fn act(lab: &GraphFace, resource: &Resource, asked: &Asked<'_>) -> An
     let get = *method == Method::GET;
     let post = *method == Method::POST;
     match resource {
-        Resource::Settings { user } if get => settings(lab, user, asked),
+        Resource::Settings { user } if get => graph_users::settings(lab, user, asked),
         Resource::Folders { mailbox } if get => folders(lab, resource, mailbox, None, asked),
         Resource::ChildFolders { mailbox, folder } if get => {
             folders(lab, resource, mailbox, Some(folder), asked)
@@ -89,45 +89,6 @@ pub(super) fn act(lab: &GraphFace, resource: &Resource, asked: &Asked<'_>) -> An
                 "Specified HTTP method is not allowed.",
             )
         }
-    }
-}
-
-fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
-    if !asked.query().is_empty() {
-        return lab.broken("settings/exchange takes no parameters");
-    }
-    match mailbox_of(lab, user) {
-        Ok(id) => Answer::json(
-            200,
-            &json!({
-                "@odata.context": format!("{}/v1.0/$metadata#users/settings/exchange/$entity", lab.base),
-                "primaryMailboxId": id,
-            }),
-        ),
-        Err(why) => no_mailbox(why),
-    }
-}
-
-/// The mailbox of a user, by address.
-pub(super) fn mailbox_of(lab: &GraphFace, user: &str) -> Result<String, Refused> {
-    lab.world(|world, _| {
-        let gone = [Wrong::TargetUnlicensed, Wrong::TargetOnPremises];
-        if gone.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
-            return Err(Refused::NoMailbox);
-        }
-        let absent = [Wrong::TargetMissing, Wrong::TargetDeleted];
-        if absent.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
-            return Err(Refused::NoItem);
-        }
-        world.resolve(user).map_err(|_| Refused::NoItem)
-    })
-}
-
-/// Why a user has none: without a mailbox in the cloud, and no user at all, are told apart.
-pub(super) fn no_mailbox(why: Refused) -> Answer {
-    match why {
-        Refused::NoMailbox => Answer::refused(Refused::NoMailbox),
-        _ => Answer::error(404, "Request_ResourceNotFound", "The user does not exist."),
     }
 }
 

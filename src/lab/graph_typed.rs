@@ -5,15 +5,14 @@ use serde_json::{Map, Value};
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
-use super::graph_mailbox::{
-    counted, find, list_query, mailbox_of, no_mailbox, page_size, refused, select,
-};
+use super::graph_mailbox::{counted, find, list_query, page_size, refused, select};
 use super::graph_shelves as shelves;
 use super::graph_typed_files as files;
 use super::graph_typed_json::{
     Broken, MESSAGE_FIELDS, apply, asks_for_receipts, created, touches_text,
 };
 use super::graph_typed_shown::shown;
+use super::graph_users::{mailbox_of, no_mailbox};
 use super::world::{Now, Refused, World};
 use super::{graph_contacts, graph_events, graph_lists};
 use crate::base::losses::Family;

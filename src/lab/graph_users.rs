@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_http::{Asked, GraphFace};
-use super::world::World;
+use super::world::{Refused, World};
 use super::wrong::Wrong;
 use crate::base::losses::Family;
 use crate::wire::graph::escape;
@@ -30,6 +30,46 @@ pub(super) fn user(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
             "Request_ResourceNotFound",
             "Resource does not exist or one of its queried reference-property objects are not present.",
         ),
+    }
+}
+
+/// `GET /users/{user}/settings/exchange`.
+pub(super) fn settings(lab: &GraphFace, user: &str, asked: &Asked<'_>) -> Answer {
+    if !asked.query().is_empty() {
+        return lab.broken("settings/exchange takes no parameters");
+    }
+    match mailbox_of(lab, user) {
+        Ok(id) => Answer::json(
+            200,
+            &json!({
+                "@odata.context": format!("{}/v1.0/$metadata#users/settings/exchange/$entity", lab.base),
+                "primaryMailboxId": id,
+            }),
+        ),
+        Err(why) => no_mailbox(why),
+    }
+}
+
+/// The mailbox of a user, by address.
+pub(super) fn mailbox_of(lab: &GraphFace, user: &str) -> Result<String, Refused> {
+    lab.world(|world, _| {
+        let gone = [Wrong::TargetUnlicensed, Wrong::TargetOnPremises];
+        if gone.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
+            return Err(Refused::NoMailbox);
+        }
+        let absent = [Wrong::TargetMissing, Wrong::TargetDeleted];
+        if absent.iter().any(|wrong| world.is_wrong_for(*wrong, user)) {
+            return Err(Refused::NoItem);
+        }
+        world.resolve(user).map_err(|_| Refused::NoItem)
+    })
+}
+
+/// Why a user has none: without a mailbox in the cloud, and no user at all, are told apart.
+pub(super) fn no_mailbox(why: Refused) -> Answer {
+    match why {
+        Refused::NoMailbox => Answer::refused(Refused::NoMailbox),
+        _ => Answer::error(404, "Request_ResourceNotFound", "The user does not exist."),
     }
 }
 

@@ -457,3 +457,35 @@ fn the_route_is_read_strictly_and_counts_for_the_hash_only_where_it_is_not_the_u
     let found = problems(&routed("type"));
     assert!(found.contains("did you mean \"typed\"?"), "{found}");
 }
+
+#[test]
+fn a_cloud_without_mailbox_import_takes_items_by_their_class_or_not_at_all() {
+    let target = |lines: &str| with("[target]\n", &format!("[target]\n{lines}\n"));
+    let national = |lines: &str| {
+        with("cloud = \"global\"", "cloud = \"us-gov\"").replacen(
+            "[target]\n",
+            &format!("[target]\n{lines}\n"),
+            1,
+        )
+    };
+    for (text, has_import) in [
+        (target("route = \"typed\""), true),
+        (target("route = \"typed\"\nimport_api = false"), false),
+        (target("import_api = true"), true),
+        (national(""), true),
+        (national("route = \"typed\""), false),
+        (national("route = \"typed\"\nimport_api = true"), true),
+    ] {
+        let plan = Plan::parse(&text).expect("right");
+        assert_eq!(plan.target.has_import(), has_import, "{text}");
+        assert_eq!(plan.to_spec().select.no_import, !has_import, "{text}");
+        assert_eq!(Plan::parse(&plan.render()).expect("right"), plan);
+    }
+    for odd in ["import_api = false", "route = \"auto\"\nimport_api = false"] {
+        let found = problems(&target(odd));
+        assert!(
+            found.contains("`import_api = false` needs `route = \"typed\"`"),
+            "{found}"
+        );
+    }
+}

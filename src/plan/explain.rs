@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::base::losses::{self, Family};
+use crate::base::losses::{self, Family, WITHOUT_IMPORT};
 use crate::base::quantity::{Bytes, Count};
 use crate::base::route::RouteRule;
 use crate::plan::calendar::Night;
@@ -23,8 +23,9 @@ const CUTS_SHOWN: usize = 12;
 /// Mailboxes that stay, named at the top; the rest is counted.
 const EXCLUDED_SHOWN: usize = 20;
 
-/// How the plan's items travel, in one line, and below it what that loses, one line for each family of items.
-pub fn route_lines(rule: RouteRule) -> (String, Vec<String>) {
+/// How the plan's items travel, in one line, and below it what that loses, one line for each family of items, and for folders where there is no mailbox
+/// import.
+pub fn route_lines(rule: RouteRule, has_import: bool) -> (String, Vec<String>) {
     let (line, families) = match rule {
         RouteRule::Auto => (
             "items go as streams; mail, appointments and contacts whose streams are refused go by their class and lose some of their fields (`mailferry losses`)",
@@ -40,7 +41,16 @@ pub fn route_lines(rule: RouteRule) -> (String, Vec<String>) {
         ),
     };
     let lines = families.iter().map(|family| losses::brief(*family));
-    (format!("route {rule}: {line}"), lines.collect())
+    let mut lines: Vec<String> = lines.collect();
+    if !has_import {
+        let folders = WITHOUT_IMPORT.iter().map(|own| own.what);
+        let folders: Vec<&str> = folders.collect();
+        lines.push(format!(
+            "folders, without mailbox import: {}",
+            folders.join("; ")
+        ));
+    }
+    (format!("route {rule}: {line}"), lines)
 }
 
 /// The comments of a plan file made from this draft.

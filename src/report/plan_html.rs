@@ -119,7 +119,7 @@ fn verdict(out: &mut String, draft: &Draft, findings: &[Finding]) {
 
 /// How items travel, and what they lose where it is not as streams.
 fn route(out: &mut String, plan: &Plan) {
-    let (line, losses) = route_lines(plan.target.route);
+    let (line, losses) = route_lines(plan.target.route, plan.target.has_import());
     let _ = writeln!(out, "<p class=\"dim\">{}</p>", escape(&line));
     if losses.is_empty() {
         return;

@@ -5,6 +5,7 @@
 
 mod carried;
 mod classes;
+mod folders;
 mod table;
 mod told;
 mod words;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use carried::CARRIED;
 pub use classes::{CLASSES, ClassFate, UNKNOWN_CLASS, class_fate, family_of};
+pub use folders::{FolderLoss, WITHOUT_IMPORT};
 pub use table::LOSSES;
 pub use told::{LossLine, brief, of, told};
 pub use words::{Family, Fate, Loss};

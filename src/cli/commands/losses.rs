@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::base::losses::{
-    self, CLASSES, ClassFate, Family, Fate, Loss, UNKNOWN_CLASS, class_fate,
+    self, CLASSES, ClassFate, Family, Fate, Loss, UNKNOWN_CLASS, WITHOUT_IMPORT, class_fate,
 };
 use crate::cli::exit::Exit;
 use crate::cli::losses_args::LossesArgs;
@@ -88,6 +88,7 @@ fn to_json(classes: &[String]) -> Value {
         "classes": asked,
         "families": families,
         "not_carried": left,
+        "without_import": WITHOUT_IMPORT.iter().map(|own| json!({"what": own.what, "how": own.how})).collect::<Vec<_>>(),
         "unknown_classes": {"what": UNKNOWN_CLASS.what, "advice": UNKNOWN_CLASS.advice},
     })
 }
@@ -137,6 +138,11 @@ fn to_text(classes: &[String]) -> String {
             &format!("any other class: {}", UNKNOWN_CLASS.what),
         );
         wrapped(&mut out, "      ", UNKNOWN_CLASS.advice);
+        out.push_str("\nFolders where the cloud has no mailbox import (import_api = false, national clouds)\n");
+        for own in WITHOUT_IMPORT {
+            wrapped(&mut out, "    - ", own.what);
+            wrapped(&mut out, "        ", own.how);
+        }
     }
     out
 }
@@ -203,6 +209,10 @@ mod tests {
             );
         }
         assert!(text.contains(UNKNOWN_CLASS.what));
+        for own in WITHOUT_IMPORT {
+            assert!(text.contains(own.what) && text.contains(own.how), "{own:?}");
+            assert!(json.contains(own.what), "{own:?}");
+        }
     }
 
     #[test]
