@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::base::losses::{self, Family, family_of};
-use crate::base::route::RouteRule;
+use crate::base::probe::CanaryTrial;
+use crate::base::route::{self, RouteRule};
 use crate::preflight::cause::Cause;
 use crate::preflight::check::Check;
 use crate::preflight::finding::{Finding, State};
@@ -117,56 +118,98 @@ impl Route {
     }
 }
 
-/// A class with the state of its check and its diagnosis.
-type Judged = (String, State, Option<Cause>);
+/// A class with its diagnosis.
+struct Judged {
+    own: ClassWay,
+    cause: Option<Cause>,
+}
+
+impl Judged {
+    /// As streams, and one was taken.
+    fn is_taken(&self) -> bool {
+        let taken = self.own.state == State::Ok || self.cause == Some(Cause::ItemsRefused);
+        self.own.way == Way::Stream && taken
+    }
+
+    /// By its class, for all that is known.
+    fn is_by_class(&self) -> bool {
+        self.own.way == Way::Typed && self.own.state != State::Fail
+    }
+
+    /// As streams, and nothing could be proved.
+    fn is_open(&self) -> bool {
+        let known = self.cause == Some(Cause::ItemsRefused);
+        self.own.way == Way::Stream && self.own.state == State::Warn && !known
+    }
+}
 
 /// Which of them are meant.
 type Pick = fn(&Judged) -> bool;
 
 /// The verdict.
 pub fn verdict(findings: &[Finding], seen: &CanariesSeen, rule: RouteRule) -> Route {
+    let judged = |f: &Finding| Judged {
+        own: ClassWay {
+            class: f.subject.clone(),
+            state: f.state,
+            way: way(f, seen),
+        },
+        cause: f.cause,
+    };
     let classes: Vec<Judged> = findings
         .iter()
         .filter(|f| f.check == Check::RouteClass && f.state != State::NotChecked)
-        .map(|f| (f.subject.clone(), f.state, f.cause))
+        .map(judged)
         .collect();
     let (fast_transfer, detail) = match rule {
         RouteRule::Typed => (FastTransfer::NotProven, without_streams(&classes, seen)),
         RouteRule::Auto | RouteRule::Stream => by_streams(&classes, seen),
     };
-    let way = |cause: Option<Cause>| match cause {
-        Some(Cause::CarriedByClass) => Way::Typed,
-        Some(Cause::ClassRefused | Cause::NoTypedForm) => Way::None,
-        _ => Way::Stream,
-    };
     Route {
         fast_transfer,
         detail,
         rule,
-        classes: classes
-            .into_iter()
-            .map(|(class, state, cause)| ClassWay {
-                class,
-                state,
-                way: way(cause),
-            })
-            .collect(),
+        classes: classes.into_iter().map(|one| one.own).collect(),
+    }
+}
+
+/// How items of a class will travel: what its finding says, else the way that its canary took.
+fn way(finding: &Finding, seen: &CanariesSeen) -> Way {
+    let made = |trial: &CanaryTrial| {
+        let same = trial.class.eq_ignore_ascii_case(&finding.subject);
+        same && trial.route == route::Route::Typed
+    };
+    match finding.cause {
+        Some(Cause::CarriedByClass) => Way::Typed,
+        Some(Cause::ClassRefused | Cause::NoTypedForm | Cause::TypedRefused) => Way::None,
+        _ if seen
+            .trials
+            .iter()
+            .any(|trial| !trial.largest && made(trial)) =>
+        {
+            Way::Typed
+        }
+        _ => Way::Stream,
     }
 }
 
 /// The names of some classes, parted by commas; `None` where there is none.
 fn names(classes: &[Judged], pick: Pick) -> Option<String> {
     let picked = classes.iter().filter(|one| pick(one));
-    let names: Vec<&str> = picked.map(|(name, _, _)| name.as_str()).collect();
+    let names: Vec<&str> = picked.map(|one| one.own.class.as_str()).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// What is said where the plan wants no streams.
 fn without_streams(classes: &[Judged], seen: &CanariesSeen) -> String {
     let mut parts = vec!["streams are not tried, as the plan says".to_owned()];
-    let by_class = names(classes, |(_, state, _)| *state == State::Warn);
+    let by_class = names(classes, Judged::is_by_class);
     parts.extend(by_class.map(|names| format!("carried by class: {names}")));
-    let formless = names(classes, |(_, state, _)| *state == State::Fail);
+    let changed = names(classes, |one| {
+        one.own.way == Way::Typed && !one.is_by_class()
+    });
+    parts.extend(changed.map(|names| format!("changed on the way: {names}")));
+    let formless = names(classes, |one| one.own.way == Way::None);
     parts.extend(formless.map(|names| format!("not carried: {names}")));
     if classes.is_empty() {
         let why = seen.not_tried.clone();
@@ -177,17 +220,10 @@ fn without_streams(classes: &[Judged], seen: &CanariesSeen) -> String {
 
 /// Whether streams are taken.
 fn by_streams(classes: &[Judged], seen: &CanariesSeen) -> (FastTransfer, String) {
-    let works = names(classes, |(_, state, cause)| {
-        *state == State::Ok || *cause == Some(Cause::ItemsRefused)
-    });
-    let bad = names(classes, |(_, state, _)| *state == State::Fail);
-    let by_class = names(classes, |(_, _, cause)| {
-        *cause == Some(Cause::CarriedByClass)
-    });
-    let open = names(classes, |(_, state, cause)| {
-        let known = matches!(cause, Some(Cause::ItemsRefused | Cause::CarriedByClass));
-        *state == State::Warn && !known
-    });
+    let works = names(classes, Judged::is_taken);
+    let bad = names(classes, |one| one.own.state == State::Fail);
+    let by_class = names(classes, Judged::is_by_class);
+    let open = names(classes, Judged::is_open);
     let mut parts = Vec::new();
     let refused = bad.is_some() || by_class.is_some();
     let verdict = match (works, refused) {
@@ -225,7 +261,7 @@ mod tests {
     use super::*;
     use crate::base::item::ItemClass;
     use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
-    use crate::base::probe::{CanaryEnd, CanaryTrial};
+    use crate::base::probe::CanaryEnd;
     use crate::base::quantity::Bytes;
     use crate::preflight::facts::Facts;
     use crate::preflight::route::findings;
@@ -253,6 +289,7 @@ mod tests {
             class: (*class).to_owned(),
             size: Bytes::new(9),
             largest: false,
+            route: route::Route::Stream,
             end: end.clone(),
         });
         CanariesSeen {
@@ -325,6 +362,127 @@ mod tests {
             contact.remedy.contains("route = \"auto\""),
             "{}",
             contact.remedy
+        );
+    }
+
+    fn made(class: &str, end: CanaryEnd) -> CanaryTrial {
+        CanaryTrial {
+            class: class.to_owned(),
+            size: Bytes::new(9),
+            largest: false,
+            route: route::Route::Typed,
+            end,
+        }
+    }
+
+    fn denied() -> CanaryEnd {
+        use crate::base::outcome::HaltCause;
+        let said = Said::new(403, "ErrorAccessDenied");
+        CanaryEnd::Refused(Setback::MailboxClosed(HaltCause::TargetDenied, said))
+    }
+
+    #[test]
+    fn what_a_canary_by_its_class_showed_is_said_of_its_class() {
+        let trials = vec![
+            made("IPM.Appointment", CanaryEnd::ByRoute(3)),
+            made(
+                "IPM.Contact",
+                CanaryEnd::DiffersIn(vec!["surname".to_owned()]),
+            ),
+            made("IPM.Note", refused(RefusalWhy::TargetRefused)),
+            made("IPM.Note", CanaryEnd::Same),
+            made("IPM.Note.SMIME", refused(RefusalWhy::NoTypedForm)),
+            made("REPORT.IPM.Note.NDR", denied()),
+        ];
+        let found = ["IPM.Appointment", "IPM.Note.Late", "IPM.Task"].map(ItemClass::new);
+        let seen = CanariesSeen {
+            trials,
+            found: found.to_vec(),
+            ..CanariesSeen::default()
+        };
+        let (found, route) = judged(RouteRule::Typed, &seen);
+        let of = |class: &str| {
+            let own = found.iter().find(|own| own.subject == class);
+            own.expect("a finding")
+        };
+        let told = |class: &str| (of(class).state, of(class).cause);
+        assert_eq!(told("IPM.Appointment"), (State::Ok, None));
+        assert_eq!(
+            of("IPM.Appointment").detail,
+            "an item of 9 B was made by its class as calendar and came back the same but for 3 fields that the route is known to write in another way"
+        );
+        assert_eq!(
+            told("IPM.Contact"),
+            (State::Fail, Some(Cause::ClassDiffers))
+        );
+        assert!(
+            of("IPM.Contact")
+                .detail
+                .ends_with("came back with other surname")
+        );
+        assert_eq!(told("IPM.Note"), (State::Warn, Some(Cause::ItemsRefused)));
+        let refused = (State::Fail, Some(Cause::TypedRefused));
+        assert_eq!(told("IPM.Note.SMIME"), refused);
+        let carried = (State::Warn, Some(Cause::CarriedByClass));
+        assert_eq!(told("IPM.Note.Late"), carried);
+        assert_eq!(told("REPORT.IPM.Note.NDR"), carried);
+        assert!(
+            of("REPORT.IPM.Note.NDR")
+                .detail
+                .ends_with("see target.rights")
+        );
+        assert_eq!(told("IPM.Task"), (State::Fail, Some(Cause::NoTypedForm)));
+        let typed = Way::Typed;
+        assert_eq!(
+            ways(&route),
+            [
+                ("IPM.Appointment", typed),
+                ("IPM.Contact", typed),
+                ("IPM.Note", typed),
+                ("IPM.Note.Late", typed),
+                ("IPM.Note.SMIME", Way::None),
+                ("IPM.Task", Way::None),
+                ("REPORT.IPM.Note.NDR", typed),
+            ]
+        );
+        assert_eq!(
+            route.detail,
+            "streams are not tried, as the plan says; carried by class: IPM.Appointment, IPM.Note, IPM.Note.Late, REPORT.IPM.Note.NDR; changed on the way: IPM.Contact; not carried: IPM.Note.SMIME, IPM.Task"
+        );
+        assert_eq!(route.families(), Family::ALL);
+    }
+
+    #[test]
+    fn a_class_that_fell_back_is_said_to_work_by_its_class_and_not_as_a_stream() {
+        let mut seen = flown(&[
+            ("IPM.Note", refused(RefusalWhy::TargetRefused)),
+            ("IPM.Contact", refused(RefusalWhy::TargetRefused)),
+        ]);
+        seen.trials.extend([
+            made("IPM.Note", refused(RefusalWhy::NoTypedForm)),
+            made("IPM.Note", CanaryEnd::Same),
+            made("IPM.Contact", refused(RefusalWhy::NoTypedForm)),
+        ]);
+        let largest = |route, end| CanaryTrial {
+            largest: true,
+            route,
+            ..made("IPM.Note", end)
+        };
+        seen.trials.extend([
+            largest(route::Route::Stream, refused(RefusalWhy::TooLarge)),
+            largest(route::Route::Typed, CanaryEnd::Same),
+        ]);
+        let (found, verdict) = judged(RouteRule::Auto, &seen);
+        assert_eq!(verdict.fast_transfer, FastTransfer::Refused);
+        assert_eq!(
+            verdict.detail,
+            "no class was taken; refused or changed: IPM.Contact; refused, so carried by class: IPM.Note"
+        );
+        let big = found.iter().find(|own| own.check == Check::RouteLargest);
+        let big = big.expect("a finding");
+        assert_eq!(
+            (big.state, &*big.detail),
+            (State::Ok, "9 B, taken by its class")
         );
     }
 
