@@ -17,7 +17,7 @@ use crate::stage::{Knobs, Steps, act, address, build, clock, spec, stepped};
 use mailferry::base::canary::{CanaryLine, CanaryRun, CanaryStep};
 use mailferry::base::dice::Dice;
 use mailferry::base::id::{TargetItemId, TargetMailboxId};
-use mailferry::base::item::{Placed, Stamp};
+use mailferry::base::item::{ItemClass, Placed, Stamp};
 use mailferry::base::losses::family_of;
 use mailferry::base::mailbox::TargetFolder;
 use mailferry::base::outcome::Setback;
@@ -32,12 +32,14 @@ use mailferry::lab::fault::{CallKind, Fault};
 use mailferry::lab::world::{Limits, Now, WorldOptions};
 use mailferry::lab::wrong::Wrong;
 use mailferry::port::body::{Body, BodyStream};
+use mailferry::port::clock::Clock;
 use mailferry::port::ledger::Ledger;
 use mailferry::port::probe::{CanaryLog, CanaryLogError};
 use mailferry::port::typed::{TypedPorts, TypedTarget};
 use mailferry::preflight::canary::leftovers;
 use mailferry::preflight::observed::CanariesSeen;
 use mailferry::store::memory::MemoryLedger;
+use mailferry::wire::graph::provenance::{self, Mark};
 use mailferry::wire::parcel::{ParcelMeter, encode};
 
 /// A log in memory.
@@ -72,6 +74,7 @@ struct Rig {
     knobs: Knobs,
     world: SharedWorld,
     log: Arc<Lines>,
+    clock: Arc<dyn Clock>,
     dir: tempfile::TempDir,
 }
 
@@ -81,13 +84,14 @@ impl Rig {
             world: build(&knobs),
             knobs,
             log: Arc::default(),
+            clock: clock(),
             dir: tempfile::tempdir().unwrap(),
         }
     }
 
     /// Ports whose target stops for good at a step.
     fn ports(&self, steps: &Arc<Steps>) -> Ports {
-        let (clock, latency) = (clock(), self.knobs.latency);
+        let (clock, latency) = (Arc::clone(&self.clock), self.knobs.latency);
         let source = || DirectSource::new(Arc::clone(&self.world), Arc::clone(&clock), latency);
         let target = || {
             let inner = DirectTarget::new(Arc::clone(&self.world), Arc::clone(&clock), latency);
@@ -190,7 +194,7 @@ async fn one_item_of_each_class_with_a_form_goes_by_its_class_and_nothing_stays(
         .map(|own| own.class.as_str())
         .collect();
     let formed: BTreeSet<&str> = (seen.found.iter())
-        .map(|class| class.as_str())
+        .map(ItemClass::as_str)
         .filter(|class| family_of(class).is_some())
         .collect();
     assert_eq!(tried, formed);
@@ -232,7 +236,9 @@ async fn a_preflight_that_stops_anywhere_is_cleaned_up_by_the_next() {
         assert!(by_class(&seen.unwrap()).into_iter().all(came_back));
         let source = marks(&first, "source");
         let (mut left, mut kinds) = (0, BTreeSet::new());
-        for last in 0..all {
+        // Each call is two steps. Every one of them where the route is new; of the other, whose streams have tests of their own, some.
+        let stride = if route == RouteRule::Typed { 1 } else { 5 };
+        for last in (0..all).step_by(stride) {
             let rig = Rig::new(knobs(route, &wrong));
             assert!(rig.fly("r1", last).await.0.is_none(), "{last}");
             left += rig.left().1;
@@ -346,7 +352,7 @@ impl TypedTarget for Bent {
         }
         let report = meter.finish().unwrap();
         if let (TypedItem::Contact(mut own), []) = (report.item, &*report.attachments) {
-            own.surname = "Somebody Else".to_owned();
+            "Somebody Else".clone_into(&mut own.surname);
             all = encode(&TypedItem::Contact(own), &[]);
         }
         Ok(stream::iter([Ok(Chunk::from(all))]).boxed())
@@ -376,6 +382,40 @@ async fn a_field_that_differs_beyond_the_table_is_named_and_its_value_is_not() {
     rig.assert_nothing_left("bent");
 }
 
+/// An event of several calls is open to see until its last one; in our folder it is hidden, and the next preflight knows it by its mark.
+#[tokio::test(start_paused = true)]
+async fn a_canary_that_was_not_whole_yet_is_cleaned_up_too() {
+    let (_, all) = Rig::new(knobs(RouteRule::Typed, &[]))
+        .fly("r", u64::MAX)
+        .await;
+    let mut tried = 0;
+    for last in 0..all {
+        let rig = Rig::new(knobs(RouteRule::Typed, &[]));
+        rig.fly("r1", last).await;
+        let left = leftovers(&rig.log.lines().unwrap());
+        let own = left.iter().find(|own| own.run.0 == "r1 calendar");
+        let sent = own.and_then(|own| Some((own, own.doubtful.values().next()?)));
+        let Some((own, sent)) = sent.filter(|_| rig.left().1 == 0) else {
+            continue;
+        };
+        let mark = Mark::new(sent.mark.clone().unwrap(), &own.target);
+        let folder = own.folder.clone().unwrap();
+        lock(&rig.world)
+            .leave_unfinished(
+                Now::default(),
+                own.target.as_str(),
+                folder.as_str(),
+                &provenance::text(&mark),
+            )
+            .unwrap();
+        assert_eq!(rig.left().1, 1);
+        rig.fly("r2", u64::MAX).await;
+        rig.assert_nothing_left(&format!("stopped at {last}"));
+        tried += 1;
+    }
+    assert!(tried > 0, "nothing was tried");
+}
+
 /// A run neither takes a canary that could not be deleted for the copy of its item, nor does it miss or carry anything because of it.
 #[tokio::test(start_paused = true)]
 async fn a_run_looks_past_a_canary_that_could_not_be_deleted() {
@@ -386,7 +426,7 @@ async fn a_run_looks_past_a_canary_that_could_not_be_deleted() {
             &rig.knobs,
             &rig.world,
             &ledger,
-            &clock(),
+            &rig.clock,
             &steps,
             dir.path(),
         )

@@ -167,33 +167,57 @@ pub(super) async fn clean(
     log: &dyn CanaryLog,
     mut left: Leftover,
 ) -> Result<Cleanup, CanaryLogError> {
-    let note = |step: CanaryStep, left: &Leftover| {
-        log.append(&CanaryLine {
-            run: left.run.clone(),
-            mailbox: left.mailbox.clone(),
-            step,
-        })
-    };
     let folder = match find(desk, &left).await {
         Ok(Some(folder)) => folder,
         Ok(None) => {
-            note(CanaryStep::FolderGone, &left)?;
+            note(log, &left, CanaryStep::FolderGone)?;
             return Ok(Cleanup::Clean);
         }
         Err(why) => return Ok(still(&left, &why.to_string())),
     };
-    let adopted = match adopt(desk, &left, &folder).await {
+    let mut again = !left.doubtful.is_empty();
+    loop {
+        if let Err(why) = empty(desk, log, &mut left, &folder).await? {
+            return Ok(still(&left, &why.to_string()));
+        }
+        match drop_folder(desk, &left.target, &folder.id).await {
+            Ok(()) => {
+                note(log, &left, CanaryStep::FolderGone)?;
+                return Ok(Cleanup::Clean);
+            }
+            // What was made just before the crash may have been out of sight, and be there now.
+            Err(_) if again => again = false,
+            Err(why) => return Ok(still(&left, &why)),
+        }
+    }
+}
+
+fn note(log: &dyn CanaryLog, left: &Leftover, step: CanaryStep) -> Result<(), CanaryLogError> {
+    log.append(&CanaryLine {
+        run: left.run.clone(),
+        mailbox: left.mailbox.clone(),
+        step,
+    })
+}
+
+/// Deletes what is recorded as ours, what is proved to be, and what is not whole.
+async fn empty(
+    desk: &Desk<'_>,
+    log: &dyn CanaryLog,
+    left: &mut Leftover,
+    folder: &TargetFolder,
+) -> Result<Result<(), Setback>, CanaryLogError> {
+    let adopted = match adopt(desk, left, folder).await {
         Ok(adopted) => adopted,
-        Err(why) => return Ok(still(&left, &why.to_string())),
+        Err(why) => return Ok(Err(why)),
     };
+    let untidy = left.doubtful.values().any(|sent| sent.mark.is_some());
     for (no, placed) in adopted {
-        note(
-            CanaryStep::ItemPlaced {
-                no,
-                placed: placed.clone(),
-            },
-            &left,
-        )?;
+        let step = CanaryStep::ItemPlaced {
+            no,
+            placed: placed.clone(),
+        };
+        note(log, left, step)?;
         left.doubtful.remove(&no);
         left.placed.insert(no, placed);
     }
@@ -205,26 +229,16 @@ pub(super) async fn clean(
                 probe.purge(&left.target, &folder.id, &placed)
             })
             .await;
-        match gone {
-            Ok(()) => {
-                note(CanaryStep::ItemGone { no }, &left)?;
-                left.placed.remove(&no);
-            }
-            Err(why) => return Ok(still(&left, &why.to_string())),
+        if let Err(why) = gone {
+            return Ok(Err(why));
         }
+        note(log, left, CanaryStep::ItemGone { no })?;
+        left.placed.remove(&no);
     }
-    if left.doubtful.values().any(|sent| sent.mark.is_some())
-        && let Err(why) = tidy(desk, &left.target, &folder).await
-    {
-        return Ok(still(&left, &why.to_string()));
+    if untidy && let Err(why) = tidy(desk, &left.target, folder).await {
+        return Ok(Err(why));
     }
-    match drop_folder(desk, &left.target, &folder.id).await {
-        Ok(()) => {
-            note(CanaryStep::FolderGone, &left)?;
-            Ok(Cleanup::Clean)
-        }
-        Err(why) => Ok(still(&left, &why)),
-    }
+    Ok(Ok(()))
 }
 
 fn still(left: &Leftover, why: &str) -> Cleanup {
