@@ -16,7 +16,7 @@ use crate::base::secret::SafeUrl;
 use crate::base::typed::TypedItem;
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::GraphTarget;
-use crate::graph::typed_bench::{discard, find, listed, sweep};
+use crate::graph::typed_bench::{discard, find, listed, sweep, sweep_unfinished};
 use crate::graph::typed_parcel::measure;
 use crate::graph::{typed_contact, typed_event, typed_message, typed_read};
 use crate::port::body::{Body, BodyStream};
@@ -223,14 +223,26 @@ impl TypedTarget for GraphTarget {
         }
     }
 
-    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
+    async fn tidy(
+        &self,
+        mailbox: &TargetMailboxId,
+        folders: &[TargetFolder],
+    ) -> Result<Count, Setback> {
         let site = self.site(mailbox)?;
         self.benches.forget(mailbox);
         let caller = &self.caller;
+        let mut swept = Count::ZERO;
+        for folder in folders {
+            let place = Shelf::of(&folder.id, &folder.class);
+            // What is not whole is never in a folder for mail.
+            if place.family() != Family::Message {
+                swept += sweep_unfinished(self, &site, &place).await?;
+            }
+        }
         let Some(folder) = find(caller, &site).await? else {
-            return Ok(Count::ZERO);
+            return Ok(swept);
         };
-        let swept = sweep(self, &site, &folder, None).await?;
+        swept += sweep(self, &site, &folder, None).await?;
         if self.has_import() {
             caller.made(mailbox, 3);
             self.remove_folder(mailbox, &TargetFolderId::new(folder))

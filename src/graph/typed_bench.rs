@@ -19,9 +19,11 @@ use crate::transport::{Call, CallBody, Method};
 use crate::wire::graph::classify::{Asked, is_folder_conflict};
 use crate::wire::graph::mail_folder::{
     MailFolder, MailFolderPage, MarkedMessage, MarkedPage, folders_query, make_body, marks_query,
+    unfinished_query,
 };
 use crate::wire::graph::path_user::OfUser;
-use crate::wire::graph::query::{Disposal, ListQuery};
+use crate::wire::graph::provenance::Home;
+use crate::wire::graph::query::{Disposal, ListQuery, Sought};
 use crate::wire::graph::shelf::Shelf;
 use crate::wire::graph::{json, provenance};
 
@@ -182,7 +184,16 @@ pub(super) async fn listed(
     let part = OfUser::Messages {
         folder: folder.to_owned(),
     };
-    let mut next = Some(site.url(caller, part, &marks_query()));
+    pages(caller, site, site.url(caller, part, &marks_query())).await
+}
+
+/// Everything of a listing, page by page.
+async fn pages(
+    caller: &Caller,
+    site: &Site<'_>,
+    first: String,
+) -> Result<Vec<MarkedMessage>, Setback> {
+    let mut next = Some(first);
     let (mut all, mut followed) = (Vec::new(), BTreeSet::new());
     while let Some(url) = next {
         if !followed.insert(url.clone()) || followed.len() > limits::TARGET_FOLDERS_MAX {
@@ -222,6 +233,30 @@ pub(super) async fn sweep(
     Ok(Count::new(swept))
 }
 
+/// Removes from a calendar or contact folder what bears our mark of the unfinished for this mailbox. Returns how many. What the filter lets through
+/// and does not bear that mark stays: the mark that is there decides, not who says so. A folder that is gone holds nothing.
+pub(super) async fn sweep_unfinished(
+    target: &GraphTarget,
+    site: &Site<'_>,
+    folder: &Shelf,
+) -> Result<Count, Setback> {
+    let (caller, home) = (&target.caller, Home::of(site.mailbox));
+    let first = site.url(caller, folder.items(), &unfinished_query(&home));
+    let found = match pages(caller, site, first).await {
+        Err(Setback::FolderGone) => return Ok(Count::ZERO),
+        other => other?,
+    };
+    let mut swept = 0;
+    for own in found {
+        let ours = own.is_unfinished(&home);
+        if let Some(id) = own.id.filter(|_| ours) {
+            discard(target, site, folder, &id).await?;
+            swept += 1;
+        }
+    }
+    Ok(Count::new(swept))
+}
+
 /// Removes from a folder what an earlier attempt at the item of this mark left there unfinished. Returns the ids of what was removed.
 pub(super) async fn clear(
     target: &GraphTarget,
@@ -231,7 +266,7 @@ pub(super) async fn clear(
 ) -> Result<Vec<String>, Setback> {
     let query = ListQuery {
         select: vec!["id".to_owned(), "changeKey".to_owned()],
-        bearing: Some((provenance::UNFINISHED, mark.to_owned())),
+        bearing: Some((provenance::UNFINISHED, Sought::Is(mark.to_owned()))),
         ..ListQuery::default()
     };
     let caller = &target.caller;

@@ -12,7 +12,7 @@ use super::world::{FolderRow, Now, Refused, World};
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
 use crate::wire::graph::path_user::OfUser;
-use crate::wire::graph::query::ListQuery;
+use crate::wire::graph::query::{ListQuery, Sought};
 
 const MAIL_FOLDER_FIELDS: &[&str] = &[
     "id",
@@ -278,8 +278,12 @@ fn bearing(
     query: &ListQuery,
     show: impl Fn(&World, &str) -> Option<Map<String, Value>>,
 ) -> Answer {
-    let Some((named, text)) = &query.bearing else {
+    let Some((named, sought)) = &query.bearing else {
         return at.lab.broken("a filter that names no text");
+    };
+    let fits = |own: String| match sought {
+        Sought::Is(text) => own.eq_ignore_ascii_case(text),
+        Sought::Has(text) => own.to_lowercase().contains(&text.to_lowercase()),
     };
     let found = at.lab.world(|world, now| {
         let folder = find(world, now, at.mailbox, folder)?.id;
@@ -288,7 +292,7 @@ fn bearing(
             let page = world.target_items(now, at.mailbox, &folder, from, 999)?;
             for row in &page.items {
                 let own = world.named_of(at.mailbox, &row.id, named);
-                if own.is_some_and(|own| own.eq_ignore_ascii_case(text))
+                if own.is_some_and(fits)
                     && let Some(fields) = show(world, &row.id)
                 {
                     out.push(select(fields, query));
