@@ -29,6 +29,7 @@ mod pacing;
 mod planner;
 mod posture;
 mod preflight;
+mod preflight_typed;
 mod process;
 mod quarantine;
 mod reach;

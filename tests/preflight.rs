@@ -495,6 +495,27 @@ fn class<'a>(report: &'a Value, name: &str) -> &'a Value {
     own.unwrap_or_else(|| panic!("{name} is not among {classes:#?}"))
 }
 
+fn detail_of<'a>(report: &'a Value, check: &str, subject: &str) -> &'a str {
+    let all = report["checks"].as_array().unwrap().iter();
+    let mut own = all.filter(|own| own["check"] == check && own["subject"] == subject);
+    own.next().unwrap()["detail"].as_str().unwrap()
+}
+
+/// Each right of the typed route was proved by a call.
+fn assert_rights_proved(report: &Value) {
+    for role in [
+        "Mail.ReadWrite",
+        "Calendars.ReadWrite",
+        "Contacts.ReadWrite",
+    ] {
+        let rows = report["rights"].as_array().unwrap();
+        let own = rows.iter().find(|own| own["role"] == role).unwrap();
+        assert_eq!((&own["used"], &own["needed"]), (&json!(true), &json!(true)));
+        let detail = detail_of(report, "target.rights", role);
+        assert!(detail.starts_with("proved by "), "{detail}");
+    }
+}
+
 fn causes<'a>(report: &'a Value, state: &str) -> Vec<&'a str> {
     let of = checks(report, state);
     of.iter().filter_map(|own| own["cause"].as_str()).collect()
@@ -514,6 +535,12 @@ fn a_tenant_that_takes_no_streams_is_judged_by_what_the_plan_says_of_routes() {
         (&json!("typed"), &json!("warn"))
     );
     assert!(mail["losses"].as_array().unwrap().len() > 5, "{mail}");
+    let detail = detail_of(&auto, "route.class", "IPM.Note");
+    assert!(
+        detail.contains("was made by its class as mail and came back the same"),
+        "{detail}"
+    );
+    assert_rights_proved(&auto);
     let task = class(&auto, "IPM.Task");
     assert_eq!(
         (&task["way"], &task["state"]),
@@ -551,8 +578,22 @@ fn a_plan_without_streams_needs_no_import_and_names_what_has_no_form() {
     );
     assert_eq!(typed["route"]["rule"], "typed");
     assert_eq!(typed["route"]["fast_transfer"], "not_proven");
-    assert_eq!(class(&typed, "IPM.Contact")["way"], "typed");
     assert_eq!(class(&typed, "IPM.Task")["way"], "none");
+    for name in ["IPM.Note", "IPM.Appointment", "IPM.Contact"] {
+        let own = class(&typed, name);
+        assert_eq!(
+            (&own["way"], &own["state"]),
+            (&json!("typed"), &json!("ok"))
+        );
+        assert!(own["losses"].is_array());
+        let detail = detail_of(&typed, "route.class", name);
+        assert!(detail.contains("came back the same"), "{detail}");
+    }
+    let largest = detail_of(&typed, "route.largest_item", "largest item");
+    assert!(largest.ends_with("taken by its class"), "{largest}");
+    assert_rights_proved(&typed);
+    assert_eq!(canary_folders(&lab), 0);
+    assert!(!lab.dir.path().join("state/canary.jsonl").exists());
     let (_, target) = lab.truth();
     assert!(target.is_empty(), "{target:?}");
     let out = mailferry("preflight", &lab.plan(), &[]).output().unwrap();
@@ -647,6 +688,11 @@ fn a_preflight_that_was_killed_is_cleaned_up_behind_and_run_and_verify_look_past
 
 /// Starts a preflight and kills it once its folder holds something.
 fn kill_in_flight(lab: &Lab) {
+    kill_after(lab, 2);
+}
+
+/// The same once so many items were placed.
+fn kill_after(lab: &Lab, items: usize) {
     let mut child = mailferry("preflight", &lab.plan(), &["--json"])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
@@ -655,7 +701,7 @@ fn kill_in_flight(lab: &Lab) {
     let log = lab.dir.path().join("state/canary.jsonl");
     let placed = |log: &Path| {
         let text = std::fs::read_to_string(log).unwrap_or_default();
-        text.matches("item_placed").count() >= 2
+        text.matches("item_placed").count() >= items
     };
     crate::process::wait_for("a canary in flight", || placed(&log));
     child.kill().unwrap();
@@ -681,4 +727,62 @@ fn what_is_not_recorded_as_ours_is_not_deleted() {
     );
     assert_eq!(canary_folders(&lab), 1);
     assert!(log.exists(), "what is left stays on record");
+}
+
+#[test]
+fn a_preflight_by_class_that_was_killed_is_cleaned_up_behind() {
+    let lab = Lab::start(&["--mailboxes", "2", "--items", "60", "--latency", "40"]);
+    take_route(&lab, "typed");
+    let (mut there, mut log) = (0, String::new());
+    // Once among messages, and once among what comes behind them.
+    for items in [2, 5] {
+        kill_after(&lab, items);
+        there += canary_folders(&lab);
+        let path = lab.dir.path().join("state/canary.jsonl");
+        log = std::fs::read_to_string(path).unwrap();
+        assert!(log.contains("\"mark\""), "{log}");
+    }
+    assert!(there > 0, "the kills came too early to prove anything");
+    assert!(log.contains(" mail\""), "{log}");
+    let (_, report) = preflight(&lab, &[]);
+    assert!(
+        !causes(&report, "warn").contains(&"canary_left"),
+        "{report}"
+    );
+    assert_eq!(canary_folders(&lab), 0);
+    let (_, target) = lab.truth();
+    assert!(target.is_empty(), "{target:?}");
+    lab.assert_clean_hands();
+}
+
+#[test]
+fn without_consent_for_the_typed_route_each_right_is_told_once_and_nothing_is_left() {
+    let world = ["--mailboxes", "2", "--items", "60"];
+    for (route, wrong) in [("typed", ""), ("auto", "streams_refused")] {
+        let mut args = world.to_vec();
+        args.extend(["--misconfigured", "no_consent_typed"]);
+        if !wrong.is_empty() {
+            args.extend(["--misconfigured", wrong]);
+        }
+        let lab = Lab::start(&args);
+        take_route(&lab, route);
+        let (out, report) = preflight(&lab, &[]);
+        assert_eq!(out.status.code(), Some(4));
+        let fails = checks(&report, "fail");
+        for role in [
+            "Mail.ReadWrite",
+            "Calendars.ReadWrite",
+            "Contacts.ReadWrite",
+        ] {
+            let own = fails.iter().find(|own| own["subject"] == role);
+            assert_eq!(own.unwrap()["cause"], "consent_missing", "{route}");
+            let detail = detail_of(&report, "target.rights", role);
+            assert!(detail.starts_with("HTTP 403"), "{detail}");
+        }
+        assert!(!causes(&report, "fail").contains(&"typed_class_refused"));
+        assert!(!causes(&report, "warn").contains(&"canary_left"));
+        assert_eq!(class(&report, "IPM.Note")["way"], "typed");
+        assert_eq!(canary_folders(&lab), 0);
+        lab.assert_clean_hands();
+    }
 }

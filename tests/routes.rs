@@ -17,9 +17,9 @@ use crate::weather_http::Rig;
 use async_trait::async_trait;
 use mailferry::base::dice::Dice;
 use mailferry::base::fact::Bucket;
-use mailferry::base::id::{FolderId, ItemId, MailboxId, RunId, SyncToken};
-use mailferry::base::item::ItemClass;
-use mailferry::base::losses::family_of;
+use mailferry::base::id::{FolderId, ItemId, MailboxId, RunId, SyncToken, TargetMailboxId};
+use mailferry::base::item::{ItemClass, Stamp};
+use mailferry::base::losses::{Family, family_of};
 use mailferry::base::mailbox::{FolderKind, FolderRole, SourceFolder, UNFINISHED_FOLDER};
 use mailferry::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use mailferry::base::quantity::Count;
@@ -43,6 +43,7 @@ use mailferry::port::target::Target as _;
 use mailferry::store::memory::MemoryLedger;
 use mailferry::verify::march::Scope;
 use mailferry::verify::reason::Reason;
+use mailferry::wire::graph::provenance::{self, Mark};
 
 /// One mailbox with all the variety of the lab, or with real mail.
 fn world(population: &Population, wrong: &[Wrong]) -> SharedWorld {
@@ -534,4 +535,62 @@ async fn the_hidden_folder_goes_and_a_new_ledger_knows_what_it_finds() {
             "{round}"
         );
     }
+}
+
+/// What an earlier process left in a calendar, not whole, of an item that is not tried again, goes at the end of a pass that makes events there; what
+/// bears no mark of ours stays.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_whole_and_has_no_item_any_more_goes_at_the_end_of_a_pass() {
+    let population = Population {
+        items: 40,
+        ..Population::default()
+    };
+    let world = world(&population, &[]);
+    let (id, calendar, own) = {
+        let mut world = lock(&world);
+        let id = world.resolve(address(0).reveal()).unwrap();
+        let rows = world.target_folders(Now::default(), &id).unwrap();
+        let mut rows = rows.into_iter();
+        let own = rows.find(|row| row.role == Some(FolderRole::Calendar));
+        let calendar = own.unwrap().id;
+        let mailbox = TargetMailboxId::new(id.clone());
+        let mark =
+            |of: &TargetMailboxId| provenance::text(&Mark::new(Stamp::Fallback([7; 16]), of));
+        let mut leave = |mark: &str| {
+            world
+                .leave_unfinished(Now::default(), &id, &calendar, mark)
+                .unwrap()
+        };
+        let own = leave(&mark(&mailbox));
+        leave(&mark(&TargetMailboxId::new("MBX:other")));
+        (id, calendar, own)
+    };
+    let knobs = Knobs {
+        route: RouteRule::Typed,
+        ..Knobs::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+    let steps = Steps::until(u64::MAX);
+    let end = act(&knobs, &world, &ledger, &clock(), &steps, dir.path()).await;
+    assert!(end.unwrap().stopped.is_none());
+    let late = Now {
+        tick: mailferry::base::quantity::Tick::new(u64::MAX / 2),
+        ..Now::default()
+    };
+    let page = lock(&world)
+        .target_items(late, &id, &calendar, None, 999)
+        .unwrap();
+    assert!(page.items.iter().all(|row| row.id != own));
+    let balance = mailferry::engine::balance::take(ledger.as_ref())
+        .await
+        .unwrap();
+    let events = balance.mailboxes[0].typed.iter();
+    let events: Count = events
+        .filter(|(class, _)| family_of(class.as_str()) == Some(Family::Event))
+        .map(|(_, n)| *n)
+        .sum();
+    assert!(events > Count::ZERO, "{balance:?}");
+    // The other mailbox's is the only thing besides.
+    assert_eq!(page.items.len() as u64, events.get() + 1);
 }

@@ -10,6 +10,7 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
+use mailferry::base::id::TargetMailboxId;
 use mailferry::base::item::{Placed, TargetHeader};
 use mailferry::base::mailbox::FolderRole;
 use mailferry::base::outcome::Setback;
@@ -20,6 +21,8 @@ use mailferry::base::typed::{
 };
 use mailferry::lab::direct::lock;
 use mailferry::lab::fault::{CallKind, Fault};
+use mailferry::lab::world::Now;
+use mailferry::wire::graph::provenance::{self, Mark};
 use mailferry::wire::parcel::{ParcelReport, stamp_of};
 
 use crate::typed_target::{Bench, MB, assert_same, report};
@@ -292,6 +295,63 @@ async fn a_change_keeps_the_mark(bench: &Bench) {
     }
 }
 
+/// Events and contacts that are not whole are removed from the folders that are named, and nothing else is: not what is whole, what is another
+/// mailbox's, what was completed, or what only looks so to a filter.
+async fn what_is_not_whole_is_tidied_away_and_nothing_else(bench: &Bench) {
+    let mailbox = bench.mailbox().await;
+    let mut folders = Vec::new();
+    for role in [
+        FolderRole::Inbox,
+        FolderRole::Calendar,
+        FolderRole::Contacts,
+    ] {
+        folders.push(bench.role(role).await);
+    }
+    let (event, card) = (event(appointment(1)), card(2, false));
+    let kept = [
+        try_compose(bench, &event).await.unwrap(),
+        try_compose(bench, &card).await.unwrap(),
+    ];
+    let text = |mailbox: &TargetMailboxId| {
+        let stamp = stamp_of(&series(9).0);
+        provenance::text(&Mark::new(stamp, mailbox))
+    };
+    let own = text(&mailbox);
+    let other = text(&TargetMailboxId::new("MBX:other"));
+    let odd = own.replacen("k:", "z:", 1);
+    let leave = |folder: usize, mark: &str| {
+        let mut world = lock(&bench.world);
+        let id = folders[folder].id.as_str();
+        world
+            .leave_unfinished(Now::default(), mailbox.as_str(), id, mark)
+            .unwrap()
+    };
+    for folder in [1, 2] {
+        for mark in [&own, &other, &odd, ""] {
+            leave(folder, mark);
+        }
+    }
+    // Folders that are not named are left alone; mail has none of these.
+    assert_eq!(
+        bench.typed.tidy(&mailbox, &folders[..1]).await,
+        Ok(Count::ZERO)
+    );
+    assert_eq!(
+        bench.typed.tidy(&mailbox, &folders).await,
+        Ok(Count::new(2))
+    );
+    for (role, kept) in [FolderRole::Calendar, FolderRole::Contacts]
+        .into_iter()
+        .zip(&kept)
+    {
+        let left = list(bench, role).await;
+        assert_eq!(left.len(), 4, "{role:?}");
+        assert!(left.iter().any(|own| own.placed == *kept), "{role:?}");
+    }
+    assert_eq!(bench.typed.tidy(&mailbox, &folders).await, Ok(Count::ZERO));
+    bench.assert_clean();
+}
+
 macro_rules! suite {
     ($bench:path: $($case:ident),+ $(,)?) => {
         $(
@@ -309,6 +369,7 @@ mod direct {
         what_is_composed_is_listed_with_its_mark_and_reads_back_the_same,
         changes_follow_where_one_request_makes_them,
         a_change_keeps_the_mark,
+        what_is_not_whole_is_tidied_away_and_nothing_else,
     );
 }
 
@@ -320,6 +381,7 @@ mod graph_over_http {
         what_is_composed_is_listed_with_its_mark_and_reads_back_the_same,
         changes_follow_where_one_request_makes_them,
         a_change_keeps_the_mark,
+        what_is_not_whole_is_tidied_away_and_nothing_else,
     );
 
     #[tokio::test]
@@ -404,6 +466,29 @@ mod graph_over_http {
             assert_same(&own, &read(&bench, FolderRole::Calendar, &placed).await);
             bench.assert_clean();
         }
+    }
+
+    /// An attempt whose answer was lost leaves an event that is not whole, and its item may never be tried again. One question of each folder finds it.
+    #[tokio::test]
+    async fn what_an_attempt_left_openly_is_tidied_away_by_one_question() {
+        let (bench, _lab) = bench().await;
+        let mailbox = bench.mailbox().await;
+        let calendar = bench.role(FolderRole::Calendar).await;
+        bench.script(&[(CallKind::Import, Some(Fault::ResetAfter))]);
+        assert!(try_compose(&bench, &series(1)).await.is_err());
+        assert_eq!(list(&bench, FolderRole::Calendar).await.len(), 1);
+        bench.typed.made_besides(&mailbox);
+        let before = bench.requests();
+        let folders = [calendar];
+        assert_eq!(
+            bench.typed.tidy(&mailbox, &folders).await,
+            Ok(Count::new(1))
+        );
+        // The calendar, the deletion, and whether there is a hidden folder.
+        assert_eq!(bench.requests() - before, 3);
+        assert_eq!(bench.typed.made_besides(&mailbox), Count::new(2));
+        assert_eq!(list(&bench, FolderRole::Calendar).await, []);
+        bench.assert_clean();
     }
 
     #[tokio::test]

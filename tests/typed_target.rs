@@ -408,7 +408,7 @@ async fn a_folder_that_is_gone_is_named(bench: &Bench) {
             .await;
         assert_eq!(done, Err(Setback::FolderGone));
     }
-    bench.typed.tidy(&mailbox).await.unwrap();
+    bench.typed.tidy(&mailbox, &[]).await.unwrap();
     assert_eq!(bench.hidden().await, None);
     bench.assert_clean();
 }
@@ -626,7 +626,7 @@ pub(crate) mod graph_over_http {
             assert_eq!(bench.requests() - before, 1 + besides);
             assert_eq!(besides, lengths.len() as u64 + 1);
             assert_same(&own, &back);
-            assert_eq!(bench.typed.tidy(&mailbox).await, Ok(Count::ZERO));
+            assert_eq!(bench.typed.tidy(&mailbox, &[]).await, Ok(Count::ZERO));
             assert_eq!(bench.hidden().await, None);
             bench.assert_clean();
         }
@@ -677,7 +677,7 @@ pub(crate) mod graph_over_http {
             assert_eq!(bench.list().await.len(), 1, "{script:?}");
             assert_same(&own, &bench.read(&placed).await);
             assert_eq!(bench.hidden().await, Some(0), "{script:?}");
-            bench.typed.tidy(&mailbox).await.unwrap();
+            bench.typed.tidy(&mailbox, &[]).await.unwrap();
             assert_eq!(bench.hidden().await, None);
             bench.assert_clean();
         }
@@ -844,9 +844,9 @@ pub(crate) mod graph_over_http {
             );
         }
         assert_eq!(bench.hidden().await, Some(2));
-        assert_eq!(bench.typed.tidy(&mailbox).await, Ok(Count::new(2)));
+        assert_eq!(bench.typed.tidy(&mailbox, &[]).await, Ok(Count::new(2)));
         assert_eq!(bench.hidden().await, None);
-        assert_eq!(bench.typed.tidy(&mailbox).await, Ok(Count::ZERO));
+        assert_eq!(bench.typed.tidy(&mailbox, &[]).await, Ok(Count::ZERO));
         // And the next one makes the folder anew.
         bench.compose(&with_files(received(1), &[2_700_000])).await;
         assert_eq!(bench.list().await.len(), 1);

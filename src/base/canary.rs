@@ -1,13 +1,15 @@
 //! What is written down about a canary before and after each step, so that a crash in between leaves a trace.
 //!
-//! A canary is one real item that is imported into a hidden folder of ours in its own mailbox on the target, read back, compared and deleted.
+//! A canary is one real item that is made in a hidden folder of ours in its own mailbox on the target, as a stream or by its class, read back,
+//! compared and deleted. One that is made by its class bears a mark of its own: that of its source item would say that the item was copied.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::id::{MailboxId, TargetFolderId, TargetMailboxId};
-use crate::base::item::{Digest, Placed};
+use crate::base::item::{Digest, Placed, Stamp};
+use crate::base::losses::Family;
 
 /// What the names of our folders begin with. A folder of such a name right under the top of a target mailbox is never counted as content.
 pub const FOLDER_PREFIX: &str = "mailferry preflight ";
@@ -18,6 +20,13 @@ pub const FOLDER_PREFIX: &str = "mailferry preflight ";
 pub struct CanaryRun(pub String);
 
 impl CanaryRun {
+    /// The part of this run that makes items of a family by their class. It is a run of its own, for it has a folder of its own: the service keeps items
+    /// of each family in folders of their kind.
+    #[must_use]
+    pub fn of(&self, family: Family) -> Self {
+        Self(format!("{} {}", self.0, family.words()))
+    }
+
     /// The name of its folder.
     pub fn folder_name(&self) -> String {
         format!("{FOLDER_PREFIX}{}", self.0)
@@ -59,8 +68,11 @@ pub enum CanaryStep {
     ItemIntended {
         /// Its number in this run.
         no: u32,
-        /// The digest of its content, where the reader knows all of it.
+        /// The digest of its content, where the reader knows all of it; of a stream only.
         digest: Option<Digest>,
+        /// The mark it bears, where it is made by its class.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<Stamp>,
     },
     /// The item is there, in this version.
     ItemPlaced {

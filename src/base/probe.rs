@@ -3,6 +3,7 @@
 use crate::base::build::Build;
 use crate::base::outcome::{Setback, UnreachedCause};
 use crate::base::quantity::{Bytes, Count, Moment};
+use crate::base::route::Route;
 use crate::base::secret::Private;
 
 /// Which server of the plan.
@@ -193,8 +194,12 @@ pub enum StateTrouble {
 pub enum CanaryEnd {
     /// Imported, read back, and the same.
     Same,
+    /// Made by its class and read back, and the same but for so many fields that the route is known to write in another way.
+    ByRoute(u32),
     /// Imported and read back, and the content differs.
     Differs,
+    /// Made by its class and read back, and these fields differ, for which the table has no word. Names of fields, never their values.
+    DiffersIn(Vec<String>),
     /// Imported and read back, but the content cannot be compared: the reader does not know all of it.
     NotComparable,
     /// The source did not hand it out.
@@ -216,6 +221,8 @@ pub struct CanaryTrial {
     pub size: Bytes,
     /// True for the largest item that was found, which is carried to prove its size.
     pub largest: bool,
+    /// By which route it travelled.
+    pub route: Route,
     /// How it ended.
     pub end: CanaryEnd,
 }

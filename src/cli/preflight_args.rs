@@ -20,7 +20,7 @@ written to, and nothing stays; behind a crash the next preflight cleans up. A si
 the lock-out of the account.
 
 A class of items whose streams the target refuses goes by its class, where route in [target] is \"auto\" and it has a form: mailferry losses says what
-that loses. With route = \"typed\" no canary goes, and each class that is found is told of.
+that loses. Its canary then goes by its class too, and with route = \"typed\" every canary does: the rights for that are proved by these calls.
 
 With autodiscover = \"DOMAIN\" in place of ews_url it asks https://DOMAIN, https://autodiscover.DOMAIN, then the redirect of
 http://autodiscover.DOMAIN. Active Directory and the DNS record _autodiscover._tcp.DOMAIN are not looked up: where only that record

@@ -121,7 +121,9 @@ fn remedies(report: &Report, out: &mut String) {
             };
             // What to do about items that have no form depends on what they are.
             let own = match cause {
-                Cause::NoTypedForm | Cause::ClassRefused => finding.remedy.as_str(),
+                Cause::NoTypedForm | Cause::ClassRefused | Cause::TypedRefused => {
+                    finding.remedy.as_str()
+                }
                 _ => "",
             };
             if seen.contains(&(finding.check, cause, own)) || finding.remedy.is_empty() {

@@ -46,7 +46,7 @@ pub struct Sides {
 
 impl Sides {
     /// Both ends of the typed route: the same two, by their other calls.
-    fn typed(&self) -> TypedPorts {
+    pub fn typed(&self) -> TypedPorts {
         TypedPorts {
             source: self.source.clone(),
             target: self.target.clone(),

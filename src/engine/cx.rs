@@ -1,6 +1,6 @@
 //! What one job's drivers share.
 
-use std::sync::atomic::AtomicBool;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -62,8 +62,8 @@ pub struct JobCx {
     pub dice: Mutex<Dice>,
     /// The target mailbox, once it was asked for.
     pub to: OnceCell<TargetMailboxId>,
-    /// True once something may lie in the folder in which the typed route makes what needs several calls.
-    pub composed: AtomicBool,
+    /// Folders for which something was made by the typed route that may not be whole.
+    pub composed: Mutex<BTreeSet<FolderNo>>,
 }
 
 /// Why a driver stopped before its work was done.

@@ -1,7 +1,6 @@
 //! One run: a task per mailbox, a bounded number at once, the longest first; drains on demand, stops where a side is closed.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
@@ -182,6 +181,6 @@ pub async fn enlist(cx: &RunCx, job: &JobSpec, dice: &Dice) -> Result<JobCx, Led
         target: Pacer::target_mailbox(&cx.spec.limits, clock()),
         dice: Mutex::new(dice.split(&job.job.to_string())),
         to: OnceCell::new(),
-        composed: AtomicBool::new(false),
+        composed: std::sync::Mutex::default(),
     })
 }

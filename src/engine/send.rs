@@ -5,7 +5,6 @@
 //! from it is decided elsewhere. An update without a clear answer leaves no fact: its durable intent says already that somebody must look.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -236,7 +235,7 @@ async fn typed(lane: Lane<'_>, item: &Ready, old: Option<&Placed>) -> Result<Pla
     let Ferry { cx, to } = lane.ferry;
     let target = &typed::ports(cx)?.target;
     let folder = typed::counterpart(lane.folder, lane.to);
-    cx.composed.store(true, Ordering::Relaxed);
+    typed::composes(cx, lane.folder.no);
     match old {
         None => target.compose(to, &folder, &item.stamp, &item.body).await,
         Some(old) => {

@@ -1,16 +1,16 @@
 //! The typed route as the drivers use it: which items take it, and both sides of an item read and compared.
 
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 
 use crate::base::fact::{CopyRow, FolderRow};
-use crate::base::id::{ItemId, TargetFolderId, TargetItemId};
+use crate::base::id::{FolderNo, ItemId, TargetFolderId, TargetItemId};
 use crate::base::item::{Digest, ItemClass};
 use crate::base::losses;
 use crate::base::mailbox::TargetFolder;
-use crate::base::outcome::{MisreadCause, Refusal, RefusalWhy, Said, Setback};
+use crate::base::outcome::{HaltCause, MisreadCause, Refusal, RefusalWhy, Said, Setback};
 use crate::base::route::{Route, RouteRule};
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::route::route_of;
@@ -141,24 +141,50 @@ pub async fn same_as_source(
     })
 }
 
-/// Clears away what composes that did not end left behind, once nothing is being composed in this mailbox. What cannot be cleared now is hidden from its
-/// user and cleared by a later pass; it is no reason to call the mailbox unfinished.
-pub async fn tidy(cx: &JobCx) -> Result<(), Break> {
-    let (true, Some(typed)) = (
-        cx.composed.swap(false, Ordering::Relaxed),
-        &cx.run.ports.typed,
-    ) else {
+/// Notes that something is made by its class for this folder, and may not become whole.
+pub fn composes(cx: &JobCx, folder: FolderNo) {
+    let mut composed = cx.composed.lock().unwrap_or_else(PoisonError::into_inner);
+    composed.insert(folder);
+}
+
+/// Clears away what composes that did not end left behind, once nothing is being composed in this mailbox: what is hidden, and what lies in the
+/// counterparts of these folders, since no folder can hide events and contacts that are not whole; their items may have left the source since, or
+/// spent their attempts. What cannot be cleared now is cleared by a later pass that composes; it is no reason to call the mailbox unfinished.
+pub async fn tidy<'f>(
+    cx: &JobCx,
+    folders: impl Iterator<Item = &'f FolderRow>,
+) -> Result<(), Break> {
+    let used = {
+        let mut composed = cx.composed.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *composed)
+    };
+    let Some(typed) = cx.run.ports.typed.as_ref().filter(|_| !used.is_empty()) else {
         return Ok(());
     };
     let to = cx.to().await?;
-    let tidied = cx.ask_target(Some(to), || typed.target.tidy(to)).await;
+    // Only those for which something was made: an application that makes mail alone may not be let into calendars.
+    let open: Vec<TargetFolder> = folders
+        .filter(|row| used.contains(&row.no))
+        .filter_map(|row| Some(counterpart(row, row.target.as_ref()?)))
+        .filter(|folder| is_open(&folder.class))
+        .collect();
+    let tidied = cx.ask_target(Some(to), || typed.target.tidy(to, &open));
+    let tidied = tidied.await;
     cx.charge(to);
     match tidied {
         Ok(_) | Err(Break::Exhausted(_) | Break::Refused(_) | Break::Gone | Break::FolderGone) => {
             Ok(())
         }
+        // Neither a filter that a service does not know nor a folder that is shut is a reason to stop a mailbox whose items are there.
+        Err(Break::Halt(HaltCause::OurRequest | HaltCause::TargetDenied)) => Ok(()),
         Err(broken) => Err(broken),
     }
+}
+
+/// Whether items lie openly in folders of this class before they are whole: events and contacts do, one call of each folder. Others are not asked about.
+fn is_open(class: &str) -> bool {
+    let class = ItemClass::new(class);
+    class.is_a("IPF.Appointment") || class.is_a("IPF.Contact")
 }
 
 /// Takes one parcel and keeps nothing of it but what it says.

@@ -3,8 +3,6 @@
 //! A pass: recover what the last process left open; list the folders where they changed; per folder, list what changed and carry it; settle
 //! doubts together; and last, once everything that was moved is in its new place, take away copies whose items left.
 
-use std::sync::atomic::Ordering;
-
 use crate::base::books::{Due, FolderSums};
 use crate::base::event::EventKind;
 use crate::base::fact::{CopyFact, Fact, FolderFate, FolderRow, JobPhase};
@@ -108,7 +106,7 @@ async fn journey(cx: &JobCx) -> Result<JobPhase, Break> {
             }
             Err(other) => return Err(other),
             Ok(()) => {
-                typed::tidy(cx).await?;
+                typed::tidy(cx, found.rows.iter().chain(&found.gone)).await?;
                 return Ok(if finish {
                     JobPhase::Finished
                 } else {
@@ -137,7 +135,7 @@ async fn recover(cx: &JobCx) -> Result<(), Break> {
                 })
                 .collect();
             if rows.iter().any(|(row, _)| route_of(row) == Route::Typed) {
-                cx.composed.store(true, Ordering::Relaxed);
+                typed::composes(cx, folder);
             }
             cx.append(&facts).await?;
             for _ in &facts {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::base::id::{MailboxId, TargetFolderId, TargetMailboxId};
 use crate::base::item::Placed;
 use crate::base::limits;
-use crate::base::mailbox::{MAIL_FOLDER_CLASS, TargetFolder};
+use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Code, Setback};
 use crate::base::probe::{Absent, AnswerSight, Server, ServerSight, TokenSight, UserSight};
 use crate::base::secret::SafeUrl;
@@ -73,8 +73,9 @@ impl TargetProbe for GraphTarget {
         &self,
         mailbox: &TargetMailboxId,
         name: &str,
+        class: &str,
     ) -> Result<TargetFolder, Setback> {
-        hidden(&self.caller, mailbox, name).await
+        hidden(&self.caller, mailbox, name, class).await
     }
 
     async fn purge(
@@ -99,6 +100,7 @@ async fn hidden(
     caller: &Caller,
     mailbox: &TargetMailboxId,
     name: &str,
+    class: &str,
 ) -> Result<TargetFolder, Setback> {
     let top = TargetFolderId::new("msgfolderroot");
     let named = |all: Vec<(TargetFolder, bool)>| {
@@ -114,7 +116,7 @@ async fn hidden(
     };
     let body = json::write(&NewFolder {
         display_name: name.to_owned(),
-        class: MAIL_FOLDER_CLASS.to_owned(),
+        class: class.to_owned(),
         extended: vec![NewFolder::hidden()],
     });
     let call = json_post(caller.url(&resource, ""), CallBody::bytes(body));

@@ -16,7 +16,7 @@ use crate::base::secret::SafeUrl;
 use crate::base::typed::TypedItem;
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::GraphTarget;
-use crate::graph::typed_bench::{find, sweep};
+use crate::graph::typed_bench::{find, sweep, sweep_unfinished};
 use crate::graph::typed_parcel::measure;
 use crate::graph::{typed_contact, typed_event, typed_message, typed_read};
 use crate::port::body::{Body, BodyStream};
@@ -232,14 +232,29 @@ impl TypedTarget for GraphTarget {
         }
     }
 
-    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
+    async fn tidy(
+        &self,
+        mailbox: &TargetMailboxId,
+        folders: &[TargetFolder],
+    ) -> Result<Count, Setback> {
         let site = Site::new(mailbox, self.user_of(mailbox)?);
         self.benches.forget(mailbox);
         let caller = &self.caller;
+        let mut swept = Count::ZERO;
+        for folder in folders {
+            let id = folder.id.as_str().to_owned();
+            let part = match kept_in(folder) {
+                Family::Event => OfUser::Events { calendar: id },
+                Family::Contact => OfUser::Contacts { folder: id },
+                // What is not whole is never in a folder for mail.
+                Family::Message => continue,
+            };
+            swept += sweep_unfinished(caller, &site, &folder.id, part).await?;
+        }
         let Some(folder) = find(caller, &site).await? else {
-            return Ok(Count::ZERO);
+            return Ok(swept);
         };
-        let swept = sweep(caller, &site, &folder, None).await?;
+        swept += sweep(caller, &site, &folder, None).await?;
         caller.made(mailbox, 3);
         self.remove_folder(mailbox, &TargetFolderId::new(folder))
             .await?;

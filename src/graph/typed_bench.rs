@@ -19,9 +19,11 @@ use crate::transport::{Call, CallBody, Method};
 use crate::wire::graph::classify::{Asked, is_folder_conflict};
 use crate::wire::graph::mail_folder::{
     MailFolder, MailFolderPage, MarkedMessage, MarkedPage, folders_query, make_body, marks_query,
+    unfinished_query,
 };
 use crate::wire::graph::path_user::OfUser;
-use crate::wire::graph::query::{Disposal, ListQuery};
+use crate::wire::graph::provenance::Home;
+use crate::wire::graph::query::{Disposal, ListQuery, Sought};
 use crate::wire::graph::{json, provenance};
 
 /// The benches of all mailboxes.
@@ -181,7 +183,16 @@ async fn listed(
     let part = OfUser::Messages {
         folder: folder.to_owned(),
     };
-    let mut next = Some(site.url(caller, part, &marks_query()));
+    pages(caller, site, site.url(caller, part, &marks_query())).await
+}
+
+/// Everything of a listing, page by page.
+async fn pages(
+    caller: &Caller,
+    site: &Site<'_>,
+    first: String,
+) -> Result<Vec<MarkedMessage>, Setback> {
+    let mut next = Some(first);
     let (mut all, mut followed) = (Vec::new(), BTreeSet::new());
     while let Some(url) = next {
         if !followed.insert(url.clone()) || followed.len() > limits::TARGET_FOLDERS_MAX {
@@ -214,17 +225,44 @@ pub(super) async fn sweep(
         let Some(id) = own.id.filter(|_| ours) else {
             continue;
         };
-        let item = TargetItemId::new(id);
-        // Half an item is of no use to anybody. Where a hold forbids that it goes for good, it goes where holds keep things.
-        match delete(caller, site, folder, &item, Disposal::Hard).await {
-            Err(Setback::ItemRefused(_)) => {
-                delete(caller, site, folder, &item, Disposal::Soft).await?;
-            }
-            other => other?,
-        }
+        away(caller, site, folder, id).await?;
         swept += 1;
     }
     Ok(Count::new(swept))
+}
+
+/// Removes from a calendar or contact folder what bears our mark of the unfinished for this mailbox. Returns how many. What the filter lets through
+/// and does not bear that mark stays: the mark that is there decides, not who says so. A folder that is gone holds nothing.
+pub(super) async fn sweep_unfinished(
+    caller: &Caller,
+    site: &Site<'_>,
+    folder: &TargetFolderId,
+    part: OfUser,
+) -> Result<Count, Setback> {
+    let home = Home::of(site.mailbox);
+    let first = site.url(caller, part, &unfinished_query(&home));
+    let found = match pages(caller, site, first).await {
+        Err(Setback::FolderGone) => return Ok(Count::ZERO),
+        other => other?,
+    };
+    let mut swept = 0;
+    for own in found {
+        let ours = own.is_unfinished(&home);
+        if let Some(id) = own.id.filter(|_| ours) {
+            away(caller, site, folder.as_str(), id).await?;
+            swept += 1;
+        }
+    }
+    Ok(Count::new(swept))
+}
+
+/// Half an item is of no use to anybody. Where a hold forbids that it goes for good, it goes where holds keep things.
+async fn away(caller: &Caller, site: &Site<'_>, folder: &str, id: String) -> Result<(), Setback> {
+    let item = TargetItemId::new(id);
+    match delete(caller, site, folder, &item, Disposal::Hard).await {
+        Err(Setback::ItemRefused(_)) => delete(caller, site, folder, &item, Disposal::Soft).await,
+        other => other,
+    }
 }
 
 /// Removes from a folder what an earlier attempt at the item of this mark left there unfinished. Returns the ids of what was removed.
@@ -237,7 +275,7 @@ pub(super) async fn clear(
 ) -> Result<Vec<String>, Setback> {
     let query = ListQuery {
         select: vec!["id".to_owned(), "changeKey".to_owned()],
-        bearing: Some((provenance::UNFINISHED, mark.to_owned())),
+        bearing: Some((provenance::UNFINISHED, Sought::Is(mark.to_owned()))),
         ..ListQuery::default()
     };
     site.count(caller);
@@ -247,13 +285,7 @@ pub(super) async fn clear(
     let page: MarkedPage = json::read(status, &body)?;
     let mut cleared = Vec::new();
     for id in page.value.into_iter().filter_map(|own| own.id) {
-        let item = TargetItemId::new(id.clone());
-        match delete(caller, site, folder.as_str(), &item, Disposal::Hard).await {
-            Err(Setback::ItemRefused(_)) => {
-                delete(caller, site, folder.as_str(), &item, Disposal::Soft).await?;
-            }
-            other => other?,
-        }
+        away(caller, site, folder.as_str(), id.clone()).await?;
         cleared.push(id);
     }
     Ok(cleared)

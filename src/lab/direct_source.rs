@@ -35,7 +35,7 @@ impl DirectSource {
         }
     }
 
-    async fn read<T: Send>(
+    pub(super) async fn read<T: Send>(
         &self,
         mailbox: &MailboxId,
         kind: CallKind,

@@ -46,7 +46,7 @@ impl DirectTarget {
         }
     }
 
-    async fn call<T: Send>(
+    pub(super) async fn call<T: Send>(
         &self,
         mailbox: &str,
         kind: CallKind,
@@ -93,7 +93,7 @@ impl DirectTarget {
         Ok(placed(&row))
     }
 
-    async fn session(&self, mailbox: &TargetMailboxId) -> Result<String, Setback> {
+    pub(super) async fn session(&self, mailbox: &TargetMailboxId) -> Result<String, Setback> {
         if let Some(token) = self.open_sessions().get(mailbox) {
             return Ok(token.clone());
         }
@@ -114,7 +114,7 @@ fn lock_map<T>(
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn target_folder(row: FolderRow) -> TargetFolder {
+pub(super) fn target_folder(row: FolderRow) -> TargetFolder {
     TargetFolder {
         id: TargetFolderId::new(row.id),
         parent: row.parent.map(TargetFolderId::new),

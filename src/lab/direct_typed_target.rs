@@ -23,7 +23,7 @@ use crate::base::typed::{TypedItem, TypedMessage};
 use crate::port::body::{Body, BodyStream};
 use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
-use crate::wire::graph::provenance::{self, Mark, SOURCE};
+use crate::wire::graph::provenance::{self, Home, Mark, SOURCE, UNFINISHED};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::UNNAMED;
 use crate::wire::item_stream::{Message, Name, tags};
@@ -112,17 +112,12 @@ fn keep(world: &mut World, id: &str, (item, files): &Whole) {
     }
 }
 
-/// What lies there, however it is kept.
-fn there(world: &World, id: &str, tree: &Message) -> Option<Whole> {
-    match world.beside.get(id) {
-        Some(Beside::Whole(item, files)) => Some((*item.clone(), files.clone())),
-        _ => shown(tree),
-    }
-}
-
-/// What a copy shows: with the key that its mark names, as the route reads it.
-fn shown(message: &Message) -> Option<Whole> {
-    let (mut item, files) = render(message)?;
+/// What lies there, however it is kept: with the key that its mark names, as the route reads it.
+fn there(world: &World, id: &str, message: &Message) -> Option<Whole> {
+    let (mut item, files) = match world.beside.get(id) {
+        Some(Beside::Whole(item, files)) => (*item.clone(), files.clone()),
+        _ => render(message)?,
+    };
     let mark = named_text(message, SOURCE.set, &SOURCE.name);
     let key = match mark
         .as_deref()
@@ -164,6 +159,12 @@ fn amendable(now: &Whole, then: &Whole) -> Option<bool> {
         (TypedItem::Contact(_), TypedItem::Contact(_)) => Some(differs),
         _ => None,
     }
+}
+
+/// Where items lie openly before they are whole: calendars and contact folders.
+fn is_open(folder: &TargetFolder) -> bool {
+    let kinds = ["IPF.Appointment", "IPF.Contact"];
+    kinds.iter().any(|kind| folder.class.starts_with(kind))
 }
 
 impl DirectTarget {
@@ -274,12 +275,37 @@ impl TypedTarget for DirectTarget {
         Ok(stream::iter(pieces).boxed())
     }
 
-    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
-        // Made at once or not at all, so that nothing is ever left.
-        let id = mailbox.as_str();
-        let act = |world: &mut World, _| Ok((world.target_root(id).map(drop)?, answer(0)));
-        self.typed(mailbox, CallKind::Read, 0, act).await?;
-        Ok(Count::ZERO)
+    async fn tidy(
+        &self,
+        mailbox: &TargetMailboxId,
+        folders: &[TargetFolder],
+    ) -> Result<Count, Setback> {
+        // Here an item is made at once or not at all; what is not whole was left by others.
+        let (id, home) = (mailbox.as_str(), Home::of(mailbox));
+        let act = |world: &mut World, now: Now| {
+            world.target_root(id)?;
+            let mut swept = 0;
+            for folder in folders.iter().filter(|own| is_open(own)) {
+                let (mut from, mut more) = (None, true);
+                while more {
+                    let page = match world.target_items(now, id, folder.id.as_str(), from, 999) {
+                        Err(Refused::NoFolder) => break,
+                        other => other?,
+                    };
+                    (from, more) = (page.next, page.next.is_some());
+                    for row in page.items {
+                        let mark = world.named_of(id, &row.id, &UNFINISHED);
+                        let mark = mark.as_deref().and_then(provenance::read);
+                        if mark.is_some_and(|mark| mark.home == home) {
+                            world.delete_target_item(id, &row.folder, &row.id)?;
+                            swept += 1;
+                        }
+                    }
+                }
+            }
+            Ok((Count::new(swept), answer(0)))
+        };
+        self.typed(mailbox, CallKind::Delete, 0, act).await
     }
 
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use super::graph_answer::Answer;
 use super::graph_mailbox::{find, list_query, listing, object, page_size, refused, select};
 use super::graph_typed::Place;
-use super::world::{FolderRow, Refused, World};
+use super::world::{FolderRow, Now, Refused, World};
 use crate::base::mailbox::FolderRole;
 use crate::base::quantity::Count;
 use crate::wire::graph::path_user::OfUser;
-use crate::wire::graph::query::ListQuery;
+use crate::wire::graph::query::{ListQuery, Sought};
 
 const MAIL_FOLDER_FIELDS: &[&str] = &[
     "id",
@@ -24,6 +24,23 @@ const MAIL_FOLDER_FIELDS: &[&str] = &[
 const CONTACT_FOLDER_FIELDS: &[&str] = &["id", "displayName", "parentFolderId"];
 
 const CALENDAR_FIELDS: &[&str] = &["id", "name", "changeKey", "isDefaultCalendar", "canEdit"];
+
+/// A folder of a kind, by its class: the Calendar and Contacts APIs know none but their own.
+pub(super) fn find_kind(
+    world: &World,
+    now: Now,
+    mailbox: &str,
+    folder: &str,
+    class: &str,
+) -> Result<FolderRow, Refused> {
+    let row = find(world, now, mailbox, folder)?;
+    let kind = row.class.get(..class.len());
+    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(class)) {
+        Ok(row)
+    } else {
+        Err(Refused::NoFolder)
+    }
+}
 
 /// The mail folders directly under one.
 pub(super) fn mail_folders(at: &Place<'_>, parent: &str, part: &OfUser) -> Answer {
@@ -190,8 +207,12 @@ fn bearing(
     query: &ListQuery,
     show: impl Fn(&World, &str) -> Option<Map<String, Value>>,
 ) -> Answer {
-    let Some((named, text)) = &query.bearing else {
+    let Some((named, sought)) = &query.bearing else {
         return at.lab.broken("a filter that names no text");
+    };
+    let fits = |own: String| match sought {
+        Sought::Is(text) => own.eq_ignore_ascii_case(text),
+        Sought::Has(text) => own.to_lowercase().contains(&text.to_lowercase()),
     };
     let found = at.lab.world(|world, now| {
         let folder = find(world, now, at.mailbox, folder)?.id;
@@ -200,7 +221,7 @@ fn bearing(
             let page = world.target_items(now, at.mailbox, &folder, from, 999)?;
             for row in &page.items {
                 let own = world.named_of(at.mailbox, &row.id, named);
-                if own.is_some_and(|own| own.eq_ignore_ascii_case(text))
+                if own.is_some_and(fits)
                     && let Some(fields) = show(world, &row.id)
                 {
                     out.push(select(fields, query));

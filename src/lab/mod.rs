@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod direct;
+mod direct_probe;
 mod direct_source;
 mod direct_target;
 pub mod direct_typed_source;

@@ -1,11 +1,16 @@
 //! Items of the target made by their fields: what the Mail, Calendar and Contacts APIs do to a mailbox (reference/graph.md section 2). They get a
 //! search key of the store's own, new ids when they move, and their attachments one by one.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::fault::Weather;
-use super::typed_make::{attach, named_text};
+use super::graph_mailbox::object;
+use super::typed_make::{attach, named_text, set_named};
 use super::world::{ItemRow, Now, Refused, World, item_row};
 use super::world_content::Content;
-use super::world_events::instance_of;
+use super::world_events::{Beside, instance_of};
 use super::world_source::find_folder;
 use super::world_store::{Deed, Item};
 use super::world_target::SIZE_ON_TOP;
@@ -13,6 +18,7 @@ use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::quantity::{Bytes, Tick};
 use crate::base::typed::TypedAttachment;
 use crate::wire::graph::property::NamedId;
+use crate::wire::graph::provenance;
 use crate::wire::item_stream::{Message, Prop, decode, digest_of, encode, tags};
 
 /// An upload session: what it is for, and what came.
@@ -83,6 +89,42 @@ impl World {
         let row = item_row(&id, &item);
         self.target_store_mut(mailbox)?.put(id, item);
         Ok(row)
+    }
+
+    /// Leaves an event (or a contact) in a folder that says of itself that it is not whole, as a program leaves it that was ended in between; `mark` is
+    /// what stands there.
+    pub fn leave_unfinished(
+        &mut self,
+        now: Now,
+        mailbox: &str,
+        folder: &str,
+        mark: &str,
+    ) -> Result<String, Refused> {
+        let named = provenance::UNFINISHED;
+        let marks = json!([{"id": named.to_string(), "value": mark}]);
+        let of_people =
+            (self.target_folder(now, mailbox, folder)?.class).starts_with("IPF.Contact");
+        let (class, fields) = if of_people {
+            let fields = json!({"displayName": "begun", "singleValueExtendedProperties": marks});
+            ("IPM.Contact", fields)
+        } else {
+            let at = |hour: u8| json!({"dateTime": format!("2020-01-01T{hour:02}:00:00"), "timeZone": "UTC"});
+            let fields = json!({"subject": "begun", "start": at(9), "end": at(10),
+                "singleValueExtendedProperties": marks});
+            ("IPM.Appointment", fields)
+        };
+        let mut message = Message::default();
+        message.set(Prop::text(tags::MESSAGE_CLASS, class));
+        set_named(&mut message, named.set, &named.name, mark);
+        let row = self.make_typed(now, mailbox, folder, message)?;
+        let fields = object(fields);
+        let beside = if of_people {
+            Beside::Contact(fields, None)
+        } else {
+            Beside::Event(fields, BTreeMap::new())
+        };
+        self.beside.insert(row.id.clone(), beside);
+        Ok(row.id)
     }
 
     /// Bytes nobody else has.
@@ -314,7 +356,6 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::typed_make::set_named;
 
     #[test]
     fn a_name_is_found_wherever_the_records_cut_it() {

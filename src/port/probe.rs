@@ -50,11 +50,13 @@ pub trait TargetProbe: fmt::Debug + Send + Sync {
     /// Opens an import session where none is open. `Repeat::Freely`.
     async fn open_session(&self, mailbox: &TargetMailboxId) -> Result<(), Setback>;
 
-    /// Returns the hidden folder of that name right under the top of the user's tree, or makes it. `Repeat::Freely`.
+    /// Returns the hidden folder of that name right under the top of the user's tree, or makes it, of this class (`IPF.Note` and the like, which
+    /// cannot be changed later). `Repeat::Freely`.
     async fn hidden_folder(
         &self,
         mailbox: &TargetMailboxId,
         name: &str,
+        class: &str,
     ) -> Result<TargetFolder, Setback>;
 
     /// Deletes one item for good, if it is still the version `placed` names; where the mailbox holds its content, softly. Callers pass only what

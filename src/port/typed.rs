@@ -65,9 +65,15 @@ pub trait TypedTarget: fmt::Debug + Send + Sync {
         item: &TargetItemId,
     ) -> Result<BodyStream, Setback>;
 
-    /// Removes what composes that did not end left in our hidden folder, and the folder itself when it is empty; how many items. `Repeat::Freely`;
-    /// only while nothing is being composed in this mailbox.
-    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback>;
+    /// Removes what composes that did not end left behind: in our hidden folder, which itself goes when it is empty, and in these folders, where events
+    /// and contacts lie openly that are not whole. Returns how many items. Of what lies in `folders` only that is removed which bears our mark of the
+    /// unfinished for this mailbox, read from the item; a folder for mail, or one that is gone, has none. After a setback some may be left.
+    /// `Repeat::Freely`; only while nothing is being composed in this mailbox.
+    async fn tidy(
+        &self,
+        mailbox: &TargetMailboxId,
+        folders: &[TargetFolder],
+    ) -> Result<Count, Setback>;
 
     /// Requests made on this mailbox beyond one for each call above, since this was last asked.
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count;

@@ -2,10 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::base::canary::{CanaryLine, CanaryRun, CanaryStep};
 use crate::base::id::{MailboxId, TargetFolderId, TargetMailboxId};
-use crate::base::item::{Digest, ItemClass, Placed, SourceHeader};
+use crate::base::item::{Digest, ItemClass, Placed, SearchKey, SourceHeader, Stamp};
+use crate::base::losses::{Family, family_of};
+use crate::base::outcome::Setback;
+use crate::base::probe::{CanaryEnd, CanaryTrial};
 use crate::base::quantity::Bytes;
+use crate::base::route::RouteRule;
 
 /// Items of one class that are tried until one is taken.
 pub const TRIES_PER_CLASS: usize = 3;
@@ -89,6 +95,71 @@ pub fn folders_to_search(folders: &[(String, u64)]) -> Vec<usize> {
     out
 }
 
+/// The class of the folder in which items of a family are made by their class (reference/graph.md 1.4).
+pub const fn folder_class(family: Family) -> &'static str {
+    match family {
+        Family::Message => "IPF.Note",
+        Family::Event => "IPF.Appointment",
+        Family::Contact => "IPF.Contact",
+    }
+}
+
+/// The mark of a canary that is made by its class: the hash of its run, its mailbox and its number, where the mark of a copy has the search key of its
+/// source item. No source item has this key, so that a canary which could not be deleted, and which somebody even moved out of its hidden folder,
+/// is a stranger to every run: it is never taken for the copy of anything, and what it was made from is copied all the same.
+pub fn mark(run: &CanaryRun, mailbox: &MailboxId, no: u32) -> Stamp {
+    let text = format!("mailferry canary\0{run}\0{}\0{no}", mailbox.reveal());
+    let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash[..16]);
+    SearchKey::new(short).map_or(Stamp::Fallback(short), Stamp::Key)
+}
+
+/// Whether a run carries items by their class whose streams are refused so. What is refused for another reason than the stream is not.
+pub fn goes_by_class(class: &str, why: &Setback, rule: RouteRule) -> bool {
+    match why {
+        Setback::ItemRefused(refusal) => rule.falls_back(family_of(class).is_some(), refusal.why),
+        _ => false,
+    }
+}
+
+/// Whether items of this class go on by their class after these trials of their streams: one was refused as a run falls back from, and none taken.
+pub fn falls_back(class: &ItemClass, trials: &[CanaryTrial], rule: RouteRule) -> bool {
+    let own = || {
+        let all = trials.iter().filter(|trial| !trial.largest);
+        all.filter(|trial| trial.class.eq_ignore_ascii_case(class.as_str()))
+    };
+    let fell = |trial: &CanaryTrial| match &trial.end {
+        CanaryEnd::Refused(why) => goes_by_class(class.as_str(), why, rule),
+        _ => false,
+    };
+    own().any(fell) && !own().any(|trial| is_settled(&trial.end))
+}
+
+/// Whether an item was taken, whatever came back: another of its class need not be tried.
+pub const fn is_settled(end: &CanaryEnd) -> bool {
+    match end {
+        CanaryEnd::Same
+        | CanaryEnd::ByRoute(_)
+        | CanaryEnd::Differs
+        | CanaryEnd::DiffersIn(_)
+        | CanaryEnd::NotComparable => true,
+        CanaryEnd::NotExported(_)
+        | CanaryEnd::Refused(_)
+        | CanaryEnd::Doubtful(_)
+        | CanaryEnd::NotReadBack(_) => false,
+    }
+}
+
+/// What was sent and may be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The digest of a stream, where the reader knows all of it.
+    pub digest: Option<Digest>,
+    /// The mark of what is made by its class.
+    pub mark: Option<Stamp>,
+}
+
 /// What a run of canaries left behind in a mailbox, by the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
@@ -102,8 +173,8 @@ pub struct Leftover {
     pub folder: Option<TargetFolderId>,
     /// Items that are recorded as ours, by number.
     pub placed: BTreeMap<u32, Placed>,
-    /// Items that may be there, with the digest of what was sent.
-    pub doubtful: BTreeMap<u32, Option<Digest>>,
+    /// Items that may be there.
+    pub doubtful: BTreeMap<u32, Sent>,
 }
 
 /// What is left by the log: everything that was begun and not ended.
@@ -139,8 +210,9 @@ impl Leftover {
     fn take(&mut self, step: &CanaryStep) {
         match step {
             CanaryStep::FolderMade { folder } => self.folder = Some(folder.clone()),
-            CanaryStep::ItemIntended { no, digest } => {
-                self.doubtful.insert(*no, *digest);
+            CanaryStep::ItemIntended { no, digest, mark } => {
+                let (digest, mark) = (*digest, mark.clone());
+                self.doubtful.insert(*no, Sent { digest, mark });
             }
             CanaryStep::ItemPlaced { no, placed } => {
                 self.doubtful.remove(no);
@@ -209,6 +281,55 @@ mod tests {
     }
 
     #[test]
+    fn only_a_class_that_was_refused_and_never_taken_goes_on_by_its_class() {
+        use crate::base::outcome::{Refusal, RefusalWhy, Said};
+        use crate::base::route::Route;
+        let refused = |why| {
+            let said = Said::default();
+            CanaryEnd::Refused(Setback::ItemRefused(Refusal { why, said }))
+        };
+        let of = |class: &str, ends: &[CanaryEnd], rule| {
+            let trials: Vec<CanaryTrial> = ends
+                .iter()
+                .map(|end| CanaryTrial {
+                    class: class.to_uppercase(),
+                    size: Bytes::new(1),
+                    largest: false,
+                    route: Route::Stream,
+                    end: end.clone(),
+                })
+                .collect();
+            falls_back(&ItemClass::new(class), &trials, rule)
+        };
+        let no = refused(RefusalWhy::TargetRefused);
+        let (auto, stream) = (RouteRule::Auto, RouteRule::Stream);
+        assert!(of("IPM.Note", std::slice::from_ref(&no), auto));
+        assert!(!of("IPM.Note", std::slice::from_ref(&no), stream));
+        assert!(!of("IPM.Task", std::slice::from_ref(&no), auto));
+        assert!(!of("IPM.Note", &[no.clone(), CanaryEnd::Same], auto));
+        assert!(!of("IPM.Note", &[refused(RefusalWhy::SourceDenied)], auto));
+        let lost = CanaryEnd::Doubtful(Setback::Truncated);
+        assert!(of("IPM.Note", &[lost.clone(), no], auto));
+        assert!(!of("IPM.Note", &[lost], auto));
+    }
+
+    #[test]
+    fn no_two_canaries_share_a_mark() {
+        let (one, two) = (CanaryRun("r".to_owned()), CanaryRun("r 1".to_owned()));
+        let (a, b) = (MailboxId::new("a@c.example"), MailboxId::new("b@c.example"));
+        let all: BTreeSet<Stamp> = [
+            mark(&one, &a, 0),
+            mark(&one, &a, 1),
+            mark(&one, &b, 0),
+            mark(&two, &a, 0),
+            mark(&one.of(Family::Event), &a, 0),
+        ]
+        .into();
+        assert_eq!(all.len(), 5);
+        assert!(all.iter().all(|own| matches!(own, Stamp::Key(_))));
+    }
+
+    #[test]
     fn what_was_begun_and_not_ended_is_left() {
         let run = CanaryRun("r".to_owned());
         let line = |mailbox: &str, step| CanaryLine {
@@ -236,6 +357,7 @@ mod tests {
                 CanaryStep::ItemIntended {
                     no: 0,
                     digest: None,
+                    mark: None,
                 },
             ),
             line(
@@ -250,6 +372,7 @@ mod tests {
                 CanaryStep::ItemIntended {
                     no: 1,
                     digest: Some(Digest([7; 32])),
+                    mark: None,
                 },
             ),
             line("b", intended()),
@@ -259,7 +382,11 @@ mod tests {
         let left = leftovers(&lines);
         assert_eq!(left.len(), 2);
         assert_eq!(left[0].placed, [(0, placed)].into());
-        assert_eq!(left[0].doubtful, [(1, Some(Digest([7; 32])))].into());
+        let sent = Sent {
+            digest: Some(Digest([7; 32])),
+            mark: None,
+        };
+        assert_eq!(left[0].doubtful, [(1, sent)].into());
         assert_eq!(left[1].folder, None);
         for cut in 0..lines.len() {
             // A log that breaks off anywhere never forgets a folder that may be there.

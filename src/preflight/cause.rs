@@ -228,6 +228,8 @@ causes! {
     CarriedByClass, "carried_by_class", Warn;
     /// The plan carries items by their class, and this one has no form.
     NoTypedForm, "no_typed_form", Fail;
+    /// Items of this class cannot be made by their class either, or not at all where the plan wants no streams.
+    TypedRefused, "typed_class_refused", Fail;
     /// Some items of this class are refused, another was taken.
     ItemsRefused, "items_refused", Warn;
     /// An item of this class came back different.

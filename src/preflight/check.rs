@@ -129,7 +129,7 @@ checks! {
     TargetItemSize, "target.item_size", TargetMailbox;
     /// Mail for the source's address will arrive.
     TargetAddresses, "target.addresses", TargetMailbox;
-    /// One real item of the class went there and came back the same.
+    /// One real item of the class went there, as a stream or by its class, and came back the same.
     RouteClass, "route.class", Route;
     /// The largest item that was found went there and came back the same.
     RouteLargest, "route.largest_item", Route;

@@ -13,6 +13,7 @@ mod remedy_target;
 pub mod report;
 pub mod rights;
 pub mod route;
+mod route_typed;
 pub mod servers;
 pub mod source;
 pub mod target;

@@ -86,12 +86,14 @@ pub struct CanariesSeen {
     pub trials: Vec<CanaryTrial>,
     /// What became of our folders, by the target's address.
     pub cleanup: Vec<(MailboxId, Cleanup)>,
-    /// Classes that were found and not tried, where the plan wants no streams.
+    /// Classes that were found, where the plan wants no streams; those without a form are not tried.
     pub found: Vec<ItemClass>,
     /// Why none were tried, or not all.
     pub not_tried: Option<String>,
     /// Whether a folder was made.
     pub folder_made: Asked<()>,
+    /// Whether the items of a folder can be listed, where nothing else proved it before an item was made.
+    pub listed: Asked<()>,
     /// Whether an item was deleted.
     pub purged: Asked<()>,
 }

@@ -138,6 +138,9 @@ fn by_class(cause: Cause, facts: &Facts, class: &str) -> Option<String> {
                 RouteRule::Stream | RouteRule::Typed => "",
             }
         ),
+        Cause::TypedRefused => format!(
+            "the code says what the service has against them, and {losses} what has no place there: copy a pilot mailbox, then `mailferry status {plan}` counts those that stand among the refused and `mailferry waive {plan} create --bucket refused` asks for the exception; `{again} --sample 20` looks at more mailboxes"
+        ),
         Cause::NoTypedForm => format!(
             "{}; or write route = \"auto\" into [target], which tries them as streams; what stays stands among the refused: `mailferry waive {plan} create --bucket refused` asks for the exception",
             fate.advice
@@ -184,6 +187,7 @@ mod tests {
             Cause::TypedRightMissing(Right::Contacts),
             Cause::CarriedByClass,
             Cause::NoTypedForm,
+            Cause::TypedRefused,
             Cause::NoImpersonation,
             Cause::CertificateExpired(Server::Source),
             Cause::ClassRefused,

@@ -1,9 +1,10 @@
 //! Rights on the target: proved by calls, never by the token alone. With RBAC for Applications a token may lack a role and the right stands; it
 //! may name a role that a policy takes back (reference/graph.md 7.3 and 7.4).
 
-use crate::base::losses::Family;
+use crate::base::losses::{Family, family_of};
 use crate::base::outcome::{HaltCause, Said, Setback, StopCause};
-use crate::base::route::RouteRule;
+use crate::base::probe::CanaryEnd;
+use crate::base::route::{Route, RouteRule};
 use crate::preflight::cause::{Cause, Right};
 use crate::preflight::check::Check;
 use crate::preflight::facts::Facts;
@@ -58,6 +59,39 @@ fn word<T>(asked: Option<&Result<T, Setback>>) -> Word {
     }
 }
 
+/// What the canaries that were made by their class say of a right. Only words about rights count: that an item was refused, or a folder not found,
+/// says nothing of them.
+fn composed(observed: &Observed, right: Right) -> Vec<Word> {
+    let own = observed.canaries.trials.iter().filter(|trial| {
+        let needs = family_of(&trial.class).map(Right::of);
+        trial.route == Route::Typed && needs == Some(right)
+    });
+    let said = own.map(|trial| match &trial.end {
+        CanaryEnd::Same
+        | CanaryEnd::ByRoute(_)
+        | CanaryEnd::Differs
+        | CanaryEnd::DiffersIn(_)
+        | CanaryEnd::NotComparable => Word::Granted,
+        CanaryEnd::Refused(why) | CanaryEnd::Doubtful(why) | CanaryEnd::NotReadBack(why) => {
+            match denial(why) {
+                Some(said) => Word::Denied(said.clone()),
+                None => Word::Silent,
+            }
+        }
+        CanaryEnd::NotExported(_) => Word::Silent,
+    });
+    said.collect()
+}
+
+/// What was said where a call was refused for want of a right.
+pub const fn denial(why: &Setback) -> Option<&Said> {
+    match why {
+        Setback::MailboxClosed(HaltCause::TargetDenied, said)
+        | Setback::SideClosed(StopCause::NoRights, said) => Some(said),
+        _ => None,
+    }
+}
+
 /// How a right stands, by every call that needs it.
 pub fn standing(observed: &Observed, right: Right) -> Standing {
     let words: Vec<Word> = match right {
@@ -73,13 +107,14 @@ pub fn standing(observed: &Observed, right: Right) -> Standing {
                 .map(|m| word(m.target_folders.as_ref()));
             listed.collect()
         }
-        Right::Items => observed
-            .mailboxes
-            .iter()
-            .map(|m| word(m.session.as_ref()))
-            .collect(),
-        // No preflight makes items by their class.
-        Right::Mail | Right::Calendars | Right::Contacts => Vec::new(),
+        Right::Items => {
+            let opened = observed.mailboxes.iter().map(|m| word(m.session.as_ref()));
+            // A listing proves less than what is needed; that even it was refused proves enough.
+            let listed = word(observed.canaries.listed.as_ref());
+            let denied = Some(listed).filter(|own| matches!(own, Word::Denied(_)));
+            opened.chain(denied).collect()
+        }
+        Right::Mail | Right::Calendars | Right::Contacts => composed(observed, right),
     };
     let granted = words.iter().filter(|w| matches!(w, Word::Granted)).count();
     if granted > 0 {
@@ -116,11 +151,7 @@ pub fn report(observed: &Observed, families: &[Family], facts: &Facts) -> Vec<Fi
 fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts) -> Finding {
     let (check, role) = (Check::TargetRights, right.role());
     let in_token = held.map(|held| held.iter().any(|own| own == role));
-    let token = match in_token {
-        Some(true) => "the token names it",
-        Some(false) => "the token does not name it, so Exchange's own roles give it",
-        None => "the token cannot be read",
-    };
+    let token = token_words(in_token);
     let of = |cause, detail: String| Finding::of(cause, check, role, detail, facts);
     match standing(observed, right) {
         Standing::Proved(_) if right == Right::Folders && made_denied(observed) => of(
@@ -136,16 +167,7 @@ fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts
             Cause::ImportForbidden,
             format!("{said}, although the token names it"),
         ),
-        Standing::Denied(said) => of(
-            Cause::ConsentMissing(right),
-            match in_token {
-                Some(true) => {
-                    format!("{said}, although the token names it: a policy takes it back")
-                }
-                Some(false) => format!("{said}; the token does not name it"),
-                None => format!("{said}"),
-            },
-        ),
+        Standing::Denied(said) => of(Cause::ConsentMissing(right), denied_words(&said, in_token)),
         Standing::Unavailable(said) if right == Right::Items => of(
             Cause::ImportUnavailable,
             format!("{said}: this service has no mailbox import"),
@@ -160,10 +182,41 @@ fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts
     }
 }
 
-/// A right of the typed route. No call proves it, so the token is all there is to go by; an application whose other rights come from Exchange's own
-/// roles may have this one from there too.
+/// What the token says of a right that calls proved.
+const fn token_words(in_token: Option<bool>) -> &'static str {
+    match in_token {
+        Some(true) => "the token names it",
+        Some(false) => "the token does not name it, so Exchange's own roles give it",
+        None => "the token cannot be read",
+    }
+}
+
+/// What was said to calls that need a right, beside what the token says.
+fn denied_words(said: &Said, in_token: Option<bool>) -> String {
+    match in_token {
+        Some(true) => format!("{said}, although the token names it: a policy takes it back"),
+        Some(false) => format!("{said}; the token does not name it"),
+        None => format!("{said}"),
+    }
+}
+
+/// A right of the typed route: what a canary proved goes before what the token says. Where none was made, the token is all there is to go by; an
+/// application whose other rights come from Exchange's own roles may have this one from there too.
 fn by_class(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts) -> Finding {
     let (check, role) = (Check::TargetRights, right.role());
+    let in_token = held.map(|held| held.iter().any(|own| own == role));
+    match standing(observed, right) {
+        Standing::Proved(items) => {
+            let token = token_words(in_token);
+            let detail = format!("proved by making items by their class, {items} of them; {token}");
+            return Finding::ok(check, role, detail);
+        }
+        Standing::Denied(said) => {
+            let cause = Cause::ConsentMissing(right);
+            return Finding::of(cause, check, role, denied_words(&said, in_token), facts);
+        }
+        Standing::Unavailable(_) | Standing::Unknown => {}
+    }
     let Some(held) = held else {
         let why = "the token cannot be read, and no call has proved it";
         return Finding::not_checked(check, role, why);
@@ -297,6 +350,46 @@ mod tests {
             (State::Warn, Some(Cause::TypedRightMissing(right)))
         );
         assert_eq!(of(&[right.role()], RouteRule::Typed), (State::Ok, None));
+    }
+
+    #[test]
+    fn a_right_of_the_typed_route_is_judged_by_what_a_canary_was_told_before_the_token() {
+        use crate::base::probe::CanaryTrial;
+        use crate::base::quantity::Bytes;
+        let said = Said::new(403, "ErrorAccessDenied");
+        let denied = CanaryEnd::Refused(Setback::MailboxClosed(HaltCause::TargetDenied, said));
+        let of = |roles: &[&str], end: &CanaryEnd, rule| {
+            let mut seen = seen(roles);
+            seen.canaries.trials.push(CanaryTrial {
+                class: "IPM.Appointment".to_owned(),
+                size: Bytes::new(1),
+                largest: false,
+                route: Route::Typed,
+                end: end.clone(),
+            });
+            let all = report(&seen, &[Family::Event], &facts(rule));
+            let own = all.into_iter().find(|f| f.subject == "Calendars.ReadWrite");
+            let own = own.expect("a finding");
+            (own.state, own.cause, own.detail)
+        };
+        let right = Right::Calendars;
+        // The token names nothing of it, and the calls work: Exchange's own roles give it.
+        let (state, cause, detail) = of(&["User.Read.All"], &CanaryEnd::Same, RouteRule::Typed);
+        assert_eq!((state, cause), (State::Ok, None));
+        assert!(detail.contains("Exchange's own roles give it"), "{detail}");
+        // And the other way round: the token names it, and a policy takes it back.
+        for rule in [RouteRule::Typed, RouteRule::Auto] {
+            let (state, cause, _) = of(&[right.role()], &denied, rule);
+            assert_eq!(
+                (state, cause),
+                (State::Fail, Some(Cause::ConsentMissing(right)))
+            );
+        }
+        // What says nothing of rights proves none.
+        let gone = CanaryEnd::Refused(Setback::FolderGone);
+        let (state, _, detail) = of(&[right.role()], &gone, RouteRule::Typed);
+        assert_eq!(state, State::Ok);
+        assert!(detail.contains("no call has proved it"), "{detail}");
     }
 
     #[test]

@@ -3,31 +3,49 @@
 use std::collections::BTreeMap;
 
 use crate::base::item::ItemClass;
-use crate::base::losses::{class_fate, family_of};
+use crate::base::losses::class_fate;
 use crate::base::outcome::{Code, HaltCause, Refusal, RefusalWhy, Setback};
 use crate::base::probe::{CanaryEnd, CanaryTrial, Cleanup};
-use crate::base::route::RouteRule;
+use crate::base::route::Route;
+use crate::preflight::canary::goes_by_class;
 use crate::preflight::cause::Cause;
 use crate::preflight::check::Check;
 use crate::preflight::facts::Facts;
 use crate::preflight::finding::Finding;
 use crate::preflight::observed::CanariesSeen;
+use crate::preflight::rights::denial;
+use crate::preflight::route_typed::{self, listed};
 
 /// Findings per class, of the largest item and of the cleaning up.
 pub fn findings(seen: &CanariesSeen, facts: &Facts) -> Vec<Finding> {
-    let mut out = Vec::new();
-    let by_class = classes(&seen.trials);
-    out.extend(seen.found.iter().map(|class| untried(class, facts)));
-    if by_class.is_empty() && seen.found.is_empty() {
-        let why = seen.not_tried.as_deref().unwrap_or("no item was found");
+    let mut out: BTreeMap<String, Finding> = BTreeMap::new();
+    for (name, trials) in classes(&seen.trials) {
+        let (by_class, streams): (Vec<&CanaryTrial>, Vec<&CanaryTrial>) = trials
+            .into_iter()
+            .partition(|trial| trial.route == Route::Typed);
+        let finding = if by_class.is_empty() {
+            class(&name, &streams, facts)
+        } else {
+            route_typed::class(&name, &by_class, &streams, facts)
+        };
+        out.insert(name, finding);
+    }
+    let why = seen.not_tried.as_deref();
+    for class in &seen.found {
+        let tried = out
+            .keys()
+            .any(|own| own.eq_ignore_ascii_case(class.as_str()));
+        if !tried {
+            out.insert(class.as_str().to_owned(), untried(class, why, facts));
+        }
+    }
+    let mut out: Vec<Finding> = out.into_values().collect();
+    if out.is_empty() {
+        let why = why.unwrap_or("no item was found");
         out.push(Finding::not_checked(Check::RouteClass, "every class", why));
     }
-    out.extend(
-        by_class
-            .iter()
-            .map(|(name, trials)| class(name, trials, facts)),
-    );
-    match seen.trials.iter().find(|trial| trial.largest) {
+    // Where its stream was refused and it went by its class, that is the last word.
+    match seen.trials.iter().rev().find(|trial| trial.largest) {
         Some(trial) => out.push(largest(trial, facts)),
         None => out.push(Finding::not_checked(
             Check::RouteLargest,
@@ -39,7 +57,7 @@ pub fn findings(seen: &CanariesSeen, facts: &Facts) -> Vec<Finding> {
     out
 }
 
-/// The trials of each class, by its name in lower case; the largest item's among them.
+/// The trials of each class, by its name; the largest item's are apart.
 fn classes(trials: &[CanaryTrial]) -> BTreeMap<String, Vec<&CanaryTrial>> {
     let mut out: BTreeMap<String, Vec<&CanaryTrial>> = BTreeMap::new();
     for trial in trials.iter().filter(|trial| !trial.largest) {
@@ -53,21 +71,20 @@ fn classes(trials: &[CanaryTrial]) -> BTreeMap<String, Vec<&CanaryTrial>> {
     out
 }
 
-/// A class of a plan that wants no streams.
-fn untried(class: &ItemClass, facts: &Facts) -> Finding {
+/// A class of a plan that wants no streams, of which no item was made.
+fn untried(class: &ItemClass, why: Option<&str>, facts: &Facts) -> Finding {
     let (check, name) = (Check::RouteClass, class.as_str());
     let fate = class_fate(name);
     match fate.family {
-        Some(family) => Finding::of(
-            Cause::CarriedByClass,
-            check,
-            name,
-            format!(
-                "carried by its class as {}, as the plan says",
-                family.words()
-            ),
-            facts,
-        ),
+        Some(family) => {
+            let words = family.words();
+            let detail = format!("carried by its class as {words}, as the plan says");
+            let detail = match why {
+                Some(why) => format!("{detail}; none was tried: {why}"),
+                None => detail,
+            };
+            Finding::of(Cause::CarriedByClass, check, name, detail, facts)
+        }
         None => Finding::of(
             Cause::NoTypedForm,
             check,
@@ -78,14 +95,7 @@ fn untried(class: &ItemClass, facts: &Facts) -> Finding {
     }
 }
 
-/// Whether a run carries items by their class whose streams are refused so. What is refused for another reason than the stream is not.
-fn goes_by_class(name: &str, why: &Setback, rule: RouteRule) -> bool {
-    match why {
-        Setback::ItemRefused(refusal) => rule.falls_back(family_of(name).is_some(), refusal.why),
-        _ => false,
-    }
-}
-
+/// A class of which no item was made by its class.
 fn class(name: &str, trials: &[&CanaryTrial], facts: &Facts) -> Finding {
     let check = Check::RouteClass;
     let of = |cause, detail: String| Finding::of(cause, check, name, detail, facts);
@@ -141,11 +151,23 @@ fn largest(trial: &CanaryTrial, facts: &Facts) -> Finding {
     let check = Check::RouteLargest;
     let of = |cause, detail: String| Finding::of(cause, check, "largest item", detail, facts);
     let size = trial.size;
+    let by_class = trial.route == Route::Typed;
     match &trial.end {
-        CanaryEnd::Same | CanaryEnd::NotComparable => {
-            Finding::ok(check, "largest item", format!("{size}, taken"))
+        CanaryEnd::Same | CanaryEnd::NotComparable | CanaryEnd::ByRoute(_) => {
+            let how = if by_class { " by its class" } else { "" };
+            Finding::ok(check, "largest item", format!("{size}, taken{how}"))
         }
         CanaryEnd::Differs => of(Cause::ClassDiffers, format!("{size}, came back different")),
+        CanaryEnd::DiffersIn(fields) => of(
+            Cause::ClassDiffers,
+            format!("{size}, came back with other {}", listed(fields)),
+        ),
+        // Said once, where the right is.
+        CanaryEnd::Refused(why) if by_class && denial(why).is_some() => Finding::not_checked(
+            check,
+            "largest item",
+            format!("{size}, not made: {why}; see target.rights"),
+        ),
         CanaryEnd::Refused(why) if is_too_large(why) => {
             of(Cause::ItemSizeSmall, format!("{size}, refused: {why}"))
         }

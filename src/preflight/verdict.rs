@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::base::losses::{self, Family, family_of};
-use crate::base::route::RouteRule;
+use crate::base::probe::CanaryTrial;
+use crate::base::route::{self, RouteRule};
 use crate::preflight::cause::Cause;
 use crate::preflight::check::Check;
 use crate::preflight::finding::{Finding, State};
@@ -117,56 +118,98 @@ impl Route {
     }
 }
 
-/// A class with the state of its check and its diagnosis.
-type Judged = (String, State, Option<Cause>);
+/// A class with its diagnosis.
+struct Judged {
+    own: ClassWay,
+    cause: Option<Cause>,
+}
+
+impl Judged {
+    /// As streams, and one was taken.
+    fn is_taken(&self) -> bool {
+        let taken = self.own.state == State::Ok || self.cause == Some(Cause::ItemsRefused);
+        self.own.way == Way::Stream && taken
+    }
+
+    /// By its class, for all that is known.
+    fn is_by_class(&self) -> bool {
+        self.own.way == Way::Typed && self.own.state != State::Fail
+    }
+
+    /// As streams, and nothing could be proved.
+    fn is_open(&self) -> bool {
+        let known = self.cause == Some(Cause::ItemsRefused);
+        self.own.way == Way::Stream && self.own.state == State::Warn && !known
+    }
+}
 
 /// Which of them are meant.
 type Pick = fn(&Judged) -> bool;
 
 /// The verdict.
 pub fn verdict(findings: &[Finding], seen: &CanariesSeen, rule: RouteRule) -> Route {
+    let judged = |f: &Finding| Judged {
+        own: ClassWay {
+            class: f.subject.clone(),
+            state: f.state,
+            way: way(f, seen),
+        },
+        cause: f.cause,
+    };
     let classes: Vec<Judged> = findings
         .iter()
         .filter(|f| f.check == Check::RouteClass && f.state != State::NotChecked)
-        .map(|f| (f.subject.clone(), f.state, f.cause))
+        .map(judged)
         .collect();
     let (fast_transfer, detail) = match rule {
         RouteRule::Typed => (FastTransfer::NotProven, without_streams(&classes, seen)),
         RouteRule::Auto | RouteRule::Stream => by_streams(&classes, seen),
     };
-    let way = |cause: Option<Cause>| match cause {
-        Some(Cause::CarriedByClass) => Way::Typed,
-        Some(Cause::ClassRefused | Cause::NoTypedForm) => Way::None,
-        _ => Way::Stream,
-    };
     Route {
         fast_transfer,
         detail,
         rule,
-        classes: classes
-            .into_iter()
-            .map(|(class, state, cause)| ClassWay {
-                class,
-                state,
-                way: way(cause),
-            })
-            .collect(),
+        classes: classes.into_iter().map(|one| one.own).collect(),
+    }
+}
+
+/// How items of a class will travel: what its finding says, else the way that its canary took.
+fn way(finding: &Finding, seen: &CanariesSeen) -> Way {
+    let made = |trial: &CanaryTrial| {
+        let same = trial.class.eq_ignore_ascii_case(&finding.subject);
+        same && trial.route == route::Route::Typed
+    };
+    match finding.cause {
+        Some(Cause::CarriedByClass) => Way::Typed,
+        Some(Cause::ClassRefused | Cause::NoTypedForm | Cause::TypedRefused) => Way::None,
+        _ if seen
+            .trials
+            .iter()
+            .any(|trial| !trial.largest && made(trial)) =>
+        {
+            Way::Typed
+        }
+        _ => Way::Stream,
     }
 }
 
 /// The names of some classes, parted by commas; `None` where there is none.
 fn names(classes: &[Judged], pick: Pick) -> Option<String> {
     let picked = classes.iter().filter(|one| pick(one));
-    let names: Vec<&str> = picked.map(|(name, _, _)| name.as_str()).collect();
+    let names: Vec<&str> = picked.map(|one| one.own.class.as_str()).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// What is said where the plan wants no streams.
 fn without_streams(classes: &[Judged], seen: &CanariesSeen) -> String {
     let mut parts = vec!["streams are not tried, as the plan says".to_owned()];
-    let by_class = names(classes, |(_, state, _)| *state == State::Warn);
+    let by_class = names(classes, Judged::is_by_class);
     parts.extend(by_class.map(|names| format!("carried by class: {names}")));
-    let formless = names(classes, |(_, state, _)| *state == State::Fail);
+    let changed = names(classes, |one| {
+        one.own.way == Way::Typed && !one.is_by_class()
+    });
+    parts.extend(changed.map(|names| format!("changed on the way: {names}")));
+    let formless = names(classes, |one| one.own.way == Way::None);
     parts.extend(formless.map(|names| format!("not carried: {names}")));
     if classes.is_empty() {
         let why = seen.not_tried.clone();
@@ -177,17 +220,10 @@ fn without_streams(classes: &[Judged], seen: &CanariesSeen) -> String {
 
 /// Whether streams are taken.
 fn by_streams(classes: &[Judged], seen: &CanariesSeen) -> (FastTransfer, String) {
-    let works = names(classes, |(_, state, cause)| {
-        *state == State::Ok || *cause == Some(Cause::ItemsRefused)
-    });
-    let bad = names(classes, |(_, state, _)| *state == State::Fail);
-    let by_class = names(classes, |(_, _, cause)| {
-        *cause == Some(Cause::CarriedByClass)
-    });
-    let open = names(classes, |(_, state, cause)| {
-        let known = matches!(cause, Some(Cause::ItemsRefused | Cause::CarriedByClass));
-        *state == State::Warn && !known
-    });
+    let works = names(classes, Judged::is_taken);
+    let bad = names(classes, |one| one.own.state == State::Fail);
+    let by_class = names(classes, Judged::is_by_class);
+    let open = names(classes, Judged::is_open);
     let mut parts = Vec::new();
     let refused = bad.is_some() || by_class.is_some();
     let verdict = match (works, refused) {
@@ -221,160 +257,5 @@ fn by_streams(classes: &[Judged], seen: &CanariesSeen) -> (FastTransfer, String)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::item::ItemClass;
-    use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
-    use crate::base::probe::{CanaryEnd, CanaryTrial};
-    use crate::base::quantity::Bytes;
-    use crate::preflight::facts::Facts;
-    use crate::preflight::route::findings;
-
-    fn refused(why: RefusalWhy) -> CanaryEnd {
-        CanaryEnd::Refused(Setback::ItemRefused(Refusal {
-            why,
-            said: Said::default(),
-        }))
-    }
-
-    fn judged(rule: RouteRule, seen: &CanariesSeen) -> (Vec<Finding>, Route) {
-        let facts = Facts {
-            plan: "p.toml".to_owned(),
-            route: rule,
-            ..Facts::default()
-        };
-        let found = findings(seen, &facts);
-        let route = verdict(&found, seen, rule);
-        (found, route)
-    }
-
-    fn flown(ends: &[(&str, CanaryEnd)]) -> CanariesSeen {
-        let trials = ends.iter().map(|(class, end)| CanaryTrial {
-            class: (*class).to_owned(),
-            size: Bytes::new(9),
-            largest: false,
-            end: end.clone(),
-        });
-        CanariesSeen {
-            trials: trials.collect(),
-            ..CanariesSeen::default()
-        }
-    }
-
-    fn ways(route: &Route) -> Vec<(&str, Way)> {
-        let all = route.classes.iter();
-        all.map(|own| (own.class.as_str(), own.way)).collect()
-    }
-
-    #[test]
-    fn a_refused_class_goes_by_its_class_where_plan_and_form_allow() {
-        let seen = flown(&[
-            ("IPM.Appointment", CanaryEnd::Same),
-            ("IPM.Contact", refused(RefusalWhy::TargetRefused)),
-            ("IPM.Note", refused(RefusalWhy::SourceDenied)),
-            ("IPM.Task", refused(RefusalWhy::TargetRefused)),
-        ]);
-        let (found, route) = judged(RouteRule::Auto, &seen);
-        assert_eq!(
-            ways(&route),
-            [
-                ("IPM.Appointment", Way::Stream),
-                ("IPM.Contact", Way::Typed),
-                ("IPM.Note", Way::None),
-                ("IPM.Task", Way::None)
-            ]
-        );
-        assert_eq!(route.families(), [Family::Contact]);
-        assert_eq!(route.fast_transfer, FastTransfer::Works);
-        assert_eq!(
-            route.detail,
-            "works for IPM.Appointment; refused or changed: IPM.Note, IPM.Task; refused, so carried by class: IPM.Contact"
-        );
-        let by_class = found.iter().find(|own| own.subject == "IPM.Contact");
-        let by_class = by_class.expect("a finding");
-        assert_eq!(
-            (by_class.cause, by_class.state),
-            (Some(Cause::CarriedByClass), State::Warn)
-        );
-        assert!(
-            by_class
-                .remedy
-                .contains("`mailferry losses --class IPM.Contact`")
-        );
-        let json = route.classes[1].to_json();
-        assert_eq!(json["way"], "typed");
-        assert_eq!(
-            json["losses"].as_array().map(Vec::len),
-            Some(losses::of(Family::Contact).len())
-        );
-        assert_eq!(route.classes[3].to_json()["losses"], Value::Null);
-        let task = found.iter().find(|own| own.subject == "IPM.Task");
-        assert!(
-            task.expect("a finding")
-                .remedy
-                .contains("export the folder of tasks")
-        );
-
-        let (found, route) = judged(RouteRule::Stream, &seen);
-        assert!(ways(&route)[1..].iter().all(|(_, way)| *way == Way::None));
-        assert_eq!(route.families(), []);
-        let contact = found.iter().find(|own| own.subject == "IPM.Contact");
-        let contact = contact.expect("a finding");
-        assert_eq!(contact.cause, Some(Cause::ClassRefused));
-        assert!(
-            contact.remedy.contains("route = \"auto\""),
-            "{}",
-            contact.remedy
-        );
-    }
-
-    #[test]
-    fn where_everything_is_refused_nothing_is_said_to_work() {
-        let seen = flown(&[("IPM.Note", refused(RefusalWhy::TargetRefused))]);
-        let (_, route) = judged(RouteRule::Auto, &seen);
-        assert_eq!(route.fast_transfer, FastTransfer::Refused);
-        assert_eq!(
-            route.detail,
-            "no class was taken; refused, so carried by class: IPM.Note"
-        );
-    }
-
-    #[test]
-    fn a_plan_without_streams_is_told_of_each_class_that_is_there() {
-        let seen = CanariesSeen {
-            found: ["IPM.Note", "IPM.StickyNote"].map(ItemClass::new).to_vec(),
-            not_tried: Some("the plan sends no streams".to_owned()),
-            ..CanariesSeen::default()
-        };
-        let (found, route) = judged(RouteRule::Typed, &seen);
-        assert_eq!(
-            ways(&route),
-            [("IPM.Note", Way::Typed), ("IPM.StickyNote", Way::None)]
-        );
-        assert_eq!(route.fast_transfer, FastTransfer::NotProven);
-        assert_eq!(
-            route.detail,
-            "streams are not tried, as the plan says; carried by class: IPM.Note; not carried: IPM.StickyNote"
-        );
-        let note = found.iter().find(|own| own.subject == "IPM.StickyNote");
-        let note = note.expect("a finding");
-        assert_eq!(
-            (note.cause, note.state),
-            (Some(Cause::NoTypedForm), State::Fail)
-        );
-        assert!(
-            note.remedy.contains("export the folder of notes"),
-            "{}",
-            note.remedy
-        );
-        // Where nobody looked, every right of the route may be needed.
-        let (_, blind) = judged(RouteRule::Typed, &CanariesSeen::default());
-        assert_eq!(blind.families(), Family::ALL);
-        assert_eq!(
-            judged(RouteRule::Auto, &CanariesSeen::default())
-                .1
-                .families(),
-            []
-        );
-    }
-}
+#[path = "verdict_tests.rs"]
+mod tests;

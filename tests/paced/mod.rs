@@ -468,7 +468,7 @@ impl TypedTarget for Door {
         unreachable!("nothing is read back here")
     }
 
-    async fn tidy(&self, _: &TargetMailboxId) -> Result<Count, Setback> {
+    async fn tidy(&self, _: &TargetMailboxId, _: &[TargetFolder]) -> Result<Count, Setback> {
         Ok(Count::ZERO)
     }
 

@@ -32,6 +32,7 @@ use mailferry::base::id::{
 use mailferry::base::item::{ItemKey, Placed, Stamp};
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::Setback;
+use mailferry::base::probe::{Absent, Server, ServerSight, TokenSight, UserSight};
 use mailferry::base::quantity::{Count, Moment, Span};
 use mailferry::base::route::RouteRule;
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
@@ -50,6 +51,7 @@ use mailferry::lab::wrong::Wrong;
 use mailferry::port::body::{Body, BodyStream};
 use mailferry::port::clock::Clock;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
+use mailferry::port::probe::TargetProbe;
 use mailferry::port::screen::{Looked, Proof, Record, ScreenFault, Screener};
 use mailferry::port::sink::EventSink;
 use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
@@ -274,6 +276,11 @@ impl Steps {
         self.taken.load(Ordering::SeqCst)
     }
 
+    /// Waits until the process stops.
+    pub async fn stopped(&self) {
+        self.stopped.notified().await;
+    }
+
     async fn step(&self) {
         if self.taken.fetch_add(1, Ordering::SeqCst) >= self.last {
             self.stopped.notify_one();
@@ -296,6 +303,49 @@ macro_rules! stepped {
         $self.steps.step().await;
         out
     }};
+}
+
+/// A seam that takes these steps.
+pub fn stepped<T>(inner: T, steps: &Arc<Steps>) -> Stepped<T> {
+    Stepped {
+        inner,
+        steps: Arc::clone(steps),
+    }
+}
+
+#[async_trait]
+impl TargetProbe for Stepped<DirectTarget> {
+    async fn look(&self) -> Vec<(Server, ServerSight)> {
+        TargetProbe::look(&self.inner).await
+    }
+    async fn sign_in(&self) -> Result<TokenSight, Setback> {
+        self.inner.sign_in().await
+    }
+    async fn user(&self, user: &MailboxId) -> Result<UserSight, Setback> {
+        self.inner.user(user).await
+    }
+    async fn absent(&self, user: &MailboxId) -> Absent {
+        self.inner.absent(user).await
+    }
+    async fn open_session(&self, mailbox: &TargetMailboxId) -> Result<(), Setback> {
+        self.inner.open_session(mailbox).await
+    }
+    async fn hidden_folder(
+        &self,
+        mailbox: &TargetMailboxId,
+        name: &str,
+        class: &str,
+    ) -> Result<TargetFolder, Setback> {
+        stepped!(self.hidden_folder(mailbox, name, class))
+    }
+    async fn purge(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+    ) -> Result<(), Setback> {
+        stepped!(self.purge(mailbox, folder, placed))
+    }
 }
 
 #[async_trait]
@@ -468,8 +518,12 @@ impl TypedTarget for Stepped<DirectTarget> {
     ) -> Result<BodyStream, Setback> {
         stepped!(self.read(mailbox, folder, item))
     }
-    async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
-        stepped!(self.tidy(mailbox))
+    async fn tidy(
+        &self,
+        mailbox: &TargetMailboxId,
+        folders: &[TargetFolder],
+    ) -> Result<Count, Setback> {
+        stepped!(self.tidy(mailbox, folders))
     }
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
         TypedTarget::made_besides(&self.inner, mailbox)

@@ -118,6 +118,7 @@ pub async fn preflight(
         source_probe: Arc::clone(&sides.source) as _,
         target: Arc::clone(&sides.target) as _,
         target_probe: Arc::clone(&sides.target) as _,
+        typed: sides.typed(),
         clock: Arc::clone(&sides.clock),
     };
     let spec = open.plan.to_spec();

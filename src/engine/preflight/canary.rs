@@ -1,29 +1,26 @@
-//! Canaries: one real item of each class goes there, is read back, compared, and deleted with its hidden folder.
+//! Canaries: one real item of each class goes there, is read back, compared, and deleted with its hidden folder. Which route it takes is the plan's
+//! word: as a stream, by its class, or by its class where its stream is refused.
 //!
 //! Each item goes into the target mailbox of its own source mailbox and into no other. Every step is in the log before its call leaves, so that
-//! the next preflight cleans up behind a crash. Import stores items; it sends nothing to anybody.
+//! the next preflight cleans up behind a crash. Import stores items, and what is made by its class names nobody; neither sends anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::base::canary::{CanaryLine, CanaryStep};
 use crate::base::event::Side;
-use crate::base::id::{MailboxId, TargetFolderId, TargetMailboxId};
-use crate::base::item::{Digest, ItemClass, Placed, SourceHeader};
-use crate::base::limits;
-use crate::base::outcome::{DoubtCause, Said, Setback, Verdict};
-use crate::base::probe::{CanaryEnd, CanaryTrial, Cleanup, LargestItem};
+use crate::base::item::{ItemClass, SourceHeader};
+use crate::base::losses::{Family, family_of};
+use crate::base::probe::{CanaryEnd, CanaryTrial, LargestItem};
 use crate::base::quantity::{Bytes, Count};
 use crate::base::route::RouteRule;
-use crate::engine::preflight::ask::{Next, Patience};
-use crate::engine::preflight::content::{self, Exported};
 use crate::engine::preflight::drive::Desk;
+use crate::engine::preflight::flight::{Base, Flight};
 use crate::engine::preflight::leftover;
 use crate::engine::preflight::mailbox::Looked;
-use crate::flow::judge::{Repeat, judge};
 use crate::plan::rules;
 use crate::port::probe::{CanaryLog, CanaryLogError};
 use crate::preflight::canary::{
-    Choice, ITEMS_SEARCHED, MAILBOXES_SEARCHED, folders_to_search, leftovers,
+    Choice, ITEMS_SEARCHED, MAILBOXES_SEARCHED, falls_back, folders_to_search, goes_by_class,
+    leftovers,
 };
 use crate::preflight::observed::CanariesSeen;
 
@@ -61,11 +58,7 @@ async fn try_all(
         seen.not_tried = Some("no mailbox is open on both sides; see above".to_owned());
         return Ok(());
     }
-    if desk.order.route == RouteRule::Typed {
-        seen.found = classes_of(desk, &open).await;
-        seen.not_tried = Some("the plan sends no streams".to_owned());
-        return Ok(());
-    }
+    let rule = desk.order.route;
     let largest = largest_of(&open, desk.order.select.max_item_size);
     let mut known: BTreeSet<ItemClass> = BTreeSet::new();
     for (at, one) in open.iter().enumerate() {
@@ -75,38 +68,101 @@ async fn try_all(
             search(desk, one, &mut choice).await;
         }
         known.extend(choice.classes().cloned());
-        let candidates = choice.into_candidates();
-        if candidates.is_empty() && own.is_none() {
-            continue;
-        }
-        let (Some(target), source) = (&one.target, &one.seen.source) else {
+        let Some(target) = &one.target else {
             continue;
         };
-        let mut flight = Flight {
+        let base = Base {
             desk,
             log,
-            source,
+            source: &one.seen.source,
             address: &one.seen.target,
             target,
-            folder: TargetFolderId::new(""),
-            placed: BTreeMap::new(),
-            doubtful: 0,
-            next: 0,
         };
-        flight.fly(candidates, own, seen).await?;
+        let cargo = Cargo {
+            items: choice.into_candidates(),
+            largest: own,
+        };
+        match rule {
+            RouteRule::Stream => fly_streams(&base, &cargo, seen).await?,
+            RouteRule::Auto => {
+                let before = seen.trials.len();
+                fly_streams(&base, &cargo, seen).await?;
+                let fell = cargo.fallen(&seen.trials[before..], rule);
+                fly_by_class(&base, &fell, seen).await?;
+            }
+            RouteRule::Typed => {
+                let classes = cargo.items.iter().map(|(class, _)| class.clone());
+                seen.found.extend(classes);
+                fly_by_class(&base, &cargo, seen).await?;
+            }
+        }
     }
     Ok(())
 }
 
-/// The classes that are there, as far as canaries would look.
-async fn classes_of(desk: &Desk<'_>, open: &[&Looked]) -> Vec<ItemClass> {
-    let mut known: BTreeSet<ItemClass> = BTreeSet::new();
-    for one in open.iter().take(MAILBOXES_SEARCHED) {
-        let mut choice = Choice::beside(known.clone());
-        search(desk, one, &mut choice).await;
-        known.extend(choice.classes().cloned());
+/// What is to be tried in one mailbox.
+struct Cargo<'a> {
+    /// Items of each class, the one to try first in front.
+    items: Vec<(ItemClass, Vec<SourceHeader>)>,
+    largest: Option<&'a LargestItem>,
+}
+
+impl Cargo<'_> {
+    /// What goes on by its class after these trials of streams.
+    fn fallen(&self, trials: &[CanaryTrial], rule: RouteRule) -> Self {
+        let items = self.items.iter();
+        let items = items.filter(|(class, _)| falls_back(class, trials, rule));
+        let refused = trials.iter().any(|trial| match &trial.end {
+            CanaryEnd::Refused(why) => trial.largest && goes_by_class(&trial.class, why, rule),
+            _ => false,
+        });
+        Self {
+            items: items.cloned().collect(),
+            largest: self.largest.filter(|_| refused),
+        }
     }
-    known.into_iter().collect()
+
+    /// What of it is of this family.
+    fn of(&self, family: Family) -> Self {
+        let is = |class: &ItemClass| family_of(class.as_str()) == Some(family);
+        let items = self.items.iter().filter(|(class, _)| is(class));
+        Self {
+            items: items.cloned().collect(),
+            largest: self.largest.filter(|item| is(&item.class)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.largest.is_none()
+    }
+}
+
+async fn fly_streams(
+    base: &Base<'_>,
+    cargo: &Cargo<'_>,
+    seen: &mut CanariesSeen,
+) -> Result<(), CanaryLogError> {
+    if cargo.is_empty() {
+        return Ok(());
+    }
+    let mut flight = Flight::new(base, None);
+    flight.fly(&cargo.items, cargo.largest, seen).await
+}
+
+/// Each family has a folder of its own: the service keeps its items in folders of their kind.
+async fn fly_by_class(
+    base: &Base<'_>,
+    cargo: &Cargo<'_>,
+    seen: &mut CanariesSeen,
+) -> Result<(), CanaryLogError> {
+    for family in Family::ALL {
+        let own = cargo.of(family);
+        if !own.is_empty() {
+            let mut flight = Flight::new(base, Some(family));
+            flight.fly(&own.items, own.largest, seen).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The largest item of all that the plan carries, and in which mailbox it is.
@@ -141,277 +197,6 @@ async fn search(desk: &Desk<'_>, one: &Looked, choice: &mut Choice) {
             let mut items = page.items;
             items.retain(|item| rules::skip(item, &desk.order.select).is_none());
             choice.offer(items, desk.order.select.max_item_size);
-        }
-    }
-}
-
-/// The canaries of one mailbox.
-struct Flight<'a> {
-    desk: &'a Desk<'a>,
-    log: &'a dyn CanaryLog,
-    source: &'a MailboxId,
-    address: &'a MailboxId,
-    target: &'a TargetMailboxId,
-    folder: TargetFolderId,
-    /// What is there and recorded as ours.
-    placed: BTreeMap<u32, Placed>,
-    /// Items nobody knows about.
-    doubtful: u32,
-    next: u32,
-}
-
-impl Flight<'_> {
-    fn note(&self, step: CanaryStep) -> Result<(), CanaryLogError> {
-        self.log.append(&CanaryLine {
-            run: self.desk.order.run.clone(),
-            mailbox: self.address.clone(),
-            step,
-        })
-    }
-
-    async fn fly(
-        &mut self,
-        candidates: Vec<(ItemClass, Vec<SourceHeader>)>,
-        largest: Option<&LargestItem>,
-        seen: &mut CanariesSeen,
-    ) -> Result<(), CanaryLogError> {
-        let probe = &self.desk.ports.target_probe;
-        let name = self.desk.order.run.folder_name();
-        self.note(CanaryStep::FolderIntended {
-            mailbox: self.target.clone(),
-        })?;
-        let made = self
-            .desk
-            .asker
-            .ask(Side::Target, Some(self.target), || {
-                probe.hidden_folder(self.target, &name)
-            })
-            .await;
-        match made {
-            Ok(folder) => {
-                self.folder = folder.id;
-                seen.folder_made = Some(Ok(()));
-            }
-            Err(why) => {
-                seen.not_tried = Some(format!("no folder could be made for it: {why}"));
-                seen.folder_made.get_or_insert(Err(why));
-                return Ok(());
-            }
-        }
-        self.note(CanaryStep::FolderMade {
-            folder: self.folder.clone(),
-        })?;
-        for (class, items) in candidates {
-            for item in items {
-                let trial = self.carry(&item, &class, false).await?;
-                let settled = matches!(
-                    trial.end,
-                    CanaryEnd::Same | CanaryEnd::Differs | CanaryEnd::NotComparable
-                );
-                seen.trials.push(trial);
-                if settled {
-                    break;
-                }
-            }
-        }
-        if let Some(item) = largest {
-            let header = SourceHeader {
-                id: item.id.clone(),
-                stamp: crate::base::item::Stamp::Fallback([0; 16]),
-                class: item.class.clone(),
-                size: item.size,
-                read: None,
-                received: None,
-                version: None,
-            };
-            let trial = self.carry(&header, &item.class, true).await?;
-            seen.trials.push(trial);
-        }
-        let end = self.land(seen).await?;
-        seen.cleanup.push((self.address.clone(), end));
-        Ok(())
-    }
-
-    /// Carries one item there and back.
-    async fn carry(
-        &mut self,
-        item: &SourceHeader,
-        class: &ItemClass,
-        largest: bool,
-    ) -> Result<CanaryTrial, CanaryLogError> {
-        let trial = |end| CanaryTrial {
-            class: class.as_str().to_owned(),
-            size: item.size,
-            largest,
-            end,
-        };
-        let ports = self.desk.ports;
-        let exported = self
-            .desk
-            .asker
-            .ask(Side::Source, None, || {
-                content::from_source(
-                    ports.source.as_ref(),
-                    &self.desk.spool,
-                    self.source,
-                    &item.id,
-                    item.size,
-                )
-            })
-            .await;
-        let exported = match exported {
-            Ok(exported) => exported,
-            Err(why) => return Ok(trial(CanaryEnd::NotExported(why))),
-        };
-        let no = self.next;
-        self.next += 1;
-        self.note(CanaryStep::ItemIntended {
-            no,
-            digest: exported.digest,
-        })?;
-        let placed = match self.send(&exported).await {
-            Ok(placed) => placed,
-            Err(CanaryEnd::Doubtful(why)) => {
-                self.doubtful += 1;
-                return Ok(trial(CanaryEnd::Doubtful(why)));
-            }
-            Err(end) => {
-                self.note(CanaryStep::ItemGone { no })?;
-                return Ok(trial(end));
-            }
-        };
-        self.note(CanaryStep::ItemPlaced {
-            no,
-            placed: placed.clone(),
-        })?;
-        self.placed.insert(no, placed.clone());
-        Ok(trial(self.compare(&placed, exported.digest).await))
-    }
-
-    /// Sends an item until it is known what became of it. A create that may have arrived is never sent again before the folder was looked at.
-    async fn send(&self, exported: &Exported) -> Result<Placed, CanaryEnd> {
-        let target = &self.desk.ports.target;
-        let mut patience = Patience::default();
-        for _ in 0..limits::CANARY_ATTEMPTS_MAX {
-            self.desk.asker.count(Side::Target);
-            let why = match target
-                .create(self.target, &self.folder, &exported.body)
-                .await
-            {
-                Ok(placed) => return Ok(placed),
-                Err(why) => why,
-            };
-            if let Verdict::Doubt(cause) = judge(Repeat::Once, &why) {
-                match self.look(exported.digest, cause).await? {
-                    Some(placed) => return Ok(placed),
-                    None => continue,
-                }
-            }
-            let next = self
-                .desk
-                .asker
-                .heed(
-                    Side::Target,
-                    Some(self.target),
-                    &mut patience,
-                    Repeat::Once,
-                    &why,
-                )
-                .await;
-            match next {
-                Next::Again => {}
-                Next::Enough => return Err(CanaryEnd::Refused(why)),
-            }
-        }
-        let said = Said::code("too-many-attempts");
-        Err(CanaryEnd::Refused(Setback::GatewayGaveUp(said)))
-    }
-
-    /// Settles a doubt: the folder is ours alone, so what is in it and not recorded came from the create whose answer nobody heard. Absence counts
-    /// after the settle time, and more than once.
-    async fn look(
-        &self,
-        digest: Option<Digest>,
-        cause: DoubtCause,
-    ) -> Result<Option<Placed>, CanaryEnd> {
-        let doubtful = |why: Setback| CanaryEnd::Doubtful(why);
-        for _ in 0..limits::EMPTY_LOOKS_MIN {
-            self.desk.asker.pause(self.desk.settle()).await;
-            let known: BTreeSet<&Placed> = self.placed.values().collect();
-            let there = leftover::list(self.desk, self.target, &self.folder)
-                .await
-                .map_err(doubtful)?;
-            let strange: Vec<Placed> = there
-                .into_iter()
-                .filter(|placed| !known.contains(placed))
-                .collect();
-            match &strange[..] {
-                [] => {}
-                [one] if self.doubtful == 0 => {
-                    let ours = leftover::is_ours(self.desk, self.target, one, digest).await;
-                    return if ours.map_err(doubtful)? {
-                        Ok(Some(one.clone()))
-                    } else {
-                        Err(doubtful(Setback::Lost(cause)))
-                    };
-                }
-                _ => return Err(doubtful(Setback::Lost(cause))),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads an item back and sets it against what was sent, by the digest the verifier uses.
-    async fn compare(&self, placed: &Placed, sent: Option<Digest>) -> CanaryEnd {
-        let back = leftover::read_back(self.desk, self.target, &placed.item).await;
-        match (back, sent) {
-            (Err(why), _) => CanaryEnd::NotReadBack(why),
-            (Ok(Some(back)), Some(sent)) if back == sent => CanaryEnd::Same,
-            (Ok(Some(_)), Some(_)) => CanaryEnd::Differs,
-            (Ok(_), _) => CanaryEnd::NotComparable,
-        }
-    }
-
-    /// Deletes what is recorded as ours, and the folder behind it.
-    async fn land(&mut self, seen: &mut CanariesSeen) -> Result<Cleanup, CanaryLogError> {
-        let probe = &self.desk.ports.target_probe;
-        let mut last = None;
-        for (no, placed) in std::mem::take(&mut self.placed) {
-            let gone = self
-                .desk
-                .asker
-                .ask(Side::Target, Some(self.target), || {
-                    probe.purge(self.target, &self.folder, &placed)
-                })
-                .await;
-            match gone {
-                Ok(()) => {
-                    self.note(CanaryStep::ItemGone { no })?;
-                    seen.purged = Some(Ok(()));
-                }
-                Err(why) => {
-                    self.placed.insert(no, placed);
-                    last = Some(why.to_string());
-                    seen.purged.get_or_insert(Err(why));
-                }
-            }
-        }
-        if !self.placed.is_empty() {
-            return Ok(Cleanup::Left {
-                items: Count::new(self.placed.len() as u64 + u64::from(self.doubtful)),
-                why: last.unwrap_or_default(),
-            });
-        }
-        match leftover::drop_folder(self.desk, self.target, &self.folder).await {
-            Ok(()) => {
-                self.note(CanaryStep::FolderGone)?;
-                Ok(Cleanup::Clean)
-            }
-            // What nobody knows about may be in it.
-            Err(why) => Ok(Cleanup::Left {
-                items: Count::new(u64::from(self.doubtful)),
-                why,
-            }),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::port::clock::Clock;
 use crate::port::probe::{CanaryLog, SourceProbe, TargetProbe};
 use crate::port::source::Source;
 use crate::port::target::Target;
+use crate::port::typed::TypedPorts;
 use crate::preflight::observed::{MailboxSeen, Observed};
 
 /// The seams of a preflight.
@@ -36,6 +37,8 @@ pub struct Ports {
     pub target: Arc<dyn Target>,
     /// The questions beside.
     pub target_probe: Arc<dyn TargetProbe>,
+    /// Both ends of the typed route.
+    pub typed: TypedPorts,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -49,7 +52,7 @@ pub struct Order {
     pub select: Selection,
     /// The bounds of a run.
     pub limits: RunLimits,
-    /// By which route items are to travel; without streams no canary goes, and no session is asked for.
+    /// By which route items are to travel; without streams canaries are made by their class, and no session is asked for.
     pub route: RouteRule,
     /// How the search for the EWS URL ended, where the plan asks for one; without a URL the source is not asked.
     pub hunt: Option<HuntSight>,

@@ -4,8 +4,10 @@
 
 mod ask;
 mod canary;
+mod compare;
 mod content;
 mod drive;
+mod flight;
 mod leftover;
 mod mailbox;
 

@@ -66,8 +66,14 @@ pub fn text(mark: &Mark) -> String {
     for byte in bytes {
         let _ = write!(out, "{byte:02x}");
     }
-    out.push('@');
-    for byte in mark.home.0 {
+    out.push_str(&home_text(&mark.home));
+    out
+}
+
+/// How every mark of a mailbox ends.
+pub fn home_text(home: &Home) -> String {
+    let mut out = "@".to_owned();
+    for byte in home.0 {
         let _ = write!(out, "{byte:02x}");
     }
     out

@@ -47,15 +47,31 @@ pub struct ListQuery {
     pub window: Option<(Moment, Moment)>,
     /// `$expand=exceptionOccurrences`, for the master of a series (event-get); instead of the other expansions.
     pub exceptions: bool,
-    /// `$filter` by a named property of text that has this value (singlevaluelegacyextendedproperty-get).
-    pub bearing: Option<(NamedId, String)>,
+    /// `$filter` by a named property of text (singlevaluelegacyextendedproperty-get).
+    pub bearing: Option<(NamedId, Sought)>,
 }
 
-/// The filter around id and value.
-const BEARING: [&str; 3] = [
-    "singleValueExtendedProperties/Any(ep: ep/id eq '",
-    "' and ep/value eq '",
-    "')",
+/// What a filter wants of a text. The service compares without regard to case (reference/graph.md section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// This text.
+    Is(String),
+    /// A text with this in it.
+    Has(String),
+}
+
+/// The filter around id and value, for a whole text and for a part of one.
+const BEARING: [[&str; 3]; 2] = [
+    [
+        "singleValueExtendedProperties/Any(ep: ep/id eq '",
+        "' and ep/value eq '",
+        "')",
+    ],
+    [
+        "singleValueExtendedProperties/Any(ep: ep/id eq '",
+        "' and contains(ep/value, '",
+        "'))",
+    ],
 ];
 
 /// The expansion of a series that brings its exceptions.
@@ -143,8 +159,11 @@ impl ListQuery {
         if self.exceptions {
             add("$expand", EXCEPTIONS);
         }
-        if let Some((id, value)) = &self.bearing {
-            let [head, middle, tail] = BEARING;
+        if let Some((id, sought)) = &self.bearing {
+            let ([head, middle, tail], value) = match sought {
+                Sought::Is(value) => (BEARING[0], value),
+                Sought::Has(value) => (BEARING[1], value),
+            };
             add("$filter", &format!("{head}{id}{middle}{value}{tail}"));
         }
         if let Some((from, to)) = self.window {
@@ -209,12 +228,17 @@ fn expand_text(ids: &[PropertyId], named: &[NamedId]) -> String {
     out
 }
 
-fn bearing(value: &str) -> Option<(NamedId, String)> {
-    let [head, middle, tail] = BEARING;
-    let inside = value.strip_prefix(head)?.strip_suffix(tail)?;
-    let (id, text) = inside.split_once(middle)?;
-    let plain = !text.contains('\'');
-    Some((NamedId::parse(id)?, text.to_owned())).filter(|_| plain)
+fn bearing(value: &str) -> Option<(NamedId, Sought)> {
+    let sought: [fn(String) -> Sought; 2] = [Sought::Is, Sought::Has];
+    BEARING
+        .iter()
+        .zip(sought)
+        .find_map(|([head, middle, tail], sought)| {
+            let inside = value.strip_prefix(head)?.strip_suffix(tail)?;
+            let (id, text) = inside.split_once(middle)?;
+            let plain = !text.contains('\'');
+            Some((NamedId::parse(id)?, sought(text.to_owned()))).filter(|_| plain)
+        })
 }
 
 fn present(value: &str) -> Option<String> {
@@ -307,7 +331,12 @@ mod tests {
             ListQuery::version(),
             ListQuery::default(),
             ListQuery {
-                bearing: Some((provenance::UNFINISHED, "k:00@11".to_owned())),
+                bearing: Some((provenance::UNFINISHED, Sought::Is("k:00@11".to_owned()))),
+                ..ListQuery::version()
+            },
+            ListQuery {
+                bearing: Some((provenance::UNFINISHED, Sought::Has("@11".to_owned()))),
+                named: vec![provenance::UNFINISHED],
                 ..ListQuery::version()
             },
             skipping,
@@ -327,6 +356,8 @@ mod tests {
             "$expand=singleValueExtendedProperties($filter=id eq 'String {4d9a1c5e} Name x')",
             "$expand=singleValueExtendedProperties($filter=id eq 'String Name x')",
             "includeHiddenFolders=1",
+            "$filter=singleValueExtendedProperties/Any(ep: ep/id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name x' and contains(ep/value, 'a'b'))",
+            "$filter=singleValueExtendedProperties/Any(ep: ep/id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name x' and ep/value eq 'a'))",
         ] {
             assert!(
                 matches!(ListQuery::parse(bad), Err(QueryError::BadValue(_))),
