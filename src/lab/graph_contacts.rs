@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_event_shown::expanded;
-use super::graph_lists::items;
-use super::graph_mailbox::{find, list_query, object, refused, select};
+use super::graph_lists::{find_kind, items};
+use super::graph_mailbox::{list_query, object, refused, select};
 use super::graph_shelves;
 use super::graph_typed::Place;
 use super::graph_typed_json::{Broken, marks, texts};
@@ -185,7 +185,7 @@ fn create(at: &Place<'_>, folder: &str) -> Answer {
         Err(why) => return at.broken(why),
     };
     let made = at.lab.world(|world, now| {
-        let folder = find(world, now, at.mailbox, folder)?.id;
+        let folder = find_kind(world, now, at.mailbox, folder, "IPF.Contact")?.id;
         let row = world.make_typed(now, at.mailbox, &folder, message)?;
         world
             .beside

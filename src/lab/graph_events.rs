@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::graph_answer::Answer;
 use super::graph_event_shown::shown;
-use super::graph_lists::items;
-use super::graph_mailbox::{find, list_query, listing, refused, select};
+use super::graph_lists::{find_kind, items};
+use super::graph_mailbox::{list_query, listing, refused, select};
 use super::graph_typed::Place;
 use super::graph_typed_json::{Broken, body_of, marks, texts};
 use super::populate_items::APPOINTMENT;
@@ -199,7 +199,7 @@ fn create(at: &Place<'_>, calendar: &str) -> Answer {
         return at.broken(why);
     }
     let made = at.lab.world(|world, now| {
-        let folder = find(world, now, at.mailbox, calendar)?.id;
+        let folder = find_kind(world, now, at.mailbox, calendar, "IPF.Appointment")?.id;
         if let Some(own) = transaction.as_ref().and_then(Value::as_str)
             && !world.transactions.insert(format!("{} {own}", at.mailbox))
         {

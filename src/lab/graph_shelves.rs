@@ -5,10 +5,10 @@ use axum::http::Method;
 use serde_json::{Map, Value};
 
 use super::graph_answer::Answer;
-use super::graph_lists::{calendar_json, contact_folder_json, mail_folder_json};
-use super::graph_mailbox::{find, refused};
+use super::graph_lists::{calendar_json, contact_folder_json, find_kind, mail_folder_json};
+use super::graph_mailbox::refused;
 use super::graph_typed::Place;
-use super::world::{FolderRow, Now, Refused, World};
+use super::world::{FolderRow, Refused, World};
 use super::wrong::Wrong;
 use crate::base::losses::Family;
 
@@ -64,7 +64,7 @@ pub(super) fn make(at: &Place<'_>, kind: Kind, parent: &str) -> Answer {
     };
     let hidden = value["isHidden"] == Value::Bool(true);
     let made = at.lab.world(|world, now| {
-        let parent = of_kind(world, now, at, kind, parent)?.id;
+        let parent = find_kind(world, now, at.mailbox, parent, kind.class)?.id;
         let row = world.create_folder(now, at.mailbox, &parent, name, kind.class)?;
         if hidden {
             world.hide_folder(at.mailbox, &row.id)?;
@@ -77,29 +77,13 @@ pub(super) fn make(at: &Place<'_>, kind: Kind, parent: &str) -> Answer {
     }
 }
 
-/// A folder that this API knows: of its kind, or the root under which it makes some.
-fn of_kind(
-    world: &World,
-    now: Now,
-    at: &Place<'_>,
-    kind: Kind,
-    folder: &str,
-) -> Result<FolderRow, Refused> {
-    let row = find(world, now, at.mailbox, folder)?;
-    if row.class.starts_with(kind.class) {
-        Ok(row)
-    } else {
-        Err(Refused::NoFolder)
-    }
-}
-
 /// Renames or deletes a folder.
 pub(super) fn folder(at: &Place<'_>, kind: Kind, folder: &str) -> Answer {
     match at.asked.parts.method {
         Method::PATCH => rename(at, kind, folder),
         Method::DELETE => {
             let done = at.lab.world(|world, now| {
-                let id = of_kind(world, now, at, kind, folder)?.id;
+                let id = find_kind(world, now, at.mailbox, folder, kind.class)?.id;
                 world.delete_target_folder(at.mailbox, &id)
             });
             match done {
@@ -124,7 +108,7 @@ fn rename(at: &Place<'_>, kind: Kind, folder: &str) -> Answer {
             .broken("a folder is renamed by its name and nothing else");
     };
     let row = at.lab.world(|world, now| {
-        let id = of_kind(world, now, at, kind, folder)?.id;
+        let id = find_kind(world, now, at.mailbox, folder, kind.class)?.id;
         world.rename_target_folder(at.mailbox, &id, name)?;
         world.target_folder(now, at.mailbox, &id)
     });

@@ -281,6 +281,39 @@ mod tests {
     }
 
     #[test]
+    fn only_a_class_that_was_refused_and_never_taken_goes_on_by_its_class() {
+        use crate::base::outcome::{Refusal, RefusalWhy, Said};
+        use crate::base::route::Route;
+        let refused = |why| {
+            let said = Said::default();
+            CanaryEnd::Refused(Setback::ItemRefused(Refusal { why, said }))
+        };
+        let of = |class: &str, ends: &[CanaryEnd], rule| {
+            let trials: Vec<CanaryTrial> = ends
+                .iter()
+                .map(|end| CanaryTrial {
+                    class: class.to_uppercase(),
+                    size: Bytes::new(1),
+                    largest: false,
+                    route: Route::Stream,
+                    end: end.clone(),
+                })
+                .collect();
+            falls_back(&ItemClass::new(class), &trials, rule)
+        };
+        let no = refused(RefusalWhy::TargetRefused);
+        let (auto, stream) = (RouteRule::Auto, RouteRule::Stream);
+        assert!(of("IPM.Note", std::slice::from_ref(&no), auto));
+        assert!(!of("IPM.Note", std::slice::from_ref(&no), stream));
+        assert!(!of("IPM.Task", std::slice::from_ref(&no), auto));
+        assert!(!of("IPM.Note", &[no.clone(), CanaryEnd::Same], auto));
+        assert!(!of("IPM.Note", &[refused(RefusalWhy::SourceDenied)], auto));
+        let lost = CanaryEnd::Doubtful(Setback::Truncated);
+        assert!(of("IPM.Note", &[lost.clone(), no], auto));
+        assert!(!of("IPM.Note", &[lost], auto));
+    }
+
+    #[test]
     fn no_two_canaries_share_a_mark() {
         let (one, two) = (CanaryRun("r".to_owned()), CanaryRun("r 1".to_owned()));
         let (a, b) = (MailboxId::new("a@c.example"), MailboxId::new("b@c.example"));
