@@ -85,7 +85,9 @@ fn refused(balance: &Balance) -> Vec<&ItemClass> {
 }
 
 fn typed(balance: &Balance) -> Count {
-    balance.mailboxes[0].typed.values().copied().sum()
+    let by_class = balance.mailboxes[0].typed.values().copied().sum();
+    assert_eq!(balance.totals().routes.typed, by_class);
+    by_class
 }
 
 #[tokio::test(start_paused = true)]
