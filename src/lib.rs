@@ -91,6 +91,8 @@
 //!   that came back from an earlier migration bears one too; it counts only in the mailbox it was made for.
 //! - **What needs several calls is made out of sight.** A message is built in a hidden folder of ours and moved when it is complete, so that its folder
 //!   shows the whole of it or nothing; events and contacts cannot be moved and bear another mark until they are complete.
+//! - **Reads go one by one, not by `$batch`.** The service meters each request in a batch alone and serves 4 at a time to a mailbox, as many as go side
+//!   by side without one; `graph::typed_read` has the arithmetic.
 //! - **Legacy TLS is a feature.** rustls speaks no CBC suites. `native-tls` asks what the system has, OpenSSL on Linux, so that the ordinary build needs
 //!   no system library; where it is missing, the failure is named with what to type.
 
