@@ -9,7 +9,7 @@ use jiff::civil::{Date, date};
 use mailferry::base::id::MailboxId;
 use mailferry::base::losses;
 use mailferry::base::quantity::{Bytes, Count};
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
 use mailferry::plan::document::{
     ActionGate, AuthMethod, Credential, Plan, Proof, SelectPlan, Service, SourceAuth, SourceEnd,
     TargetEnd,
@@ -123,6 +123,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
             credential: Credential::SecretEnv("MAILFERRY_CLIENT_SECRET".into()),
             service: Service::Global,
             route: RouteRule::Stream,
+            reminders: ReminderRule::AsSource,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

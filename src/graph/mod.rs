@@ -15,6 +15,7 @@ mod typed_event;
 mod typed_message;
 mod typed_parcel;
 mod typed_read;
+mod typed_reminder;
 mod typed_upload;
 mod walk;
 

@@ -77,6 +77,8 @@ pub struct GraphTarget {
     /// Whose each mailbox is: the Mail API asks for users.
     users: Mutex<BTreeMap<TargetMailboxId, String>>,
     pub(super) benches: Benches,
+    /// Whether events are made with their reminders off until the cutover.
+    pub(super) holds_reminders: bool,
 }
 
 impl GraphTarget {
@@ -145,6 +147,7 @@ impl GraphTarget {
             import: http(options.max_connections)?,
             users: Mutex::default(),
             benches: Benches::default(),
+            holds_reminders: false,
         })
     }
 
@@ -176,6 +179,13 @@ impl GraphTarget {
     #[must_use]
     pub fn with_marks(self) -> Self {
         self.learn(Marks::Shown);
+        self
+    }
+
+    /// For a plan that holds reminders back until the cutover.
+    #[must_use]
+    pub const fn holding_reminders(mut self) -> Self {
+        self.holds_reminders = true;
         self
     }
 

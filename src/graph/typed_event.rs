@@ -277,7 +277,7 @@ impl Making<'_> {
     }
 }
 
-fn events_of(calendar: &TargetFolderId) -> OfUser {
+pub(super) fn events_of(calendar: &TargetFolderId) -> OfUser {
     OfUser::Events {
         calendar: calendar.as_str().to_owned(),
     }
@@ -288,7 +288,7 @@ fn lost() -> Setback {
     Setback::OurRequest(Said::code("plan-without-parcel"))
 }
 
-async fn shown(
+pub(super) async fn shown(
     caller: &Caller,
     site: &Site<'_>,
     event: &str,
@@ -302,7 +302,11 @@ async fn shown(
     caller.get(Asked::Export, url).await
 }
 
-async fn one(caller: &Caller, site: &Site<'_>, event: &str) -> Result<ShownEvent, Setback> {
+pub(super) async fn one(
+    caller: &Caller,
+    site: &Site<'_>,
+    event: &str,
+) -> Result<ShownEvent, Setback> {
     let (status, body) = shown(caller, site, event, &ShownEvent::query()).await?;
     let own = ShownEvent::read(status, &body)?;
     own.placed(status)?;

@@ -12,7 +12,7 @@ use super::infected::hash_list;
 use super::world::{Limits, World};
 use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::quantity::{Bytes, Count, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
     ActionGate, AuthMethod, Credential, Pair, Plan, Proof, ScreenPlan, SelectPlan, Service,
@@ -159,6 +159,7 @@ impl LabInfo {
                     graph_url: self.graph_url.clone(),
                 },
                 route: RouteRule::Stream,
+                reminders: ReminderRule::AsSource,
                 reach: ReachPlan::default(),
             },
             limits: RunLimits {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::screen_rules::RuleBook;
 use crate::base::screening::ClamdAddress;
 use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
@@ -174,6 +174,8 @@ pub struct TargetEnd {
     pub service: Service,
     /// By which route items travel.
     pub route: RouteRule,
+    /// When events that travel by their class begin to remind.
+    pub reminders: ReminderRule,
     /// What is special about the way there.
     pub reach: ReachPlan,
 }
@@ -391,6 +393,7 @@ impl Plan {
             pass: PassKind::Follow,
             allow_deletes: false,
             route: self.target.route,
+            reminders: self.target.reminders,
         }
     }
 

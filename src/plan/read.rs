@@ -3,7 +3,7 @@
 use toml_edit::{Document, TableLike};
 
 use crate::base::limits;
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::address::read_url;
 use crate::plan::document::{
@@ -328,6 +328,7 @@ fn read_target<'r, 'a>(
         "login_url",
         "graph_url",
         "route",
+        "reminders",
         reach::KEYS[0],
         reach::KEYS[1],
         reach::KEYS[2],
@@ -372,6 +373,7 @@ fn read_target<'r, 'a>(
         credential: credential?,
         service: service?,
         route: read_route(reader, &section),
+        reminders: read_reminders(reader, &section),
         reach: read_reach(reader, &section),
     })
 }
@@ -380,6 +382,13 @@ fn read_route<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> Rout
     let words = RouteRule::ALL.map(|rule| (rule.word(), rule));
     let word = section.text("route");
     word.and_then(|word| one_of(reader, "route", &word, &words))
+        .unwrap_or_default()
+}
+
+fn read_reminders<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> ReminderRule {
+    let words = ReminderRule::ALL.map(|rule| (rule.word(), rule));
+    let word = section.text("reminders");
+    word.and_then(|word| one_of(reader, "reminders", &word, &words))
         .unwrap_or_default()
 }
 

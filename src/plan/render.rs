@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use toml_edit::Value;
 
 use crate::base::quantity::{Bytes, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::screen_rules::Rule;
 use crate::base::spec::{Realm, RunLimits, Selection};
 use crate::plan::document::{
@@ -211,6 +211,9 @@ fn target(out: &mut Lines, end: &TargetEnd) {
     // A plan without the key means `stream` and is written without it, so that plans made before there was a choice keep their hash.
     if end.route != RouteRule::default() {
         out.put("route", text(end.route.word()));
+    }
+    if end.reminders != ReminderRule::default() {
+        out.put("reminders", text(end.reminders.word()));
     }
     render_reach(&end.reach, &mut |key, value| out.put(key, value));
 }

@@ -33,7 +33,7 @@ use mailferry::base::item::{ItemKey, Placed, Stamp};
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::{Count, Moment, Span};
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
@@ -90,6 +90,8 @@ pub struct Knobs {
     pub screener: Option<Arc<dyn Screener>>,
     /// By which route items travel.
     pub route: RouteRule,
+    /// When events that travel by their class begin to remind.
+    pub reminders: ReminderRule,
     /// What is wrong with the tenant.
     pub wrong: Vec<Wrong>,
 }
@@ -113,6 +115,7 @@ impl Default for Knobs {
             pass: PassKind::Follow,
             screener: None,
             route: RouteRule::Stream,
+            reminders: ReminderRule::AsSource,
             wrong: Vec::new(),
         }
     }
@@ -250,6 +253,7 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
         pass: knobs.pass,
         allow_deletes: true,
         route: knobs.route,
+        reminders: knobs.reminders,
     }
 }
 
@@ -468,6 +472,21 @@ impl TypedTarget for Stepped<DirectTarget> {
     ) -> Result<BodyStream, Setback> {
         stepped!(self.read(mailbox, folder, item))
     }
+    async fn held_back(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback> {
+        stepped!(self.held_back(mailbox, folder))
+    }
+    async fn remind(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback> {
+        stepped!(self.remind(mailbox, folder, item))
+    }
     async fn tidy(&self, mailbox: &TargetMailboxId) -> Result<Count, Setback> {
         stepped!(self.tidy(mailbox))
     }
@@ -587,7 +606,7 @@ pub async fn act_with(
                 steps: Arc::clone(steps),
             }),
             target: Arc::new(Stepped {
-                inner: DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency),
+                inner: typed_target(knobs, world, clock),
                 steps: Arc::clone(steps),
             }),
         }),
@@ -609,6 +628,14 @@ pub async fn act_with(
         biased;
         () = steps.stopped.notified() => None,
         end = run(ports, order, &lever, &control) => Some(end),
+    }
+}
+
+fn typed_target(knobs: &Knobs, world: &SharedWorld, clock: &Arc<dyn Clock>) -> DirectTarget {
+    let target = DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
+    match knobs.reminders {
+        ReminderRule::AsSource => target,
+        ReminderRule::AfterCutover => target.holding_reminders(),
     }
 }
 
