@@ -538,6 +538,7 @@ fn run_cx(sides: Sides, ledger: Arc<EmbeddedLedger>, job: &JobSpec) -> RunCx {
             pass: PassKind::Follow,
             allow_deletes: false,
             route: RouteRule::Auto,
+            reminders: mailferry::base::route::ReminderRule::AsSource,
         }),
         control,
         book: Arc::default(),

@@ -95,6 +95,8 @@
 //!   kind. [`graph::UserTarget`] makes one tree of them, with ids that say whose they are (`wire::graph::shelf`); where a folder of a class really lies is
 //!   asked of the seam ([`port::target::Target::place_of`]), so that the survey's law that two folders are never poured into one holds where calendars lie
 //!   side by side. What is taken away there may end among the user's deleted items, so it loses our mark first.
+//! - **Reads go one by one, not by `$batch`.** The service meters each request in a batch alone and serves 4 at a time to a mailbox, as many as go side
+//!   by side without one; `graph::typed_read` has the arithmetic.
 //! - **Legacy TLS is a feature.** rustls speaks no CBC suites. `native-tls` asks what the system has, OpenSSL on Linux, so that the ordinary build needs
 //!   no system library; where it is missing, the failure is named with what to type.
 

@@ -23,6 +23,7 @@ use mailferry::base::limits;
 use mailferry::base::mailbox::{FolderKind, FolderPath};
 use mailferry::base::outcome::DoubtCause;
 use mailferry::base::quantity::{Bytes, Count, Moment};
+use mailferry::base::route::Route;
 use mailferry::base::spec::Realm;
 use mailferry::port::ledger::{Lease, Ledger, LedgerError};
 use mailferry::store::codec::{self, Header};
@@ -931,6 +932,47 @@ async fn a_ledger_of_format_1_is_brought_up_to_date_and_a_cut_off_attempt_is_rep
         drop(ledger);
         reopen(dir.path(), &belongs()).unwrap();
     }
+}
+
+/// Sums as they were before they told how copies travelled: opened, they are counted anew.
+#[tokio::test]
+async fn sums_that_do_not_tell_routes_are_counted_anew_from_their_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    with_one_item(dir.path()).await;
+    let at = codec::sums_key(J0, F1);
+    let short = {
+        let ledger = reopen(dir.path(), &belongs()).unwrap();
+        let lease = ledger.claim(J0, &who()).await.unwrap();
+        let mut facts = vec![found(F1, "by class"), found(F1, "stream")];
+        facts.push(copy(F1, "by class", CopyFact::Rerouted(None)));
+        for id in ["by class", "stream"] {
+            facts.push(copy(F1, id, intended()));
+            facts.push(copy(F1, id, acknowledged()));
+        }
+        ledger.append(&lease, &facts).await.unwrap();
+        let sums = ledger.folder_sums(J0, F1).await.unwrap();
+        assert_eq!(sums.by(Route::Typed), Count::new(1));
+        assert_eq!(sums.by(Route::Stream), Count::new(2));
+        drop(ledger);
+        let db = opened(&state(dir.path()).join("ledger"));
+        let whole = db.get(at).unwrap().unwrap();
+        let short = whole[..whole.len() - 2].to_vec();
+        db.insert(at, short.clone()).unwrap();
+        short
+    };
+    let ledger = reopen(dir.path(), &belongs()).unwrap();
+    let sums = ledger.folder_sums(J0, F1).await.unwrap();
+    assert_eq!(sums.by(Route::Typed), Count::new(1));
+    assert_eq!(sums.by(Route::Stream), Count::new(2));
+    assert_eq!(sums.placed(), Count::new(3));
+    drop(ledger);
+    // Anything else that does not read back stays what it is: damage.
+    let db = opened(&state(dir.path()).join("ledger"));
+    db.insert(at, &short[..short.len() - 1]).unwrap();
+    drop(db);
+    let ledger = reopen(dir.path(), &belongs()).unwrap();
+    let sums = ledger.folder_sums(J0, F1).await;
+    assert!(matches!(sums, Err(LedgerError::Unusable(_))), "{sums:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use jiff::civil::{Date, date};
 use mailferry::base::id::MailboxId;
 use mailferry::base::losses;
 use mailferry::base::quantity::{Bytes, Count};
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
 use mailferry::plan::document::{
     ActionGate, AuthMethod, Credential, Plan, Proof, SelectPlan, Service, SourceAuth, SourceEnd,
     TargetEnd,
@@ -124,6 +124,7 @@ fn document(draft: &Draft, wishes: &Wishes) -> Plan {
             service: Service::Global,
             route: RouteRule::Stream,
             import_api: None,
+            reminders: ReminderRule::AsSource,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

@@ -364,6 +364,21 @@ impl TypedTarget for Bent {
     ) -> Result<Count, Setback> {
         self.0.tidy(mailbox, folders).await
     }
+    async fn held_back(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback> {
+        unreachable!("a canary waits for no cutover")
+    }
+    async fn remind(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolder,
+        _: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback> {
+        unreachable!("a canary waits for no cutover")
+    }
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
         self.0.made_besides(mailbox)
     }

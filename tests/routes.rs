@@ -24,7 +24,8 @@ use mailferry::base::mailbox::{FolderKind, FolderRole, SourceFolder, UNFINISHED_
 use mailferry::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use mailferry::base::quantity::Count;
 use mailferry::base::quantity::Moment;
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
+use mailferry::base::spec::PassKind;
 use mailferry::engine::audit::{Level, MailboxAudit, Order, audit};
 use mailferry::engine::control::control;
 use mailferry::engine::cx::RunCx;
@@ -41,6 +42,7 @@ use mailferry::lab::wrong::Wrong;
 use mailferry::port::ledger::Ledger;
 use mailferry::port::source::{Changes, ExportSink, HierarchyNews, Source, SourcePage};
 use mailferry::port::target::Target as _;
+use mailferry::port::typed::TypedTarget as _;
 use mailferry::store::memory::MemoryLedger;
 use mailferry::verify::march::Scope;
 use mailferry::verify::reason::Reason;
@@ -93,7 +95,9 @@ fn refused(balance: &Balance) -> Vec<&ItemClass> {
 }
 
 fn typed(balance: &Balance) -> Count {
-    balance.mailboxes[0].typed.values().copied().sum()
+    let by_class = balance.mailboxes[0].typed.values().copied().sum();
+    assert_eq!(balance.totals().routes.typed, by_class);
+    by_class
 }
 
 #[tokio::test(start_paused = true)]
@@ -611,4 +615,152 @@ async fn what_is_not_whole_and_has_no_item_any_more_goes_at_the_end_of_a_pass() 
     assert!(events > Count::ZERO, "{balance:?}");
     // The other mailbox's is the only thing besides.
     assert_eq!(page.items.len() as u64, events.get() + 1);
+}
+
+/// Of a target mailbox, how many events remind.
+fn reminding(world: &SharedWorld) -> u64 {
+    let world = lock(world);
+    let mailbox = world.resolve(address(0).reveal()).unwrap();
+    world.reminding(&mailbox).unwrap().0
+}
+
+/// Of the calendars, how many copies differ in nothing but what the table names; and what was found anywhere that it does not name.
+fn named(audit: &MailboxAudit) -> (u64, usize) {
+    let calendars = audit.folders.iter().filter(|folder| {
+        let path = folder.mark.path.to_string();
+        path.starts_with("Calendar")
+    });
+    let odd = audit.folders.iter().flat_map(|folder| &folder.findings);
+    let odd = odd.filter(|finding| finding.reason != Reason::ByRoute);
+    let named = calendars.map(|folder| folder.content.by_route.get()).sum();
+    (named, odd.count())
+}
+
+/// Over HTTP by the real adapters: nothing reminds before the final pass, which turns on what the source has on, also after one that was stopped in the
+/// middle; nobody is invited, and copies stay ours.
+#[tokio::test]
+async fn reminders_wait_for_the_final_pass() {
+    let population = Population {
+        items: 200,
+        ..Population::default()
+    };
+    let usual = Knobs {
+        route: RouteRule::Typed,
+        ..Knobs::default()
+    };
+    let plain = Rig::on(world(&population, &[]), usual.clone()).await;
+    let all = plain.run().await.totals();
+    let want = reminding(&plain.world);
+    assert!(want > 4, "{want}");
+    assert_eq!(named(&audited(&plain, &plain.knobs).await), (0, 0));
+    let knobs = Knobs {
+        reminders: ReminderRule::AfterCutover,
+        ..usual
+    };
+    let mut rig = Rig::on(world(&population, &[]), knobs).await;
+    let balance = rig.run().await;
+    assert_eq!(
+        balance.totals(),
+        all,
+        "{:?}",
+        balance.mailboxes[0].exceptions
+    );
+    assert_eq!(reminding(&rig.world), 0);
+    let (waiting, odd) = named(&audited(&rig, &rig.knobs).await);
+    assert_eq!((waiting, odd), (want, 0));
+    // A final pass that died behind its first request.
+    let target = rig.target();
+    let mailbox = target.resolve(&address(0)).await.unwrap();
+    let calendar = (target.folders(&mailbox).await.unwrap().into_iter())
+        .find(|own| own.role == Some(FolderRole::Calendar))
+        .unwrap();
+    let held = target.held_back(&mailbox, &calendar).await.unwrap();
+    assert!(held.len() > 1);
+    assert!(
+        target
+            .remind(&mailbox, &calendar, &held[0])
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        target
+            .remind(&mailbox, &calendar, &held[0])
+            .await
+            .unwrap()
+            .is_none()
+    );
+    rig.knobs.pass = PassKind::Final;
+    for round in ["final", "again"] {
+        rig.run().await;
+        assert_eq!(reminding(&rig.world), want, "{round}");
+        assert_eq!(named(&audited(&rig, &rig.knobs).await), (0, 0), "{round}");
+    }
+    // The copies are still known as ours: an edit at the source follows, or is said not to for a reason of the route.
+    let (_, item) = first_of(&rig, "IPM.Appointment").await;
+    lock(&rig.world)
+        .edit_source_item(Now::default(), address(0).reveal(), item.as_str())
+        .unwrap();
+    let balance = rig.run().await;
+    assert_eq!(balance.totals().of(Bucket::Parked), Count::ZERO);
+    assert_eq!(reminding(&rig.world), want);
+    let stats = lock(&rig.world).stats();
+    for what in ["invitations", "source_writes", "invalid"] {
+        assert_eq!(stats[what], 0, "{what}");
+    }
+}
+
+/// A final pass that is stopped at any step and begun again turns on every reminder, and none before everything else of the mailbox is there.
+#[tokio::test(start_paused = true)]
+async fn a_final_pass_that_is_stopped_anywhere_turns_on_every_reminder() {
+    let population = Population {
+        items: 80,
+        ..Population::default()
+    };
+    let knobs = |reminders, pass| Knobs {
+        route: RouteRule::Typed,
+        reminders,
+        pass,
+        ..Knobs::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let pass = async |knobs: &Knobs, world: &SharedWorld, ledger: &Arc<dyn Ledger>, last| {
+        let steps = Steps::until(last);
+        let ended = act(knobs, world, ledger, &clock, &steps, dir.path()).await;
+        tokio::task::yield_now().await;
+        (ended.is_some(), steps.taken())
+    };
+    let fresh = || -> (SharedWorld, Arc<dyn Ledger>) {
+        (world(&population, &[]), Arc::new(MemoryLedger::new()))
+    };
+    let (plain, ledger) = fresh();
+    let usual = knobs(ReminderRule::AsSource, PassKind::Final);
+    pass(&usual, &plain, &ledger, u64::MAX).await;
+    let want = reminding(&plain);
+    let follow = knobs(ReminderRule::AfterCutover, PassKind::Follow);
+    let last = knobs(ReminderRule::AfterCutover, PassKind::Final);
+    let (whole, ledger) = fresh();
+    pass(&follow, &whole, &ledger, u64::MAX).await;
+    let (_, total) = pass(&last, &whole, &ledger, u64::MAX).await;
+    // Reminders come last.
+    let mut partly = 0;
+    for at in (total.saturating_sub(42)..=total).step_by(3) {
+        let (world, ledger) = fresh();
+        pass(&follow, &world, &ledger, u64::MAX).await;
+        assert_eq!(reminding(&world), 0);
+        pass(&last, &world, &ledger, at).await;
+        let then = reminding(&world);
+        partly += u64::from(then > 0 && then < want);
+        assert!(pass(&last, &world, &ledger, u64::MAX).await.0);
+        assert_eq!(reminding(&world), want, "stopped at step {at}");
+        let balance = mailferry::engine::balance::take(ledger.as_ref())
+            .await
+            .unwrap();
+        assert_eq!(balance.totals().of(Bucket::Parked), Count::ZERO);
+    }
+    assert!(
+        want > 1 && partly > 0,
+        "{want} remind, {partly} stops between two of them"
+    );
 }

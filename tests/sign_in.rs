@@ -17,7 +17,7 @@ use base64::Engine as _;
 use mailferry::base::quantity::{Moment, Span};
 use mailferry::engine::clock::TokioClock;
 use mailferry::lab::direct::{SharedWorld, lock};
-use mailferry::lab::fault::Weather;
+use mailferry::lab::fault::{CallKind, Fault};
 use mailferry::lab::populate::{Population, fill};
 use mailferry::lab::server::{LabConfig, RunningLab, start};
 use mailferry::lab::world::{Limits, World, WorldOptions};
@@ -214,11 +214,48 @@ fn the_application_signs_in_by_certificate_in_each_form_and_another_is_refused()
     lab.assert_clean_hands();
 }
 
+/// What goes wrong on the way: everything whose words may hold an address, a token or a key, at every kind of call, three calls apart. Not what a client
+/// rightly waits a minute or two for in real time: a throttle of the source that names no wait, and an answer that never comes.
+fn troubles() -> Vec<(CallKind, Option<Fault>)> {
+    let busy = Span::new(100);
+    let anywhere = [
+        Fault::Busy(Some(busy)),
+        Fault::BusyFault(busy),
+        Fault::GatewayBefore,
+        Fault::GatewayAfter,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::CutBody,
+    ];
+    let own = |kind| match kind {
+        CallKind::Read => &[Fault::Unauthorized, Fault::Claims, Fault::Unavailable][..],
+        CallKind::Export => &[Fault::Truncated, Fault::ServerError],
+        CallKind::Sync => &[Fault::StateRefused],
+        _ => &[Fault::Unauthorized, Fault::ServerError],
+    };
+    let mut out = Vec::new();
+    for kind in [
+        CallKind::Read,
+        CallKind::Export,
+        CallKind::Sync,
+        CallKind::Import,
+    ] {
+        for fault in anywhere.iter().chain(own(kind)) {
+            out.extend([Some(*fault), None, None].map(|then| (kind, then)));
+        }
+    }
+    for kind in [CallKind::Token, CallKind::OpenSession] {
+        for fault in [Fault::GatewayAfter, Fault::CutBody] {
+            out.extend([(kind, Some(fault)), (kind, None)]);
+        }
+    }
+    out
+}
+
 /// A lab in this process, whose secrets can be asked for, with mailboxes in it.
 async fn open_lab(dir: &Path) -> (RunningLab, SharedWorld) {
     let mut world = World::new(WorldOptions {
-        weather: Weather::Busy,
-        // Holds are short in a small world, and this one is played in real time.
+        // Waits are short in a small world, and this one is played in real time.
         limits: Limits::Small,
         ..WorldOptions::default()
     });
@@ -228,6 +265,7 @@ async fn open_lab(dir: &Path) -> (RunningLab, SharedWorld) {
         ..Population::default()
     };
     fill(&mut world, &population).unwrap();
+    world.script(troubles());
     let world: SharedWorld = Arc::new(Mutex::new(world));
     let clock = TokioClock::starting_at(Moment::from_unix_ms(1_793_577_600_000));
     let config = LabConfig {
@@ -327,6 +365,8 @@ async fn no_secret_of_a_whole_journey_is_left_in_any_output_or_file() {
     let (said, states) = tokio::task::spawn_blocking(move || journey(&at))
         .await
         .unwrap();
+    let left = lock(&world).fault_is_spent();
+    assert!(left, "not everything that was to go wrong did");
     let secrets = secrets_of(&lab, &world);
     // Two runs and more, each with a token, and a session for each mailbox.
     assert!(

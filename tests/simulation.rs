@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::stage::*;
 use mailferry::base::dice::Dice;
 use mailferry::base::quantity::Span;
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
 use mailferry::base::spec::PassKind;
 use mailferry::lab::fault::Weather;
 use mailferry::lab::world::{Limits, WorldOptions};
@@ -70,6 +70,7 @@ fn draw(seed: u64) -> Knobs {
         screener: None,
         route,
         no_import: false,
+        reminders: [ReminderRule::AsSource, ReminderRule::AfterCutover][usize::from(seed % 8 > 3)],
         wrong,
     }
 }

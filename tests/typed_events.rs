@@ -425,6 +425,109 @@ fn a_series_is_made_in_steps_and_is_whole_after_the_last() {
     assert_eq!((none.add.len(), none.remove.len()), (2, 0));
 }
 
+/// Off and kept, with those of the exceptions; then one request for each turns it on, which touches nothing else and nobody.
+#[test]
+fn a_reminder_that_waits_is_off_and_kept_until_it_is_turned_on() {
+    let own = meeting();
+    let held = own.clone().holding_reminders();
+    let sent = request(&held);
+    assert_eq!(sent["isReminderOn"], false);
+    assert!(!sent.to_string().contains("attendees"));
+    let back = through(&held);
+    assert_eq!((back.reminder, back.reminder_held), (Some(15), true));
+    match judge(&canon(&own), &canon(&back)) {
+        TypedJudged::ByRoute(named) => {
+            let named: Vec<&str> = named.iter().map(|own| own.field.as_str()).collect();
+            assert!(
+                named.contains(&"reminder_held") && !named.contains(&"reminder"),
+                "{named:?}"
+            );
+        }
+        _ => panic!("a difference that is named"),
+    }
+    let mut there = shown_json(&sent);
+    assert!(shown(&there).waits().is_some());
+    let patch = shown(&there).reminded().expect("it waits");
+    let told: Value = serde_json::from_slice(&patch).expect("ours");
+    let names: Vec<&String> = told.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        names,
+        [
+            "isReminderOn",
+            "reminderMinutesBeforeStart",
+            "singleValueExtendedProperties"
+        ]
+    );
+    apply(&mut there, &patch);
+    let on = shown(&there);
+    assert_eq!(
+        (on.typed().reminder, on.typed().reminder_held),
+        (Some(15), false)
+    );
+    assert!(on.reminded().is_none() && on.waits().is_none());
+    // Its user turned it on before: with his minutes it stays.
+    let mut theirs = shown_json(&sent);
+    theirs["isReminderOn"] = json!(true);
+    theirs["reminderMinutesBeforeStart"] = json!(5);
+    let patch = shown(&theirs).reminded().expect("the sign waits");
+    apply(&mut theirs, &patch);
+    let kept = shown(&theirs);
+    assert_eq!(
+        (kept.typed().reminder, kept.waits().is_none()),
+        (Some(5), true)
+    );
+    // What does not remind does not wait.
+    let silent = TypedEvent {
+        reminder: None,
+        ..own
+    };
+    let silent = silent.holding_reminders();
+    assert!(!silent.reminder_held && shown(&shown_json(&request(&silent))).reminded().is_none());
+}
+
+/// A series waits for its exceptions even where it does not remind itself.
+#[test]
+fn a_series_waits_for_its_exceptions() {
+    let mut own = daily();
+    own.reminder = None;
+    let original = time_zone::moment(&own.start).expect("it is there");
+    let instead = TypedEvent {
+        recurrence: None,
+        reminder: Some(30),
+        ..meeting()
+    };
+    own.exceptions = vec![Occurrence {
+        original,
+        instead: Some(Box::new(instead)),
+    }];
+    let held = own.clone().holding_reminders();
+    let back = through(&held);
+    let instance = back.exceptions[0].instead.as_ref().expect("changed");
+    assert!(back.reminder_held && back.reminder.is_none());
+    assert_eq!(
+        (instance.reminder, instance.reminder_held),
+        (Some(30), true)
+    );
+    assert!(matches!(
+        judge(&canon(&own), &canon(&back)),
+        TypedJudged::ByRoute(_)
+    ));
+    for step in new(&held).steps() {
+        if let Step::Instance {
+            act: Act::Change { body, .. },
+            ..
+        } = step
+        {
+            let body: Value = serde_json::from_slice(body).expect("ours");
+            assert_eq!(body["isReminderOn"], false);
+        }
+        if let Step::Finish(body) = step {
+            let body: Value = serde_json::from_slice(body).expect("ours");
+            assert_eq!(body["isReminderOn"], false);
+        }
+    }
+}
+
 #[test]
 fn an_instance_is_found_by_when_it_would_have_begun() {
     let own = |start: &str, all_day: bool| ShownEvent {
@@ -465,7 +568,7 @@ fn an_instance_is_found_by_when_it_would_have_begun() {
             .exceptions
     );
     let query = ListQuery::parse(&ShownEvent::query()).expect("it is there");
-    assert_eq!(query.named.len(), 2 + KEPT_EVENT.len());
+    assert_eq!(query.named.len(), 3 + KEPT_EVENT.len());
     let page: InstancePage =
         serde_json::from_value(json!({"value": [{"id": "x", "type": "occurrence"}]}))
             .expect("it is there");
@@ -685,7 +788,7 @@ prop_compose! {
             },
             start: wall(&format!("2026-11-27T{hour:02}:00:00"), zone),
             end: wall(&format!("2026-11-27T{hour:02}:30:00"), zone),
-            all_day: false, location, show_as: ShowAs::Away, reminder, meeting, cancelled, organizer, attendees, uid, recurrence: None, exceptions: Vec::new(),
+            all_day: false, location, show_as: ShowAs::Away, reminder, reminder_held: false, meeting, cancelled, organizer, attendees, uid, recurrence: None, exceptions: Vec::new(),
         }
     }
 }

@@ -25,6 +25,7 @@ use mailferry::base::id::{FolderId, ItemId, RunId, SyncToken, TargetFolderId, Ta
 use mailferry::base::mailbox::{FolderOrder, FolderRole};
 use mailferry::base::outcome::{DoubtCause, HaltCause, Setback};
 use mailferry::base::quantity::{Bytes, Count, Span, Tick};
+use mailferry::base::route::ReminderRule;
 use mailferry::base::secret::{SafeUrl, Secret};
 use mailferry::engine::control::control;
 use mailferry::engine::ports::Ports;
@@ -61,7 +62,7 @@ impl ExportSink for Void {
 
 /// A lab on loopback, and what a run over it needs.
 pub(crate) struct Rig {
-    knobs: Knobs,
+    pub(crate) knobs: Knobs,
     lab: RunningLab,
     pub(crate) world: SharedWorld,
     pub(crate) clock: Arc<dyn Clock>,
@@ -120,7 +121,11 @@ impl Rig {
             credential: Credential::Secret(Secret::new(info.client_secret.clone())),
             max_connections: 4,
         };
-        GraphTarget::new(options, Arc::clone(&self.clock)).unwrap()
+        let target = GraphTarget::new(options, Arc::clone(&self.clock)).unwrap();
+        match self.knobs.reminders {
+            ReminderRule::AsSource => target,
+            ReminderRule::AfterCutover => target.holding_reminders(),
+        }
     }
 
     /// Sets the weather as anybody can, over the lab's own page.

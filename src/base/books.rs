@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::fact::Bucket;
 use crate::base::quantity::{Bytes, Count};
+use crate::base::route::Route;
 
 /// What is to be done about a row that is not at rest. The ledger keeps an index by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub struct Entry {
     pub listed: Bytes,
     /// The stream that arrived, for a confirmed row.
     pub carried: Bytes,
+    /// How its copy on the target travelled, where there is one and its item is on the source.
+    pub route: Option<Route>,
 }
 
 /// Sums over the rows of one folder.
@@ -60,6 +63,8 @@ pub struct FolderSums {
     bucket_bytes: [u64; 8],
     placed: u64,
     carried: u64,
+    // Last: the sums of ledgers written before end in front of it (`store::migrate`).
+    routes: [u64; 2],
 }
 
 impl FolderSums {
@@ -83,6 +88,7 @@ impl FolderSums {
         both(&mut self.due, &other.due);
         both(&mut self.buckets, &other.buckets);
         both(&mut self.bucket_bytes, &other.bucket_bytes);
+        both(&mut self.routes, &other.routes);
         self.placed += other.placed;
         self.carried += other.carried;
     }
@@ -100,6 +106,10 @@ impl FolderSums {
             );
             *n = by(*n, 1);
             *bytes = by(*bytes, entry.listed.get());
+        }
+        if let Some(route) = entry.route {
+            let slot = &mut self.routes[route as usize];
+            *slot = by(*slot, 1);
         }
         self.placed = by(self.placed, u64::from(entry.placed));
         self.carried = by(self.carried, entry.carried.get());
@@ -135,6 +145,11 @@ impl FolderSums {
         Count::new(self.placed)
     }
 
+    /// Copies on the target that travelled so, of items that are on the source.
+    pub const fn by(&self, route: Route) -> Count {
+        Count::new(self.routes[route as usize])
+    }
+
     /// Stream bytes of confirmed rows.
     pub const fn carried(&self) -> Bytes {
         Bytes::new(self.carried)
@@ -163,6 +178,7 @@ mod tests {
                 placed: *placed,
                 listed: Bytes::new(*size),
                 carried: Bytes::new(size / 2),
+                route: placed.then_some(if size % 2 == 0 { Route::Stream } else { Route::Typed }),
             };
             let mut sums = FolderSums::default();
             // Taken first on purpose: the order must not matter.
@@ -178,6 +194,7 @@ mod tests {
             }
             let on_source = rows.iter().filter(|row| row.1 < 8).count() as u64;
             prop_assert_eq!(sums.source(), Count::new(on_source));
+            prop_assert_eq!(sums.by(Route::Stream) + sums.by(Route::Typed), sums.placed());
         }
     }
 }

@@ -56,6 +56,30 @@ impl RouteRule {
     }
 }
 
+/// When events that are created by their class begin to remind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReminderRule {
+    /// As at the source, from the first day: whoever still works in the old mailbox may be reminded twice.
+    #[default]
+    AsSource,
+    /// Off until the final pass, which turns them on. A stream is never edited, so that only copies by class know this.
+    AfterCutover,
+}
+
+impl ReminderRule {
+    /// All of them, in the order in which they are named to people.
+    pub const ALL: [Self; 2] = [Self::AsSource, Self::AfterCutover];
+
+    /// The word in a plan.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AsSource => "as_source",
+            Self::AfterCutover => "after_cutover",
+        }
+    }
+}
+
 impl fmt::Display for RouteRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())

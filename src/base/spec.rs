@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{JobId, MailboxId};
 use crate::base::limits;
 use crate::base::quantity::{Bytes, Count, Moment, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 
 /// Whether a plan touches real mailboxes. Written into plan hash and ledger: a rehearsal ledger never drives a live run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,4 +139,6 @@ pub struct RunSpec {
     pub allow_deletes: bool,
     /// By which route items travel.
     pub route: RouteRule,
+    /// When events that travel by their class begin to remind.
+    pub reminders: ReminderRule,
 }

@@ -174,6 +174,10 @@ pub struct WallTime {
 /// An appointment, a meeting, or the master of a series.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts of an appointment that do not depend on each other"
+)]
 pub struct TypedEvent {
     /// What every item has.
     pub common: TypedCommon,
@@ -189,6 +193,9 @@ pub struct TypedEvent {
     pub show_as: ShowAs,
     /// Minutes before the begin at which it reminds; `None` when it does not.
     pub reminder: Option<u32>,
+    /// True when that waits for the cutover: the service has it off until then. Never of a source item. Of a series also when one of its exceptions waits.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reminder_held: bool,
     /// True for a meeting, false for an appointment.
     pub meeting: bool,
     /// True when it was cancelled.
@@ -203,6 +210,24 @@ pub struct TypedEvent {
     pub recurrence: Option<Recurrence>,
     /// Occurrences that differ, by their original begin in ascending order.
     pub exceptions: Vec<Occurrence>,
+}
+
+impl TypedEvent {
+    /// The same event, whose reminders wait for the cutover, those of its exceptions too.
+    #[must_use]
+    pub fn holding_reminders(mut self) -> Self {
+        let mut any = self.reminder.is_some();
+        for instead in self
+            .exceptions
+            .iter_mut()
+            .filter_map(|own| own.instead.as_mut())
+        {
+            instead.reminder_held = instead.reminder.is_some();
+            any |= instead.reminder_held;
+        }
+        self.reminder_held = any;
+        self
+    }
 }
 
 /// Free/busy.

@@ -58,7 +58,7 @@ mod tests {
     use crate::base::fact::JobPhase;
     use crate::base::id::{JobId, MailboxId};
     use crate::base::mailbox::FolderPath;
-    use crate::evidence::balance::FolderBalance;
+    use crate::evidence::balance::{FolderBalance, Routes};
 
     fn mailbox(
         job: u32,
@@ -86,6 +86,7 @@ mod tests {
                 left: Bytes::new(left * 1_000),
                 unlisted: Count::new(unlisted),
                 confirmed_withheld: Count::ZERO,
+                routes: Routes::default(),
             }],
             exceptions: Vec::new(),
             leftovers: Vec::new(),

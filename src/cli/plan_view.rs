@@ -10,7 +10,7 @@ use crate::base::quantity::Count;
 use crate::base::spec::Realm;
 use crate::plan::document::Plan;
 use crate::plan::draft::Draft;
-use crate::plan::explain::{cut_grant, cut_notice, last_night, name, route_lines};
+use crate::plan::explain::{cut_grant, cut_notice, last_night, name, reminder_line, route_lines};
 use crate::plan::forecast::tenths_of_hours;
 use crate::plan::inventory::Inventory;
 use crate::plan::lint::{Finding, Severity};
@@ -42,6 +42,7 @@ impl View<'_> {
             "hash": self.plan.hash().as_str(),
             "mailboxes": self.plan.jobs().len(),
             "route": self.plan.target.route.word(),
+            "reminders": self.plan.target.reminders.word(),
             "waves": self.waves(),
             "cuts": [],
             "excluded": [],
@@ -124,6 +125,10 @@ impl View<'_> {
         let _ = writeln!(out, "{route}");
         for line in losses {
             let _ = writeln!(out, "  {line}");
+        }
+        let target = &self.plan.target;
+        if let Some(line) = reminder_line(target.route, target.reminders) {
+            let _ = writeln!(out, "{line}");
         }
         out.push_str(&self.findings_text());
         out

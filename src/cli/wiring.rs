@@ -6,7 +6,7 @@ use crate::base::dice::Dice;
 use crate::base::id::RunId;
 use crate::base::limits::HASH_LIST_BYTES;
 use crate::base::quantity::Moment;
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::secret::SafeUrl;
 use crate::base::spec::RunLimits;
 use crate::cli::decisions::read_text;
@@ -236,6 +236,10 @@ fn target(
     };
     let way = reach(&plan.target.reach, secrets)?;
     let target = GraphTarget::by(options, &way, clock).map_err(|e| transport(&e))?;
+    let target = match plan.target.reminders {
+        ReminderRule::AsSource => target,
+        ReminderRule::AfterCutover => target.holding_reminders(),
+    };
     Ok(match plan.target.route {
         RouteRule::Stream => target,
         RouteRule::Auto | RouteRule::Typed => target.with_marks(),

@@ -190,8 +190,12 @@ fn count(
         _ => Bytes::ZERO,
     };
     folder.count(bucket, copy.header.size, carried);
-    if state.placed().is_some() && route_of(copy) == Route::Typed {
-        *out.typed.entry(copy.header.class.clone()).or_default() += Count::new(1);
+    if state.placed().is_some() {
+        let route = route_of(copy);
+        folder.routes.count(route);
+        if route == Route::Typed {
+            *out.typed.entry(copy.header.class.clone()).or_default() += Count::new(1);
+        }
     }
     if bucket == Bucket::Quarantined && !state.is_undecided() {
         folder.confirmed_withheld += Count::new(1);

@@ -21,6 +21,7 @@ pub mod ports;
 pub mod preflight;
 pub mod reconcile;
 pub mod record;
+pub mod reminders;
 pub mod room;
 pub mod run;
 pub mod screen;

@@ -16,6 +16,7 @@ use crate::engine::carry::carry;
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::engine::follow::{check, retract};
 use crate::engine::reconcile::{Look, look};
+use crate::engine::reminders;
 use crate::engine::send::Lane;
 use crate::engine::survey::{Scope, Survey, remove_folders, survey};
 use crate::engine::sweep::{compare, folder_left, sweep};
@@ -106,6 +107,9 @@ async fn journey(cx: &JobCx) -> Result<JobPhase, Break> {
             }
             Err(other) => return Err(other),
             Ok(()) => {
+                if finish {
+                    reminders::turn_on(cx).await?;
+                }
                 typed::tidy(cx, found.rows.iter().chain(&found.gone)).await?;
                 return Ok(if finish {
                     JobPhase::Finished

@@ -11,6 +11,7 @@ use crate::base::id::{JobId, MailboxId};
 use crate::base::item::{ItemClass, ItemKey};
 use crate::base::mailbox::FolderPath;
 use crate::base::quantity::{Bytes, Count};
+use crate::base::route::Route;
 
 /// All mailboxes of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,46 @@ pub struct FolderBalance {
     /// Of the withheld items, those that a person confirmed: nothing waits for a decision about them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub confirmed_withheld: Count,
+    /// How its copies on the target travelled.
+    #[serde(default, skip_serializing_if = "Routes::is_empty")]
+    pub routes: Routes,
+}
+
+/// Copies on the target, of items that are on the source, by how they travelled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routes {
+    /// As streams, byte for byte.
+    pub stream: Count,
+    /// By their class.
+    pub typed: Count,
+}
+
+impl Routes {
+    /// Counts one copy.
+    pub fn count(&mut self, route: Route) {
+        *match route {
+            Route::Stream => &mut self.stream,
+            Route::Typed => &mut self.typed,
+        } += Count::new(1);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.stream += other.stream;
+        self.typed += other.typed;
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::iter::Sum for Routes {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, own| {
+            sum.add(own);
+            sum
+        })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -124,6 +165,8 @@ pub struct Totals {
     pub unlisted: Count,
     /// Withheld items that a person confirmed.
     pub confirmed_withheld: Count,
+    /// How the copies on the target travelled.
+    pub routes: Routes,
 }
 
 impl Totals {
@@ -155,6 +198,7 @@ impl Totals {
         self.left += folder.left;
         self.unlisted += folder.unlisted;
         self.confirmed_withheld += folder.confirmed_withheld;
+        self.routes.add(folder.routes);
         for (bucket, n) in &folder.buckets {
             *self.buckets.entry(*bucket).or_default() += *n;
         }
@@ -182,6 +226,7 @@ impl FolderBalance {
             left: Bytes::ZERO,
             unlisted: Count::ZERO,
             confirmed_withheld: Count::ZERO,
+            routes: Routes::default(),
         }
     }
 
@@ -208,6 +253,10 @@ impl FolderBalance {
         self.bytes += sums.bytes();
         self.left += sums.bytes_of(Bucket::Remaining) + sums.bytes_of(Bucket::InDoubt);
         self.carried += sums.carried();
+        self.routes.add(Routes {
+            stream: sums.by(Route::Stream),
+            typed: sums.by(Route::Typed),
+        });
     }
 
     /// Adds what the hierarchy promises and no listing has shown yet.

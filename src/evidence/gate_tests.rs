@@ -8,7 +8,7 @@ use crate::base::id::MailboxId;
 use crate::base::item::{ItemClass, ItemKey};
 use crate::base::mailbox::FolderPath;
 use crate::base::quantity::Bytes;
-use crate::evidence::balance::{Exception, FolderBalance, MailboxBalance};
+use crate::evidence::balance::{Exception, FolderBalance, MailboxBalance, Routes};
 use crate::evidence::checks::Looked;
 use crate::evidence::waiver::{SCHEMA, Subject};
 
@@ -40,6 +40,7 @@ fn balance(confirmed: u64, refused: u64, phase: JobPhase) -> Balance {
                 left: Bytes::ZERO,
                 unlisted: Count::ZERO,
                 confirmed_withheld: Count::ZERO,
+                routes: Routes::default(),
             }],
             exceptions: (0..refused)
                 .map(|n| exception(u8::try_from(n).unwrap()))

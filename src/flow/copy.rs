@@ -35,6 +35,7 @@ use crate::base::limits::{ATTEMPTS_MAX, EMPTY_LOOKS_MIN, TRIED_MAX};
 use crate::base::outcome::{DoubtCause, Refusal};
 use crate::base::quantity::Bytes;
 use crate::base::screening::{Binding, Unscanned};
+use crate::flow::route::route_of;
 use crate::flow::screened::Older;
 
 /// Where one item copy stands.
@@ -537,19 +538,21 @@ impl CopyState {
     }
 
     /// What a row in this state adds to the sums of its folder.
-    pub fn entry(&self, listed: Bytes) -> Entry {
+    pub fn entry(&self, row: &CopyRow) -> Entry {
         let carried = match self {
             Self::Confirmed {
                 sent: Some(sent), ..
             } => sent.stream,
             _ => Bytes::ZERO,
         };
+        let (bucket, placed) = (self.bucket(), self.placed().is_some());
         Entry {
             due: self.due(),
-            bucket: self.bucket(),
-            placed: self.placed().is_some(),
-            listed,
+            bucket,
+            placed,
+            listed: row.header.size,
             carried,
+            route: (placed && bucket.is_some()).then(|| route_of(row)),
         }
     }
 

@@ -530,3 +530,28 @@ fn an_item_that_left_while_in_doubt_is_never_sent_again() {
         (0..EMPTY_LOOKS_MIN).fold(doubt, |state, _| state.apply(&CopyFact::NotSeen).unwrap());
     assert_eq!(unseen, CopyState::Gone);
 }
+
+/// Turning on a reminder makes another version of what is there, and nothing else.
+#[test]
+fn a_copy_that_we_changed_beside_its_content_stays_confirmed() {
+    let sent = CopyFact::Intended {
+        digest: None,
+        stream: Bytes::new(7),
+    };
+    let facts = [sent, CopyFact::Acknowledged(placed(1))];
+    let before = facts
+        .iter()
+        .try_fold(CopyState::NEW, CopyState::apply)
+        .unwrap();
+    let after = before
+        .clone()
+        .apply(&CopyFact::Relearned(placed(2)))
+        .unwrap();
+    assert_eq!(after.placed(), Some(&placed(2)));
+    assert_eq!(after.bucket(), before.bucket());
+    assert!(
+        CopyState::NEW
+            .apply(&CopyFact::Relearned(placed(2)))
+            .is_err()
+    );
+}

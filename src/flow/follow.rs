@@ -13,7 +13,14 @@ impl CopyState {
             state @ Self::ChangedSince { .. } => state.outdated_met(fact),
             state @ Self::Updating { .. } => state.updating_met(fact),
             state @ Self::Departed { .. } => state.departed_met(fact),
-            state => Err(illegal(state, fact)),
+            state => match (state, fact) {
+                // We changed something about the copy that is not its content.
+                (Self::Confirmed { sent, .. }, CopyFact::Relearned(now)) => Ok(Self::Confirmed {
+                    placed: now.clone(),
+                    sent,
+                }),
+                (state, fact) => Err(illegal(state, fact)),
+            },
         }
     }
 

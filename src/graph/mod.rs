@@ -17,6 +17,7 @@ mod typed_event;
 mod typed_message;
 mod typed_parcel;
 mod typed_read;
+mod typed_reminder;
 mod typed_upload;
 mod user_target;
 mod walk;

@@ -82,6 +82,8 @@ pub struct GraphTarget {
     pub(super) away: Ways,
     /// Whether this cloud has mailbox import.
     has_import: bool,
+    /// Whether events are made with their reminders off until the cutover.
+    pub(super) holds_reminders: bool,
 }
 
 impl GraphTarget {
@@ -152,6 +154,7 @@ impl GraphTarget {
             benches: Benches::default(),
             away: Ways::default(),
             has_import: true,
+            holds_reminders: false,
         })
     }
 
@@ -206,6 +209,13 @@ impl GraphTarget {
     #[must_use]
     pub fn with_marks(self) -> Self {
         self.learn(Marks::Shown);
+        self
+    }
+
+    /// For a plan that holds reminders back until the cutover.
+    #[must_use]
+    pub const fn holding_reminders(mut self) -> Self {
+        self.holds_reminders = true;
         self
     }
 

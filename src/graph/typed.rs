@@ -13,12 +13,12 @@ use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{Refusal, RefusalWhy, Said, Setback};
 use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
-use crate::base::typed::TypedItem;
+use crate::base::typed::{TypedEvent, TypedItem};
 use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::target::GraphTarget;
 use crate::graph::typed_bench::{discard, find, listed, sweep, sweep_unfinished};
 use crate::graph::typed_parcel::measure;
-use crate::graph::{typed_contact, typed_event, typed_message, typed_read};
+use crate::graph::{typed_contact, typed_event, typed_message, typed_read, typed_reminder};
 use crate::port::body::{Body, BodyStream};
 use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
@@ -150,6 +150,18 @@ pub(super) fn unfit(why: RefusalWhy, code: &str) -> Setback {
     })
 }
 
+impl GraphTarget {
+    /// An event as it is made here.
+    fn as_made(&self, event: &TypedEvent) -> TypedEvent {
+        let own = event.clone();
+        if self.holds_reminders {
+            own.holding_reminders()
+        } else {
+            own
+        }
+    }
+}
+
 #[async_trait]
 impl TypedTarget for GraphTarget {
     async fn compose(
@@ -174,7 +186,7 @@ impl TypedTarget for GraphTarget {
         };
         match &report.item {
             TypedItem::Message(own) => making.message(place.own(), own).await,
-            TypedItem::Event(own) => making.event(&place, own).await,
+            TypedItem::Event(own) => making.event(&place, &self.as_made(own)).await,
             TypedItem::Contact(own) => typed_contact::compose(&making, &place, own).await,
         }
     }
@@ -196,13 +208,37 @@ impl TypedTarget for GraphTarget {
                 typed_message::amend(&self.caller, &site, placed, newer, &report).await
             }
             TypedItem::Event(newer) => {
-                typed_event::amend(&self.caller, &site, placed, newer, &mark).await
+                let newer = self.as_made(newer);
+                typed_event::amend(&self.caller, &site, placed, &newer, &mark).await
             }
             TypedItem::Contact(newer) => {
                 let newer = (&**newer, &mark);
                 typed_contact::amend(&self.caller, &site, placed, newer, (&report, parcel)).await
             }
         }
+    }
+
+    async fn held_back(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback> {
+        let place = Shelf::of(&folder.id, &folder.class);
+        if place.family() != Family::Event {
+            return Ok(Vec::new());
+        }
+        let site = self.site(mailbox)?;
+        typed_reminder::held_back(&self.caller, &site, &place).await
+    }
+
+    async fn remind(
+        &self,
+        mailbox: &TargetMailboxId,
+        _folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback> {
+        let site = self.site(mailbox)?;
+        typed_reminder::remind(&self.caller, &site, item.as_str()).await
     }
 
     async fn read(

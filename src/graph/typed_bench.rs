@@ -188,7 +188,7 @@ pub(super) async fn listed(
 }
 
 /// Everything of a listing, page by page.
-async fn pages(
+pub(super) async fn pages(
     caller: &Caller,
     site: &Site<'_>,
     first: String,

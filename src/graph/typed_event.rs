@@ -271,7 +271,7 @@ fn lost() -> Setback {
     Setback::OurRequest(Said::code("plan-without-parcel"))
 }
 
-async fn shown(
+pub(super) async fn shown(
     caller: &Caller,
     site: &Site<'_>,
     event: &str,
@@ -285,7 +285,11 @@ async fn shown(
     caller.get(Asked::Export, url).await
 }
 
-async fn one(caller: &Caller, site: &Site<'_>, event: &str) -> Result<ShownEvent, Setback> {
+pub(super) async fn one(
+    caller: &Caller,
+    site: &Site<'_>,
+    event: &str,
+) -> Result<ShownEvent, Setback> {
     let (status, body) = shown(caller, site, event, &ShownEvent::query()).await?;
     let own = ShownEvent::read(status, &body)?;
     own.placed(status)?;

@@ -30,6 +30,8 @@ pub struct DirectTarget {
     sessions: Mutex<BTreeMap<TargetMailboxId, String>>,
     /// Sessions opened by the way, by mailbox, since somebody asked.
     besides: Mutex<BTreeMap<TargetMailboxId, u64>>,
+    /// Whether events are made with their reminders off until the cutover.
+    pub(super) holds_reminders: bool,
 }
 
 impl DirectTarget {
@@ -43,7 +45,15 @@ impl DirectTarget {
             },
             sessions: Mutex::default(),
             besides: Mutex::default(),
+            holds_reminders: false,
         }
+    }
+
+    /// The same, for a plan that holds reminders back until the cutover.
+    #[must_use]
+    pub const fn holding_reminders(mut self) -> Self {
+        self.holds_reminders = true;
+        self
     }
 
     pub(super) async fn call<T: Send>(

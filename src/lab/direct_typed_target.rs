@@ -9,7 +9,7 @@ use super::direct_target::{DirectTarget, placed};
 use super::fault::CallKind;
 use super::typed_make::{make, named_text, set_named};
 use super::typed_render::render;
-use super::world::{Now, Refused, World};
+use super::world::{ItemRow, Now, Refused, World};
 use super::world_events::Beside;
 use crate::base::event::Side;
 use crate::base::id::{TargetItemId, TargetMailboxId};
@@ -167,7 +167,23 @@ fn is_open(folder: &TargetFolder) -> bool {
     kinds.iter().any(|kind| folder.class.starts_with(kind))
 }
 
+fn is_held(world: &World, id: &str) -> bool {
+    let beside = world.beside.get(id);
+    matches!(beside, Some(Beside::Whole(own, _)) if matches!(&**own, TypedItem::Event(event) if event.reminder_held))
+}
+
 impl DirectTarget {
+    /// An item as it is made here.
+    fn as_made(&self, (item, files): Whole) -> Whole {
+        let item = match item {
+            TypedItem::Event(own) if self.holds_reminders => {
+                TypedItem::Event(Box::new(own.holding_reminders()))
+            }
+            other => other,
+        };
+        (item, files)
+    }
+
     async fn typed<T: Send>(
         &self,
         mailbox: &TargetMailboxId,
@@ -194,7 +210,7 @@ impl TypedTarget for DirectTarget {
         stamp: &Stamp,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
-        let own = whole(parcel).await?;
+        let own = self.as_made(whole(parcel).await?);
         fit(&own)?;
         let mark = provenance::text(&Mark::new(stamp.clone(), mailbox));
         let id = mailbox.as_str();
@@ -215,7 +231,7 @@ impl TypedTarget for DirectTarget {
         old: &Placed,
         parcel: &Body,
     ) -> Result<Placed, Setback> {
-        let own = whole(parcel).await?;
+        let own = self.as_made(whole(parcel).await?);
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let (row, tree) = match world.typed_tree(id, old.item.as_str()) {
@@ -251,6 +267,65 @@ impl TypedTarget for DirectTarget {
         };
         let done = self.typed(mailbox, CallKind::Import, 600, act).await?;
         done.ok_or_else(|| refused(RefusalWhy::NoTypedForm, "beyond-amending"))
+    }
+
+    async fn held_back(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback> {
+        let id = mailbox.as_str();
+        let act = |world: &mut World, now| {
+            let (mut all, mut from) = (Vec::new(), None);
+            loop {
+                let page = world.target_items(now, id, folder.id.as_str(), from, 999)?;
+                let waits = |row: &&ItemRow| is_held(world, &row.id);
+                let waiting = page.items.iter().filter(waits);
+                all.extend(waiting.map(|row| TargetItemId::new(row.id.clone())));
+                from = page.next;
+                if from.is_none() {
+                    let rows = all.len();
+                    return Ok((all, answer(rows)));
+                }
+            }
+        };
+        self.typed(mailbox, CallKind::Read, 0, act).await
+    }
+
+    async fn remind(
+        &self,
+        mailbox: &TargetMailboxId,
+        _folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback> {
+        let id = mailbox.as_str();
+        let home = Home::of(mailbox);
+        let act = |world: &mut World, now| {
+            let (row, tree) = match world.typed_tree(id, item.as_str()) {
+                Err(Refused::NoItem) => return Ok((None, answer(0))),
+                other => other?,
+            };
+            let mark = named_text(&tree, SOURCE.set, &SOURCE.name);
+            let mark = mark.as_deref().and_then(provenance::read);
+            let ours = mark.is_some_and(|mark| mark.home == home);
+            if !ours || !is_held(world, &row.id) {
+                return Ok((None, answer(0)));
+            }
+            if let Some(Beside::Whole(own, _)) = world.beside.get_mut(&row.id)
+                && let TypedItem::Event(event) = &mut **own
+            {
+                event.reminder_held = false;
+                for own in &mut event.exceptions {
+                    if let Some(instead) = &mut own.instead {
+                        instead.reminder_held = false;
+                    }
+                }
+            }
+            let before = placed(&row);
+            let after = world.change_typed(now, id, item.as_str(), |_| {})?;
+            Ok((Some((before, placed(&after))), answer(1)))
+        };
+        self.typed(mailbox, CallKind::Import, 600, act).await
     }
 
     async fn read(

@@ -12,7 +12,7 @@ use super::infected::hash_list;
 use super::world::{Limits, World};
 use super::wrong::{MESSAGE_MAX, Wrong};
 use crate::base::quantity::{Bytes, Count, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::document::{
     ActionGate, AuthMethod, Credential, Pair, Plan, Proof, ScreenPlan, SelectPlan, Service,
@@ -160,6 +160,7 @@ impl LabInfo {
                 },
                 route: RouteRule::Stream,
                 import_api: None,
+                reminders: ReminderRule::AsSource,
                 reach: ReachPlan::default(),
             },
             limits: RunLimits {

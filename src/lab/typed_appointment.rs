@@ -91,6 +91,7 @@ pub(super) fn event_of(message: &Message) -> (TypedEvent, Vec<Vec<u8>>) {
             .copied()
             .unwrap_or_default(),
         reminder: set(REMINDS).then(|| props.number(MINUTES).unwrap_or(15)),
+        reminder_held: false,
         meeting: state & 1 != 0,
         cancelled: state & 4 != 0,
         organizer: props.person(name, smtp, other),

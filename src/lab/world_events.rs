@@ -68,6 +68,36 @@ impl World {
         }
     }
 
+    /// How many events and changed occurrences of a target mailbox remind, and how many do not.
+    pub fn reminding(&self, mailbox: &str) -> Result<(u64, u64), Refused> {
+        let (mut on, mut off) = (0, 0);
+        let mut count = |reminds: bool| *if reminds { &mut on } else { &mut off } += 1;
+        for (id, beside) in &self.beside {
+            if self.target_item(mailbox, id).is_err() {
+                continue;
+            }
+            let told = |fields: &Map<String, Value>| {
+                fields.get("isReminderOn") == Some(&Value::Bool(true))
+            };
+            match beside {
+                Beside::Contact(..) => {}
+                Beside::Event(fields, instances) => {
+                    count(told(fields));
+                    let there = instances.values().filter(|own| !own.deleted);
+                    there.for_each(|own| count(told(&own.fields)));
+                }
+                Beside::Whole(item, _) => {
+                    if let TypedItem::Event(own) = &**item {
+                        count(own.reminder.is_some() && !own.reminder_held);
+                        let instead = own.exceptions.iter().filter_map(|own| own.instead.as_ref());
+                        instead.for_each(|own| count(own.reminder.is_some() && !own.reminder_held));
+                    }
+                }
+            }
+        }
+        Ok((on, off))
+    }
+
     /// Changes an occurrence, which begins with the fields and attachments of its series.
     pub(super) fn change_instance(
         &mut self,

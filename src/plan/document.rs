@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::id::{JobId, MailboxId, PlanHash};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::screen_rules::RuleBook;
 use crate::base::screening::ClamdAddress;
 use crate::base::spec::{JobSpec, PassKind, Realm, RunLimits, RunSpec, Selection};
@@ -176,6 +176,8 @@ pub struct TargetEnd {
     pub route: RouteRule,
     /// Whether the cloud has mailbox import, where the plan says so; see [`TargetEnd::has_import`].
     pub import_api: Option<bool>,
+    /// When events that travel by their class begin to remind.
+    pub reminders: ReminderRule,
     /// What is special about the way there.
     pub reach: ReachPlan,
 }
@@ -411,6 +413,7 @@ impl Plan {
             pass: PassKind::Follow,
             allow_deletes: false,
             route: self.target.route,
+            reminders: self.target.reminders,
         }
     }
 

@@ -443,6 +443,21 @@ fn screening_is_read_strictly_and_counts_for_the_hash_only_where_it_is_there() {
 }
 
 #[test]
+fn reminders_are_read_strictly_and_count_for_the_hash_only_where_they_wait() {
+    let usual = Plan::parse(SAMPLE).expect("the sample is right");
+    assert!(!usual.render().contains("reminders"));
+    let told = |word: &str| with("[target]\n", &format!("[target]\nreminders = \"{word}\"\n"));
+    for rule in ReminderRule::ALL {
+        let plan = Plan::parse(&told(rule.word())).expect("right");
+        assert_eq!(plan.to_spec().reminders, rule);
+        assert_eq!(Plan::parse(&plan.render()).expect("right"), plan);
+        assert_eq!(plan.hash() == usual.hash(), rule == ReminderRule::AsSource);
+    }
+    let found = problems(&told("after_cut"));
+    assert!(found.contains("after_cutover"), "{found}");
+}
+
+#[test]
 fn the_route_is_read_strictly_and_counts_for_the_hash_only_where_it_is_not_the_usual_one() {
     let usual = Plan::parse(SAMPLE).expect("the sample is right");
     assert_eq!(usual.to_spec().route, RouteRule::Stream);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::base::losses::{self, Family, WITHOUT_IMPORT};
 use crate::base::quantity::{Bytes, Count};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::plan::calendar::Night;
 use crate::plan::document::Comments;
 use crate::plan::draft::{Cut, Draft, WaveDraft, grant_word, night_words, notice};
@@ -51,6 +51,23 @@ pub fn route_lines(rule: RouteRule, has_import: bool) -> (String, Vec<String>) {
         ));
     }
     (format!("route {rule}: {line}"), lines)
+}
+
+/// What is said of reminders, where the plan says something of them.
+pub fn reminder_line(route: RouteRule, reminders: ReminderRule) -> Option<String> {
+    let said = match (reminders, route) {
+        (ReminderRule::AsSource, _) => return None,
+        (ReminderRule::AfterCutover, RouteRule::Stream) => {
+            "warning: it has no effect, for items go as streams, which are never edited; their events remind as at the source"
+        }
+        (ReminderRule::AfterCutover, RouteRule::Auto) => {
+            "events that go by their class do not remind before `run --final`; those that go as streams remind as at the source"
+        }
+        (ReminderRule::AfterCutover, RouteRule::Typed) => {
+            "events do not remind before `run --final`"
+        }
+    };
+    Some(format!("reminders {}: {said}", reminders.word()))
 }
 
 /// The comments of a plan file made from this draft.
@@ -338,4 +355,21 @@ pub fn name(inventory: &Inventory, mailbox: MailboxNo) -> &str {
     record
         .and_then(|record| record.address.as_ref())
         .map_or("(no address)", |address| address.reveal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_without_effect_is_called_so() {
+        let of = |route| reminder_line(route, ReminderRule::AfterCutover).unwrap_or_default();
+        assert!(of(RouteRule::Stream).contains("no effect"));
+        for route in [RouteRule::Auto, RouteRule::Typed] {
+            assert!(of(route).contains("run --final") && !of(route).contains("warning"));
+        }
+        for route in RouteRule::ALL {
+            assert_eq!(reminder_line(route, ReminderRule::AsSource), None);
+        }
+    }
 }

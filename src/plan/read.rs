@@ -3,7 +3,7 @@
 use toml_edit::{Document, TableLike};
 
 use crate::base::limits;
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::spec::{Realm, RunLimits};
 use crate::plan::address::read_url;
 use crate::plan::document::{
@@ -329,6 +329,7 @@ fn read_target<'r, 'a>(
         "graph_url",
         "route",
         "import_api",
+        "reminders",
         reach::KEYS[0],
         reach::KEYS[1],
         reach::KEYS[2],
@@ -374,6 +375,7 @@ fn read_target<'r, 'a>(
         service: service?,
         route: read_route(reader, &section),
         import_api: read_import_api(reader, &section),
+        reminders: read_reminders(reader, &section),
         reach: read_reach(reader, &section),
     })
 }
@@ -398,6 +400,13 @@ fn read_import_api<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) ->
         );
     }
     Some(said)
+}
+
+fn read_reminders<'r, 'a>(reader: &'r Reader<'a>, section: &Section<'r, 'a>) -> ReminderRule {
+    let words = ReminderRule::ALL.map(|rule| (rule.word(), rule));
+    let word = section.text("reminders");
+    word.and_then(|word| one_of(reader, "reminders", &word, &words))
+        .unwrap_or_default()
 }
 
 fn read_service<'r, 'a>(

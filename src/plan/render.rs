@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use toml_edit::Value;
 
 use crate::base::quantity::{Bytes, Span};
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::screen_rules::Rule;
 use crate::base::spec::{Realm, RunLimits, Selection};
 use crate::plan::document::{
@@ -214,6 +214,9 @@ fn target(out: &mut Lines, end: &TargetEnd) {
     }
     if let Some(said) = end.import_api {
         out.put("import_api", said);
+    }
+    if end.reminders != ReminderRule::default() {
+        out.put("reminders", text(end.reminders.word()));
     }
     render_reach(&end.reach, &mut |key, value| out.put(key, value));
 }

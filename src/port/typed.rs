@@ -57,6 +57,26 @@ pub trait TypedTarget: fmt::Debug + Send + Sync {
         parcel: &Body,
     ) -> Result<Placed, Setback>;
 
+    /// The events in this folder whose reminders wait for the cutover, for a target that was told to hold them back: what it creates and amends has its
+    /// reminders off and bears a sign that says so. A folder that holds no events has none. What was created a moment ago may be missing as long as a
+    /// target's listings lag. `Repeat::Freely`.
+    async fn held_back(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback>;
+
+    /// Turns on the reminders of one event that wait, those of its exceptions too, as they were at the source, and changes its sign: the version before,
+    /// and where it is now. Nothing but reminder and sign is changed, and nobody is written to. `None`: nothing waits, or it is no copy of ours made for
+    /// this mailbox; nothing happened then. A reminder that its user turned on stays as it is. `Repeat::Freely`: stopped anywhere, it still waits, or all
+    /// of it is done.
+    async fn remind(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback>;
+
     /// Reads one item back as a parcel, of what the service shows. `Repeat::Freely`.
     async fn read(
         &self,

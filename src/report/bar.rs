@@ -106,6 +106,7 @@ mod tests {
             .into(),
             bytes: Bytes::ZERO,
             carried: Bytes::new(3_000_000),
+            routes: None,
             rate: Some(Count::new(9_000)),
             waiting: Some(("the target mailbox", Moment::from_unix_ms(1))),
             eta: Some(Span::from_secs(245)),

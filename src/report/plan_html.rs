@@ -10,7 +10,9 @@ use crate::base::id::MailboxId;
 use crate::base::quantity::{Bytes, Count};
 use crate::plan::document::Plan;
 use crate::plan::draft::Draft;
-use crate::plan::explain::{cut_grant, cut_notice, last_night, name, route_lines, span};
+use crate::plan::explain::{
+    cut_grant, cut_notice, last_night, name, reminder_line, route_lines, span,
+};
 use crate::plan::forecast::tenths_of_hours;
 use crate::plan::inventory::Inventory;
 use crate::plan::lint::{Finding, Severity};
@@ -121,6 +123,9 @@ fn verdict(out: &mut String, draft: &Draft, findings: &[Finding]) {
 fn route(out: &mut String, plan: &Plan) {
     let (line, losses) = route_lines(plan.target.route, plan.target.has_import());
     let _ = writeln!(out, "<p class=\"dim\">{}</p>", escape(&line));
+    if let Some(line) = reminder_line(plan.target.route, plan.target.reminders) {
+        let _ = writeln!(out, "<p class=\"dim\">{}</p>", escape(&line));
+    }
     if losses.is_empty() {
         return;
     }

@@ -8,12 +8,16 @@ use crate::base::fact::{Bucket, JobPhase};
 use crate::base::id::{JobId, MailboxId};
 use crate::base::quantity::{Bytes, Count, Moment, Span};
 use crate::base::spec::JobSpec;
-use crate::evidence::balance::{Balance, Totals};
+use crate::evidence::balance::{Balance, Routes, Totals};
 use crate::flow::tally::{JobTally, Tally};
+use crate::report::summary::{routes_json, routes_sentence};
 use crate::report::{table, words};
 
 /// The schema of `status --json` and of the snapshot a run leaves for it.
 pub const SCHEMA: &str = "mailferry.status/1";
+
+/// Where the column of copies by class stands, behind what is confirmed.
+const BY_CLASS_AT: usize = 4;
 
 /// One mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct Standing {
     pub bytes: Bytes,
     /// Stream bytes that arrived.
     pub carried: Bytes,
+    /// How the copies on the target travelled; `None` while a run works on it, as its counters do not tell.
+    pub routes: Option<Routes>,
     /// Items per hour of this run.
     pub rate: Option<Count>,
     /// Whom it waits for, until when.
@@ -69,6 +75,7 @@ impl Progress {
                     buckets,
                     bytes,
                     carried,
+                    routes,
                     ..
                 } = mailbox.totals();
                 Standing {
@@ -80,6 +87,7 @@ impl Progress {
                     buckets,
                     bytes,
                     carried,
+                    routes: Some(routes),
                     rate: None,
                     waiting: None,
                     eta: None,
@@ -112,6 +120,7 @@ impl Progress {
                     buckets: BTreeMap::new(),
                     bytes: Bytes::ZERO,
                     carried: Bytes::ZERO,
+                    routes: Some(Routes::default()),
                     rate: None,
                     waiting: None,
                     eta: None,
@@ -148,28 +157,38 @@ impl Progress {
             "at": self.at.to_string(),
             "running": self.running,
             "waiting_for": self.resting.map(|until| json!({"what": words::WINDOW, "until": until.to_string()})),
+            "routes": self.routes().map(routes_json),
             "mailboxes": mailboxes,
         })
     }
 
     /// As `status` prints it.
     pub fn to_text(&self) -> String {
-        let rows: Vec<Vec<String>> = self.mailboxes.iter().map(Standing::row).collect();
-        table::render(
-            &[
-                "mailbox",
-                "phase",
-                "items",
-                "confirmed",
-                "open",
-                "to do",
-                "carried",
-                "per hour",
-                "note",
-            ],
-            2,
-            &rows,
-        )
+        let all = self.routes().unwrap_or_default();
+        let by_class = all.typed > Count::ZERO;
+        let row = |standing: &Standing| standing.row(by_class);
+        let rows: Vec<Vec<String>> = self.mailboxes.iter().map(row).collect();
+        let mut headers = vec![
+            "mailbox",
+            "phase",
+            "items",
+            "confirmed",
+            "open",
+            "to do",
+            "carried",
+            "per hour",
+            "note",
+        ];
+        if by_class {
+            headers.insert(BY_CLASS_AT, "by class");
+        }
+        table::render(&headers, 2, &rows) + &routes_sentence(all)
+    }
+
+    /// How the copies of all mailboxes travelled; `None` while a run works on one of them.
+    fn routes(&self) -> Option<Routes> {
+        let own = self.mailboxes.iter().map(|standing| standing.routes);
+        own.sum()
     }
 }
 
@@ -197,6 +216,7 @@ impl Standing {
         let left = self.items.saturating_sub(settled + tally.gone);
         self.buckets.insert(Bucket::Remaining, left);
         self.carried += tally.carried;
+        self.routes = None;
         if tally.phase != JobPhase::Waiting {
             self.phase = tally.phase;
         } else if self.phase == JobPhase::Waiting {
@@ -234,6 +254,7 @@ impl Standing {
             "phase": words::phase_key(self.phase),
             "items": items,
             "bytes": {"source": self.bytes.get(), "carried": self.carried.get()},
+            "routes": self.routes.map(routes_json),
             "rate": self.rate.map(|rate| json!({"items_per_hour": rate.get()})),
             "waiting_for": self.waiting.map(|(what, until)| json!({"what": what, "until": until.to_string()})),
             "eta": self.eta.map(|eta| json!({"seconds": eta.get() / 1000})),
@@ -241,7 +262,7 @@ impl Standing {
         })
     }
 
-    fn row(&self) -> Vec<String> {
+    fn row(&self, by_class: bool) -> Vec<String> {
         let open = [
             Bucket::Quarantined,
             Bucket::Refused,
@@ -255,7 +276,7 @@ impl Standing {
             (None, Some(error)) => format!("  {error}"),
             (None, None) => String::new(),
         };
-        vec![
+        let mut cells = vec![
             self.source.reveal().to_owned(),
             words::phase(self.phase).to_owned(),
             self.items.to_string(),
@@ -265,7 +286,12 @@ impl Standing {
             self.carried.to_string(),
             self.rate.map_or_else(String::new, |rate| rate.to_string()),
             note,
-        ]
+        ];
+        if by_class {
+            let typed = self.routes.unwrap_or_default().typed;
+            cells.insert(BY_CLASS_AT, typed.to_string());
+        }
+        cells
     }
 }
 
@@ -276,6 +302,36 @@ mod tests {
     use crate::base::id::RunId;
     use crate::base::outcome::Scope;
     use crate::report::sample;
+
+    #[test]
+    fn what_went_by_its_class_is_a_column_where_anything_did() {
+        let mut balance = sample::balance();
+        let at = Moment::from_unix_ms(0);
+        assert!(!Progress::of(&balance, at).to_text().contains("class"));
+        let routes = Routes {
+            stream: Count::new(1_188),
+            typed: Count::new(12),
+        };
+        balance.mailboxes[0].folders[0].routes = routes;
+        let progress = Progress::of(&balance, at);
+        insta::assert_snapshot!(progress.to_text(), @"
+        mailbox                  phase      items  confirmed  by class  open  to do  carried  per hour                          note
+        a.harris@clinic.example  halted     1,242      1,200        12     2     40  11.2 MB              the target mailbox is full
+        b.ozanne@clinic.example  caught up      7          5         0     0      0  63.0 KB
+        Of the copies on Microsoft 365, 12 went by their class and 1,188 as streams.
+        ");
+        let json = progress.to_json();
+        assert_eq!(json["routes"], json!({"stream": 1_188, "typed": 12}));
+        assert_eq!(json["mailboxes"][0]["routes"], json["routes"]);
+        assert_eq!(json["mailboxes"][1]["routes"]["typed"], 0);
+        // Counters of a run do not tell: nothing is said that may be behind.
+        let mut tally = Tally::default();
+        tally.jobs.entry(JobId(0)).or_default();
+        let json = progress.with(&tally, at).to_json();
+        assert_eq!(json["routes"], Value::Null);
+        assert_eq!(json["mailboxes"][0]["routes"], Value::Null);
+        assert_eq!(json["mailboxes"][1]["routes"]["typed"], 0);
+    }
 
     #[test]
     fn counters_of_a_run_are_added_to_where_it_began() {

@@ -6,7 +6,9 @@ use crate::base::item::{ItemClass, ItemKey};
 use crate::base::mailbox::FolderPath;
 use crate::base::outcome::HaltCause;
 use crate::base::quantity::{Bytes, Count, Span};
-use crate::evidence::balance::{Balance, Exception, FolderBalance, Leftover, MailboxBalance};
+use crate::evidence::balance::{
+    Balance, Exception, FolderBalance, Leftover, MailboxBalance, Routes,
+};
 use crate::report::summary::{Closing, Followed};
 use std::collections::BTreeMap;
 
@@ -25,6 +27,7 @@ fn folder(path: &[&str], left_out: Option<LeaveRule>, buckets: &[(Bucket, u64)])
         left: Bytes::ZERO,
         unlisted: Count::ZERO,
         confirmed_withheld: Count::ZERO,
+        routes: Routes::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::fact::{Bucket, JobPhase};
 use crate::base::quantity::{Bytes, Count, Span};
-use crate::evidence::balance::{Balance, MailboxBalance, Totals};
+use crate::evidence::balance::{Balance, MailboxBalance, Routes, Totals};
 use crate::plan::outlook::{Left, Outlook};
 use crate::report::{table, words};
 
@@ -199,6 +199,7 @@ pub fn to_json(balance: &Balance, closing: &Closing) -> Value {
         "schema": SCHEMA,
         "mailboxes": balance.mailboxes.len(),
         "items": items_json(&totals),
+        "routes": routes_json(totals.routes),
         "bytes": {"source": totals.bytes.get(), "carried": totals.carried.get(), "sent": closing.sent.get()},
         "requests": {
             "source": closing.source_calls.get(),
@@ -232,6 +233,22 @@ pub fn items_json(totals: &Totals) -> Value {
     Value::Object(items)
 }
 
+/// How the copies on the target travelled, by the words of a plan's `route`.
+pub fn routes_json(routes: Routes) -> Value {
+    json!({"stream": routes.stream.get(), "typed": routes.typed.get()})
+}
+
+/// The same in a sentence; nothing where all went as streams.
+pub fn routes_sentence(routes: Routes) -> String {
+    match routes.typed {
+        Count::ZERO => String::new(),
+        typed => format!(
+            "Of the copies on Microsoft 365, {typed} went by their class and {} as streams.\n",
+            routes.stream
+        ),
+    }
+}
+
 fn mailbox_json(mailbox: &MailboxBalance) -> Value {
     let totals = mailbox.totals();
     json!({
@@ -241,6 +258,7 @@ fn mailbox_json(mailbox: &MailboxBalance) -> Value {
         "phase": words::phase_key(mailbox.phase),
         "halted": halt_words(mailbox.phase),
         "items": items_json(&totals),
+        "routes": routes_json(totals.routes),
         "bytes": {"source": totals.bytes.get(), "carried": totals.carried.get()},
     })
 }
@@ -302,7 +320,8 @@ fn sentences(balance: &Balance, totals: &Totals, closing: &Closing) -> String {
             "were"
         },
     );
-    let mut out = format!("{first}\n{second}\n{third}\n");
+    let routes = routes_sentence(totals.routes);
+    let mut out = format!("{first}\n{routes}{second}\n{third}\n");
     if let Some(stopped) = &closing.stopped {
         writeln!(out, "Stopped: {stopped}.").expect("a string grows");
     }
@@ -459,6 +478,28 @@ mod tests {
 
         next: mailferry run plan.toml
         "#);
+    }
+
+    #[test]
+    fn what_went_by_its_class_is_said_where_anything_did() {
+        let mut balance = sample::balance();
+        assert!(!to_text(&balance, &sample::closing()).contains("by their class"));
+        balance.mailboxes[0].folders[0].routes = Routes {
+            stream: Count::new(1_188),
+            typed: Count::new(12),
+        };
+        let text = to_text(&balance, &sample::closing());
+        assert!(
+            text.contains(
+                "\nOf the copies on Microsoft 365, 12 went by their class and 1,188 as streams.\n"
+            ),
+            "{text}"
+        );
+        let json = to_json(&balance, &sample::closing());
+        let want = json!({"stream": 1_188, "typed": 12});
+        assert_eq!(json["routes"], want);
+        assert_eq!(json["per_mailbox"][0]["routes"], want);
+        assert_eq!(json["per_mailbox"][1]["routes"]["typed"], 0);
     }
 
     #[test]

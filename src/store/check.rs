@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
                 .found
                 .wrong(place(&key), "its facts contradict each other");
         };
-        let entry = state.entry(row.header.size);
+        let entry = state.entry(&row);
         self.sums.entry((job, folder)).or_default().add(entry);
         if entry.due != slot.due {
             self.found

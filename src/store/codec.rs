@@ -152,6 +152,9 @@ pub fn due_item(key: &[u8]) -> Option<ItemKey> {
     Some(ItemKey(key.get(10..26)?.try_into().ok()?))
 }
 
+/// The prefix of all sums.
+pub const ALL_SUMS: &[u8] = &[SUMS];
+
 /// The prefix of a job's sums.
 pub fn sums_of(job: JobId) -> [u8; 5] {
     let mut key = [SUMS; 5];

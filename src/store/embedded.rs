@@ -143,6 +143,7 @@ impl EmbeddedLedger {
         if check(&shelf, state, belongs, marker.exists())? != codec::FORMAT {
             shelf = migrate::to_current(shelf, state, belongs)?;
         }
+        migrate::complete_sums(&shelf, state)?;
         if !marker.exists() {
             fs::write(&marker, format!("{}\n", belongs.plan))
                 .map_err(|error| io_at(&marker, error))?;

@@ -217,7 +217,7 @@ impl Desk {
             return Ok(false);
         };
         let state = replay(&row).map_err(|_| LedgerError::Contradiction(at.0))?;
-        let before = state.entry(row.header.size);
+        let before = state.entry(&row);
         self.open.insert(at, (row, state, Some(before)));
         Ok(true)
     }
@@ -225,7 +225,7 @@ impl Desk {
     fn finish(self, rows: &impl Rows, changed: &mut Changed) -> Result<(), LedgerError> {
         for (at, (row, state, before)) in self.open {
             let (job, folder, _) = at;
-            let now = state.entry(row.header.size);
+            let now = state.entry(&row);
             if before != Some(now) {
                 let mut sums = match changed.sums.get(&(job, folder)) {
                     Some(sums) => *sums,
@@ -246,5 +246,5 @@ impl Desk {
 /// Index entry and sums of one row that is written as it stands, for a ledger that is built anew.
 pub(super) fn entry_of(job: JobId, row: &CopyRow) -> Result<Entry, LedgerError> {
     let state = replay(row).map_err(|_| LedgerError::Contradiction(job))?;
-    Ok(state.entry(row.header.size))
+    Ok(state.entry(row))
 }

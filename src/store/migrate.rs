@@ -1,6 +1,8 @@
 //! Brings a ledger of format 1 to format 2: its rows are written anew beside it, in leaves, with their index and the sums, and then put in its
 //! place.
 //!
+//! Within format 2 the sums of a folder grew: what is shorter is computed anew from its rows when the ledger is opened.
+//!
 //! Killed at any moment, it leaves a whole ledger of one of the two formats: the new one is put in the old one's place only when all of it is on
 //! disk, as a compacted ledger is.
 
@@ -8,9 +10,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::base::books::FolderSums;
 use crate::base::fact::CopyRow;
 use crate::base::id::JobId;
-use crate::base::limits::COMPACT_BATCH;
+use crate::base::limits::{COMPACT_BATCH, LEDGER_PAGE};
 use crate::port::ledger::LedgerError;
 use crate::store::codec::{self, CodecError, HEADER_KEY, Header, encode};
 use crate::store::codec_v1;
@@ -27,6 +30,44 @@ pub(super) fn to_current(old: Shelf, state: &Path, header: &Header) -> Result<Sh
     }
     compact::replace(old, state)?;
     Shelf::open_at(state, LEDGER_DIR)
+}
+
+/// The sums of a folder that were written before the routes of its copies were counted end where those begin.
+const WITHOUT_ROUTES: [u8; 2] = [0; 2];
+
+/// Computes sums anew that were written before all of them were kept. Costs a read per folder, and one per row of those folders, once.
+pub(super) fn complete_sums(shelf: &Shelf, state: &Path) -> Result<(), OpenError> {
+    let mut short = Vec::new();
+    let look = |key: &[u8], bytes: &[u8]| {
+        let longer = [bytes, &WITHOUT_ROUTES].concat();
+        if codec::decode::<FolderSums>(bytes).is_err()
+            && codec::decode::<FolderSums>(&longer).is_ok()
+        {
+            short.extend(codec::job_of(key).zip(codec::folder_of(key)));
+        }
+        Ok(true)
+    };
+    let walked = shelf.walk(codec::ALL_SUMS, look);
+    let mend = || {
+        walked?;
+        for (job, folder) in short {
+            let (mut sums, mut after) = (FolderSums::default(), None);
+            loop {
+                let rows = shelf.page(job, folder, after, LEDGER_PAGE)?;
+                let Some(last) = rows.last() else { break };
+                after = Some(last.key);
+                for row in &rows {
+                    sums.add(fold::entry_of(job, row)?);
+                }
+                shelf.refresh()?;
+            }
+            let mut batch = sled::Batch::default();
+            batch.insert(&codec::sums_key(job, folder), encode(&sums));
+            shelf.apply(batch)?;
+        }
+        Ok(())
+    };
+    mend().map_err(|error: LedgerError| unusable_at(state, &error))
 }
 
 fn write_anew(old: &Shelf, state: &Path, header: &Header) -> Result<(), OpenError> {

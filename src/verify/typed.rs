@@ -68,6 +68,8 @@ const DATES: &str =
     "each date stands for the other where one is missing, so that none is the day of the move";
 const TYPES: &str = "the service tells a file's type by its own list; name and bytes are the same";
 const INVITED: &str = "nobody is invited again: who was stands at the head of the text";
+const HELD: &str =
+    "the reminder is off until the final pass turns it on, as the plan says; it is kept as it was";
 const NO_PLACE: &str = "the service has no place for it";
 
 /// The table: reference/graph.md 2.1 to 2.5 where it says so, else general knowledge that a probe has to confirm (message ids, conversation
@@ -136,6 +138,7 @@ pub const REWRITES: &[Rewrite] = &[
         Rule::Beyond(ATTENDEES_KEPT),
         "a property holds so many; all of them are named in the text",
     ),
+    rewrite("event", "reminder_held", Rule::Given, HELD),
     rewrite(
         "event",
         "attachments.types",

@@ -397,10 +397,12 @@ fn another_family_is_another_item() {
 
 #[test]
 fn every_row_of_the_table_is_about_a_field_there_is() {
-    let known: Vec<Canon> = all().iter().map(canon).collect();
+    let mut items = Vec::from(all());
+    items.push(TypedItem::Event(Box::new(event().holding_reminders())));
+    let known: Vec<Canon> = items.iter().map(canon).collect();
     let there = |family: &str, field: &str| {
-        let own = known.iter().find(|own| own.family == family);
-        own.is_some_and(|own| own.fields.contains_key(field))
+        let mut own = known.iter().filter(|own| own.family == family);
+        own.any(|own| own.fields.contains_key(field))
     };
     for row in REWRITES {
         assert!(there(row.family, row.field), "{} {}", row.family, row.field);

@@ -27,7 +27,7 @@ use mailferry::base::limits::BODY_PIECE;
 use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
 use mailferry::base::outcome::{CROWDED, Said, Scope, Setback};
 use mailferry::base::quantity::{Bytes, Count, Moment, Span, Tick};
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
 use mailferry::base::typed::{TypedCommon, TypedItem, TypedMessage};
 use mailferry::engine::clock::TokioClock;
@@ -459,6 +459,23 @@ impl TypedTarget for Door {
         unreachable!("nothing changes here")
     }
 
+    async fn held_back(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback> {
+        unreachable!("nothing is held back here")
+    }
+
+    async fn remind(
+        &self,
+        _: &TargetMailboxId,
+        _: &TargetFolder,
+        _: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback> {
+        unreachable!("nothing is held back here")
+    }
+
     async fn read(
         &self,
         _: &TargetMailboxId,
@@ -616,6 +633,7 @@ pub async fn ferry(stage: &Arc<Stage>, jobs: Vec<JobSpec>, until: Span) -> bool 
             pass: PassKind::default(),
             allow_deletes: false,
             route: stage.course.route,
+            reminders: ReminderRule::AsSource,
         }),
         run: RunId::new("paced"),
         dice: Dice::new(stage.course.seed),

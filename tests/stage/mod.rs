@@ -34,7 +34,7 @@ use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder
 use mailferry::base::outcome::Setback;
 use mailferry::base::probe::{Absent, Server, ServerSight, TokenSight, UserSight};
 use mailferry::base::quantity::{Count, Moment, Span};
-use mailferry::base::route::RouteRule;
+use mailferry::base::route::{ReminderRule, RouteRule};
 use mailferry::base::spec::{JobSpec, PassKind, RunLimits, RunSpec, Selection};
 use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
@@ -94,6 +94,8 @@ pub struct Knobs {
     pub route: RouteRule,
     /// A cloud without mailbox import.
     pub no_import: bool,
+    /// When events that travel by their class begin to remind.
+    pub reminders: ReminderRule,
     /// What is wrong with the tenant.
     pub wrong: Vec<Wrong>,
 }
@@ -118,6 +120,7 @@ impl Default for Knobs {
             screener: None,
             route: RouteRule::Stream,
             no_import: false,
+            reminders: ReminderRule::AsSource,
             wrong: Vec::new(),
         }
     }
@@ -258,6 +261,7 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
         pass: knobs.pass,
         allow_deletes: true,
         route: knobs.route,
+        reminders: knobs.reminders,
     }
 }
 
@@ -531,6 +535,21 @@ impl TypedTarget for Stepped<DirectTarget> {
     ) -> Result<Count, Setback> {
         stepped!(self.tidy(mailbox, folders))
     }
+    async fn held_back(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+    ) -> Result<Vec<TargetItemId>, Setback> {
+        stepped!(self.held_back(mailbox, folder))
+    }
+    async fn remind(
+        &self,
+        mailbox: &TargetMailboxId,
+        folder: &TargetFolder,
+        item: &TargetItemId,
+    ) -> Result<Option<(Placed, Placed)>, Setback> {
+        stepped!(self.remind(mailbox, folder, item))
+    }
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {
         TypedTarget::made_besides(&self.inner, mailbox)
     }
@@ -647,7 +666,7 @@ pub async fn act_with(
                 steps: Arc::clone(steps),
             }),
             target: Arc::new(Stepped {
-                inner: DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency),
+                inner: typed_target(knobs, world, clock),
                 steps: Arc::clone(steps),
             }),
         }),
@@ -669,6 +688,14 @@ pub async fn act_with(
         biased;
         () = steps.stopped.notified() => None,
         end = run(ports, order, &lever, &control) => Some(end),
+    }
+}
+
+fn typed_target(knobs: &Knobs, world: &SharedWorld, clock: &Arc<dyn Clock>) -> DirectTarget {
+    let target = DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
+    match knobs.reminders {
+        ReminderRule::AsSource => target,
+        ReminderRule::AfterCutover => target.holding_reminders(),
     }
 }
 

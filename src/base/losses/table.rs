@@ -129,6 +129,13 @@ pub const LOSSES: &[Loss] = &[
     ),
     loss(
         Event,
+        "reminders until the cutover, where the plan holds them back",
+        Rewritten,
+        "off until the final pass turns them on, so that nobody is reminded by both mailboxes",
+        &["reminder_held"],
+    ),
+    loss(
+        Event,
         "that a meeting was cancelled",
         InBody,
         "only the organiser's own cancelling sets the sign",

@@ -38,6 +38,7 @@ fn full(family: Family) -> TypedItem {
             common,
             organizer: Some(person()),
             attendees: vec![Attendee::default()],
+            reminder_held: true,
             recurrence: Some(Recurrence {
                 pattern: Pattern::Days { interval: 1 },
                 first: String::new(),

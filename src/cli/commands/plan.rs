@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::base::route::RouteRule;
+use crate::base::route::{ReminderRule, RouteRule};
 use crate::base::spec::Realm;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::inventory;
@@ -209,6 +209,7 @@ fn make(
             service: Service::Global,
             route: RouteRule::Stream,
             import_api: None,
+            reminders: ReminderRule::AsSource,
             reach: ReachPlan::default(),
         },
         limits: wishes.limits.clone(),

@@ -398,7 +398,7 @@ mod tests {
     use crate::base::id::{JobId, MailboxId};
     use crate::base::mailbox::FolderPath;
     use crate::base::quantity::Bytes;
-    use crate::evidence::balance::{FolderBalance, MailboxBalance};
+    use crate::evidence::balance::{FolderBalance, MailboxBalance, Routes};
 
     fn balance(phase: JobPhase, source: u64, buckets: &[(Bucket, u64)]) -> Balance {
         let folder = FolderBalance {
@@ -414,6 +414,7 @@ mod tests {
             left: Bytes::ZERO,
             unlisted: Count::ZERO,
             confirmed_withheld: Count::ZERO,
+            routes: Routes::default(),
         };
         Balance {
             mailboxes: vec![MailboxBalance {

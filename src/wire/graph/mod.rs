@@ -20,6 +20,7 @@ pub mod path_user;
 pub mod property;
 pub mod provenance;
 pub mod query;
+pub mod reminder;
 pub mod retry_after;
 pub mod settings;
 pub mod shelf;

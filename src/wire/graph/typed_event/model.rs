@@ -156,6 +156,9 @@ pub(super) struct Kept {
     pub(super) cancelled: bool,
     /// The zones of begin and end as the source spells them.
     pub(super) zones: (String, String),
+    /// The minutes of a reminder that waits for the cutover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reminder: Option<u32>,
     /// Class and search key of what stands instead of an occurrence: an instance has neither of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) instance: Option<(String, String)>,
@@ -178,6 +181,7 @@ impl Kept {
             meeting: event.meeting,
             cancelled: event.cancelled,
             zones: (event.start.zone.clone(), event.end.zone.clone()),
+            reminder: event.reminder.filter(|_| event.reminder_held),
             instance: instance.then(|| (common.class.clone(), common.search_key.clone())),
         }
     }

@@ -10,6 +10,7 @@ use crate::base::quantity::{Bytes, Moment};
 use crate::base::typed::{Occurrence, ShowAs, TypedAttachment, TypedEvent, WallTime};
 use crate::wire::graph::property::{Property, PropertyId};
 use crate::wire::graph::provenance::Mark;
+use crate::wire::graph::reminder;
 use crate::wire::graph::typed_attachment::{Way, ways};
 use crate::wire::graph::typed_message::{ItemBody, ZonedTime};
 use crate::wire::graph::{json as body, provenance, time_zone};
@@ -215,7 +216,7 @@ fn finish(event: &TypedEvent, mark: &Mark) -> Vec<u8> {
         Property::named(&provenance::UNFINISHED, ""),
     ];
     let mut out = json!({
-        "isReminderOn": event.reminder.is_some(),
+        "isReminderOn": reminds(event),
         "singleValueExtendedProperties": properties,
     });
     if let Some(minutes) = event.reminder {
@@ -224,7 +225,12 @@ fn finish(event: &TypedEvent, mark: &Mark) -> Vec<u8> {
     body::write(&out)
 }
 
-fn minutes_of(minutes: u32) -> i64 {
+/// Whether the service is told to remind.
+const fn reminds(event: &TypedEvent) -> bool {
+    event.reminder.is_some() && !event.reminder_held
+}
+
+pub(super) fn minutes_of(minutes: u32) -> i64 {
     i64::from(minutes.min(i32::MAX.unsigned_abs()))
 }
 
@@ -245,6 +251,9 @@ fn fields_of(event: &TypedEvent, instance: bool) -> Result<EventFields, Unfit> {
     let mut properties = Vec::new();
     if !instance && !common.class.eq_ignore_ascii_case(CLASS) {
         properties.push(Property::tagged(PropertyId::CLASS, common.class.clone()));
+    }
+    if event.reminder_held {
+        properties.push(reminder::held());
     }
     properties.extend(
         Kept::of(event, instance)
@@ -273,7 +282,7 @@ fn fields_of(event: &TypedEvent, instance: bool) -> Result<EventFields, Unfit> {
         sensitivity: Some(word(&SENSITIVITY, common.sensitivity)),
         importance: Some(word(&IMPORTANCE, common.importance)),
         categories: Some(common.categories.clone()),
-        is_reminder_on: Some(event.reminder.is_some()),
+        is_reminder_on: Some(reminds(event)),
         reminder_minutes_before_start: event.reminder.map(minutes_of),
         recurrence: repeat.transpose()?,
         single_value_extended_properties: properties,

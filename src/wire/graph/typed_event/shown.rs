@@ -1,19 +1,21 @@
 //! An event as the service shows it, in our words.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::base::item::{Placed, Stamp};
 use crate::base::outcome::Setback;
 use crate::base::quantity::Moment;
 use crate::base::typed::{ShowAs, TypedBody, TypedCommon, TypedEvent, WallTime};
 use crate::wire::graph::property::{self, PropertyId};
+use crate::wire::graph::provenance::Mark;
 use crate::wire::graph::query::ListQuery;
 use crate::wire::graph::typed_message::ZonedTime;
-use crate::wire::graph::{items, json, kept, provenance, time_zone};
+use crate::wire::graph::{items, json, kept, provenance, reminder, time_zone};
 
 use super::head;
 use super::model::{EventFields, KEPT_EVENT, Kept};
-use super::new::{CLASS, IMPORTANCE, SENSITIVITY, SHOW_AS};
+use super::new::{CLASS, IMPORTANCE, SENSITIVITY, SHOW_AS, minutes_of};
 use super::series;
 
 /// The fields that are read back.
@@ -73,7 +75,11 @@ pub struct ShownEvent {
 impl ShownEvent {
     /// The query that reads an event with everything we compare. One event at a time: a listing may cut long properties short.
     pub fn query() -> String {
-        let mut named = vec![provenance::SOURCE, provenance::UNFINISHED];
+        let mut named = vec![
+            provenance::SOURCE,
+            provenance::UNFINISHED,
+            reminder::REMINDER,
+        ];
         named.extend(KEPT_EVENT);
         let query = ListQuery {
             select: SELECTED.iter().map(|&name| name.to_owned()).collect(),
@@ -126,6 +132,8 @@ impl ShownEvent {
             wall_of(shown.as_ref(), zone, all_day)
         };
         let minutes = fields.reminder_minutes_before_start.unwrap_or(0);
+        let on = fields.is_reminder_on == Some(true);
+        let waits = reminder::waits(properties) && (!on || kept.reminder.is_none());
         let word_of = fields.show_as.as_deref();
         let busy = SHOW_AS.iter().find(|(_, word)| Some(*word) == word_of);
         let place = fields.location.as_ref();
@@ -138,8 +146,12 @@ impl ShownEvent {
                 .and_then(|own| own.display_name.clone())
                 .unwrap_or_default(),
             show_as: busy.map_or(ShowAs::Unknown, |(own, _)| *own),
-            reminder: (fields.is_reminder_on == Some(true))
-                .then(|| u32::try_from(minutes).unwrap_or(0)),
+            reminder: if on {
+                Some(u32::try_from(minutes).unwrap_or(0))
+            } else {
+                kept.reminder.filter(|_| waits)
+            },
+            reminder_held: waits,
             meeting: kept.meeting,
             cancelled: if known {
                 kept.cancelled
@@ -152,6 +164,31 @@ impl ShownEvent {
             recurrence: fields.recurrence.as_ref().and_then(series::recurrence),
             exceptions: Vec::new(),
         }
+    }
+
+    /// Of which item of which mailbox it is the copy, where its reminder or that of an exception waits for the cutover.
+    pub fn waits(&self) -> Option<Mark> {
+        let properties = &self.fields.single_value_extended_properties;
+        provenance::of(properties).filter(|_| reminder::waits(properties))
+    }
+
+    /// The request that turns on a reminder that waits; `None` where this one does not wait.
+    ///
+    /// One that is on already was turned on by the user of the mailbox: then only the sign is changed. A reminder that is off looks the same whether
+    /// we hold it back or its user wants none, so that this cannot be seen; neither can other minutes that were set while it was off.
+    pub fn reminded(&self) -> Option<Vec<u8>> {
+        let properties = &self.fields.single_value_extended_properties;
+        if !reminder::waits(properties) {
+            return None;
+        }
+        let kept: Kept = kept::read(&KEPT_EVENT, properties).unwrap_or_default();
+        let mut out = json!({ "singleValueExtendedProperties": [reminder::done()] });
+        let off = self.fields.is_reminder_on != Some(true);
+        if let Some(minutes) = kept.reminder.filter(|_| off) {
+            out["isReminderOn"] = json!(true);
+            out["reminderMinutesBeforeStart"] = json!(minutes_of(minutes));
+        }
+        Some(json::write(&out))
     }
 
     fn common(&self, kept: &Kept) -> TypedCommon {
