@@ -245,7 +245,12 @@ async fn mailboxes_move_verify_and_are_found_again_without_mailbox_import() {
         );
         assert_eq!(made(&rig), there, "{seed}: nothing was sent again");
         let stats = lock(&rig.world).stats();
-        for what in ["invitations", "source_writes", "invalid"] {
+        for what in [
+            "invitations",
+            "source_writes",
+            "invalid",
+            "import_asked_in_vain",
+        ] {
             let log = lock(&rig.world)
                 .invalid_log()
                 .next()

@@ -252,10 +252,16 @@ const SEEDED: &[(Wrong, &str, &str, &str)] = &[
         "createImportSession`",
     ),
     (
+        Wrong::NoImportApi,
+        "target.rights",
+        "import_api_unavailable",
+        "import_api = false",
+    ),
+    (
         Wrong::ImportNotImplemented,
         "target.rights",
         "import_api_unavailable",
-        "write route = \"typed\" into [target]",
+        "write route = \"typed\" and import_api = false into [target]",
     ),
     (
         Wrong::ImportForbidden,
@@ -608,6 +614,54 @@ fn a_plan_without_streams_needs_no_import_and_names_what_has_no_form() {
         assert!(text.contains(want), "{want} is not in\n{text}");
     }
     lab.assert_clean_hands();
+}
+
+/// A cloud without mailbox import: nothing asks for it, mail is proved by a hidden canary, what could only be tried in its user's sight is not, and what
+/// lies in folders that stay is named.
+#[test]
+fn a_cloud_without_mailbox_import_is_judged_by_the_apis_it_has() {
+    for seed in ["1", "2"] {
+        let world = ["--mailboxes", "2", "--items", "60", "--seed", seed];
+        let lab = Lab::start(&[&world[..], &["--misconfigured", "no_import_api"]].concat());
+        take_route(&lab, "typed\"\nimport_api = \"false");
+        let text = std::fs::read_to_string(lab.plan()).unwrap();
+        std::fs::write(lab.plan(), text.replace("\"false\"", "false")).unwrap();
+        let (out, report) = preflight(&lab, &[]);
+        assert_eq!(out.status.code(), Some(4));
+        let fails = causes(&report, "fail");
+        assert!(
+            fails.iter().all(|own| *own == "no_typed_form") && !fails.is_empty(),
+            "{fails:?}"
+        );
+        let detail = detail_of(&report, "route.class", "IPM.Note");
+        assert!(detail.contains("came back the same"), "{detail}");
+        for name in ["IPM.Appointment", "IPM.Contact"] {
+            let detail = detail_of(&report, "route.class", name);
+            assert!(detail.contains("can be hidden from its user"), "{detail}");
+        }
+        for name in ["IPM.Task", "IPM.StickyNote"] {
+            assert_eq!(class(&report, name)["way"], "none", "{name}");
+        }
+        let rights = report["rights"].as_array().unwrap();
+        let roles: Vec<&str> = rights
+            .iter()
+            .filter_map(|own| own["role"].as_str())
+            .collect();
+        let want = [
+            "User.Read.All",
+            "Mail.ReadWrite",
+            "Calendars.ReadWrite",
+            "Contacts.ReadWrite",
+        ];
+        assert_eq!(roles, want);
+        assert_eq!(rights[1]["used"], true, "{rights:?}");
+        assert_eq!(canary_folders(&lab), 0);
+        let (_, target) = lab.truth();
+        assert!(target.is_empty(), "{target:?}");
+        let stats = lab.get("control_url", "/stats");
+        assert_eq!(stats["import_asked_in_vain"], 0, "{stats}");
+        lab.assert_clean_hands();
+    }
 }
 
 #[test]

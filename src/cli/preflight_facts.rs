@@ -53,6 +53,7 @@ pub(super) fn facts(open: &OpenPlan) -> Facts {
         login_url: target.service.login_url().to_owned(),
         graph_url: target.service.graph_url().to_owned(),
         route: target.route,
+        no_import: !target.has_import(),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::graph::{Credential as GraphCredential, GraphOptions, GraphTarget, Use
 use crate::plan::document::{AuthMethod, Credential, Plan, Proof, SourceAuth};
 use crate::port::clock::Clock;
 use crate::port::ledger::Ledger;
+use crate::port::probe::TargetProbe;
 use crate::port::screen::Screener;
 use crate::port::sink::EventSink;
 use crate::port::target::Target;
@@ -41,6 +42,8 @@ pub struct Sides {
     pub target: Arc<GraphTarget>,
     /// The same, by the API that the cloud has folders and listings by.
     pub tree: Arc<dyn Target>,
+    /// And what a preflight asks of it.
+    pub probe: Arc<dyn TargetProbe>,
     /// The clock of the process.
     pub clock: Arc<dyn Clock>,
     /// What looks into items on their way.
@@ -97,18 +100,22 @@ fn known_url(plan: &Plan) -> Result<(), CommandError> {
 /// The same, where the search may have found no URL: the source is then not to be asked.
 pub fn sides_as_far(plan: &Plan, secrets: &Secrets) -> Result<Sides, CommandError> {
     let clock = clock();
+    let source = Arc::new(source_as_far(plan, secrets, &clock)?);
     let target = target(plan, secrets, Arc::clone(&clock))?;
-    let (target, tree): (_, Arc<dyn Target>) = if plan.target.has_import() {
-        let target = Arc::new(target);
-        (Arc::clone(&target), target)
-    } else {
-        let target = Arc::new(target.without_import());
-        (Arc::clone(&target), Arc::new(UserTarget::of(target)))
-    };
+    let (target, tree, probe): (_, Arc<dyn Target>, Arc<dyn TargetProbe>) =
+        if plan.target.has_import() {
+            let target = Arc::new(target);
+            (target.clone(), target.clone(), target)
+        } else {
+            let target = Arc::new(target.without_import());
+            let by_users = Arc::new(UserTarget::of(target.clone()));
+            (target, by_users.clone(), by_users)
+        };
     Ok(Sides {
-        source: Arc::new(source_as_far(plan, secrets, &clock)?),
+        source,
         target,
         tree,
+        probe,
         clock,
         screener: None,
     })

@@ -12,13 +12,17 @@ use crate::graph::caller::{Caller, json_call, json_post};
 use crate::graph::typed::{Site, remove};
 use crate::transport::{Call, CallBody, Method};
 use crate::wire::graph::classify::Asked;
-use crate::wire::graph::mail_folder::move_body;
+use crate::wire::graph::json;
+use crate::wire::graph::mail_folder::{MarkedMessage, move_body};
 use crate::wire::graph::path_user::OfUser;
 use crate::wire::graph::provenance;
 use crate::wire::graph::shelf::item_of;
 
 /// Where a soft delete puts a message; the Mail API knows the folder by this name (reference/graph.md 2.6).
 const DUMPSTER: &str = "recoverableitemsdeletions";
+
+/// Where a user's own delete puts it.
+const DELETED: &str = "deleteditems";
 
 /// What was learnt of ways that a cloud does not have.
 #[derive(Debug, Default)]
@@ -28,7 +32,7 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Takes away what is of no use to anybody: for good where the cloud has a way for that.
+    /// Takes away what is of no use to anybody: for good where the cloud has a way for that, and else out of its user's sight.
     pub(super) async fn discard(
         &self,
         caller: &Caller,
@@ -51,6 +55,18 @@ impl Ways {
                 Err(setback) => return Err(setback),
             }
         }
+        if family == Family::Message {
+            if self.to_dumpster(caller, site, id).await?
+                || !unmark(caller, site, family, id).await?
+            {
+                return Ok(());
+            }
+            // What is deleted among the deleted ones is out of sight. A move tells its new id, a delete does not.
+            let Some(id) = moved(caller, site, id, DELETED).await? else {
+                return Ok(());
+            };
+            return remove(caller, site, item_of(family, &id)).await;
+        }
         self.put_away(caller, site, family, id).await
     }
 
@@ -62,33 +78,72 @@ impl Ways {
         family: Family,
         id: &str,
     ) -> Result<(), Setback> {
-        if family == Family::Message && !self.no_dumpster.load(Ordering::Relaxed) {
-            let part = OfUser::Move {
-                message: id.to_owned(),
-            };
-            let call = json_post(
-                site.url(caller, part, ""),
-                CallBody::bytes(move_body(DUMPSTER)),
-            );
-            site.count(caller);
-            match caller.send(Asked::Delete, call).await {
-                Ok(_) | Err(Setback::Gone) => return Ok(()),
-                Err(Setback::OurRequest(_) | Setback::ItemRefused(_)) => {
-                    self.no_dumpster.store(true, Ordering::Relaxed);
-                }
-                Err(setback) => return Err(setback),
-            }
-        }
-        let url = site.url(caller, item_of(family, id), "");
-        let body = CallBody::bytes(provenance::removed_body());
-        site.count(caller);
-        let unmarked = caller.send(Asked::Delete, json_call(Method::Patch, url, body));
-        match unmarked.await {
-            Ok(_) => {}
-            Err(Setback::Gone) => return Ok(()),
-            Err(setback) => return Err(setback),
+        let away = family == Family::Message && self.to_dumpster(caller, site, id).await?;
+        if away || !unmark(caller, site, family, id).await? {
+            return Ok(());
         }
         remove(caller, site, item_of(family, id)).await
+    }
+
+    /// Moves a message among the recoverable items; false where this cloud does not let it.
+    async fn to_dumpster(
+        &self,
+        caller: &Caller,
+        site: &Site<'_>,
+        id: &str,
+    ) -> Result<bool, Setback> {
+        if self.no_dumpster.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        match moved(caller, site, id, DUMPSTER).await {
+            Ok(_) => Ok(true),
+            Err(Setback::OurRequest(_) | Setback::ItemRefused(_)) => {
+                self.no_dumpster.store(true, Ordering::Relaxed);
+                Ok(false)
+            }
+            Err(setback) => Err(setback),
+        }
+    }
+}
+
+/// Moves a message, and returns its new id; `None` for one that is gone.
+async fn moved(
+    caller: &Caller,
+    site: &Site<'_>,
+    id: &str,
+    to: &str,
+) -> Result<Option<String>, Setback> {
+    let part = OfUser::Move {
+        message: id.to_owned(),
+    };
+    let body = CallBody::bytes(move_body(to));
+    site.count(caller);
+    let call = json_post(site.url(caller, part, ""), body);
+    match caller.whole(Asked::Delete, call).await {
+        Ok((status, body)) => {
+            let placed = json::read::<MarkedMessage>(status, &body)?.placed(status)?;
+            Ok(Some(placed.item.as_str().to_owned()))
+        }
+        Err(Setback::Gone) => Ok(None),
+        Err(setback) => Err(setback),
+    }
+}
+
+/// Takes our mark off an item; false for one that is gone.
+async fn unmark(
+    caller: &Caller,
+    site: &Site<'_>,
+    family: Family,
+    id: &str,
+) -> Result<bool, Setback> {
+    let url = site.url(caller, item_of(family, id), "");
+    let body = CallBody::bytes(provenance::removed_body());
+    site.count(caller);
+    let call = json_call(Method::Patch, url, body);
+    match caller.send(Asked::Delete, call).await {
+        Ok(_) => Ok(true),
+        Err(Setback::Gone) => Ok(false),
+        Err(setback) => Err(setback),
     }
 }
 

@@ -19,6 +19,7 @@ mod typed_parcel;
 mod typed_read;
 mod typed_reminder;
 mod typed_upload;
+mod user_probe;
 mod user_target;
 mod walk;
 

@@ -33,7 +33,7 @@ use crate::wire::graph::shelf::{
 /// A tenant of a cloud without mailbox import.
 #[derive(Debug)]
 pub struct UserTarget {
-    graph: Arc<GraphTarget>,
+    pub(super) graph: Arc<GraphTarget>,
     walks: ShelfWalks,
 }
 

@@ -282,7 +282,7 @@ impl GraphFace {
         }
         let none = self.world(|world, _| world.is_wrong(Wrong::NoImportApi));
         if none && graph_users::is_of_import(resource) {
-            self.invalid("a resource that this cloud does not have");
+            self.world(|world, _| world.note_no_import());
             return graph_shelves::no_such_segment();
         }
         if let Some(refused) = graph_users::forbidden(self, resource) {

@@ -347,6 +347,11 @@ impl World {
         self.calls.invitations += 1;
     }
 
+    /// Notes a call to mailbox import in a cloud that has none.
+    pub const fn note_no_import(&mut self) {
+        self.calls.import_asked_in_vain += 1;
+    }
+
     /// The counts of the contract's `control_url/stats`.
     pub fn stats(&self) -> serde_json::Value {
         self.calls.stats()

@@ -109,6 +109,7 @@ pub(super) struct Calls {
     log: VecDeque<InvalidRequest>,
     pub(super) source_writes: u64,
     pub(super) invitations: u64,
+    pub(super) import_asked_in_vain: u64,
 }
 
 impl Calls {
@@ -120,6 +121,7 @@ impl Calls {
             log: VecDeque::new(),
             source_writes: 0,
             invitations: 0,
+            import_asked_in_vain: 0,
         }
     }
 
@@ -223,6 +225,7 @@ impl Calls {
             "invitations": self.invitations,
             "source_writes": self.source_writes,
             "invalid": self.invalid,
+            "import_asked_in_vain": self.import_asked_in_vain,
             "peak_in_flight": peak(Side::Target),
             "peak_in_flight_source": peak(Side::Source),
         })

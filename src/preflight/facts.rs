@@ -31,6 +31,8 @@ pub struct Facts {
     pub graph_url: String,
     /// By which route items are to travel.
     pub route: RouteRule,
+    /// The target has no mailbox import, and nothing asks for it.
+    pub no_import: bool,
 }
 
 impl Facts {

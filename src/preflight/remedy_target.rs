@@ -50,7 +50,7 @@ fn app(cause: Cause, facts: &Facts, subject: &str) -> Option<String> {
             "take {subject} away where nothing else of this application needs it: `az ad app permission list --id {id}` shows its id, `az ad app permission delete --id {id} --api 00000003-0000-0000-c000-000000000000 --api-permissions PERMISSION_ID` removes it"
         ),
         Cause::ImportUnavailable => format!(
-            "mailbox import exists in the global cloud only; check `cloud` in the plan and try `curl -X POST {}/v1.0/admin/exchange/mailboxes/ID/createImportSession` with a token; without it write route = \"typed\" into [target]: items are then carried by their class, and `mailferry losses` says what that loses",
+            "mailbox import exists in the global cloud only; check `cloud` in the plan and try `curl -X POST {}/v1.0/admin/exchange/mailboxes/ID/createImportSession` with a token; without it write route = \"typed\" and import_api = false into [target]: items are then carried by their class, and `mailferry losses` says what that loses",
             sh(&facts.graph_url)
         ),
         Cause::ImportForbidden => format!(
@@ -140,6 +140,10 @@ fn by_class(cause: Cause, facts: &Facts, class: &str) -> Option<String> {
         ),
         Cause::TypedRefused => format!(
             "the code says what the service has against them, and {losses} what has no place there: copy a pilot mailbox, then `mailferry status {plan}` counts those that stand among the refused and `mailferry waive {plan} create --bucket refused` asks for the exception; `{again} --sample 20` looks at more mailboxes"
+        ),
+        Cause::NoTypedForm if facts.no_import => format!(
+            "{}; what stays stands among the refused, or in a folder that stays: `mailferry waive {plan} create --bucket refused` asks for the exception",
+            fate.advice
         ),
         Cause::NoTypedForm => format!(
             "{}; or write route = \"auto\" into [target], which tries them as streams; what stays stands among the refused: `mailferry waive {plan} create --bucket refused` asks for the exception",

@@ -60,12 +60,12 @@ pub fn report(observed: &Observed, known: &Known, facts: &Facts) -> Report {
     Report {
         findings,
         route,
-        rights: right_rows(observed, &families, facts.route),
+        rights: right_rows(observed, &families, facts),
         mailboxes: (looked, known.planned),
     }
 }
 
-fn right_rows(observed: &Observed, families: &[Family], rule: RouteRule) -> Vec<RightRow> {
+fn right_rows(observed: &Observed, families: &[Family], facts: &Facts) -> Vec<RightRow> {
     let roles = match &observed.token {
         Some(Ok(token)) => token.roles.as_ref(),
         _ => None,
@@ -74,17 +74,18 @@ fn right_rows(observed: &Observed, families: &[Family], rule: RouteRule) -> Vec<
     let row = |right: Right| RightRow {
         role: right.role().to_owned(),
         held: held(right),
-        used: matches!(standing(observed, right), Standing::Proved(_)),
+        used: matches!(standing(observed, right, facts), Standing::Proved(_)),
         needed: true,
     };
-    let mut out: Vec<RightRow> = Right::ALWAYS.into_iter().map(row).collect();
+    let mut out: Vec<RightRow> = rights::always(facts).iter().copied().map(row).collect();
     // Of those of the typed route, what is asked for and what is there for it.
-    let asked = |right: &Right| families.iter().any(|family| Right::of(*family) == *right);
-    let there = |right: &Right| rule != RouteRule::Stream && held(*right) == Some(true);
+    let needed = rights::by_class_needed(families, facts);
+    let asked = |right: &Right| needed.contains(right);
+    let there = |right: &Right| facts.route != RouteRule::Stream && held(*right) == Some(true);
     let typed = Right::TYPED.into_iter();
     out.extend(typed.filter(|right| asked(right) || there(right)).map(row));
     let beyond = roles.into_iter().flatten();
-    let beyond = beyond.filter(|role| !rights::is_of_use(role, rule));
+    let beyond = beyond.filter(|role| !rights::is_of_use(role, facts));
     out.extend(beyond.map(|role| RightRow {
         role: role.clone(),
         held: Some(true),

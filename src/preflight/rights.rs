@@ -93,8 +93,15 @@ pub const fn denial(why: &Setback) -> Option<&Said> {
 }
 
 /// How a right stands, by every call that needs it.
-pub fn standing(observed: &Observed, right: Right) -> Standing {
+pub fn standing(observed: &Observed, right: Right, facts: &Facts) -> Standing {
     let words: Vec<Word> = match right {
+        // Mailboxes are found by the Mail API there, which proves another right.
+        Right::Users if facts.no_import => observed
+            .mailboxes
+            .iter()
+            .map(|m| word(m.user.as_ref()))
+            .collect(),
+        Right::Folders | Right::Items if facts.no_import => Vec::new(),
         Right::Users => observed
             .mailboxes
             .iter()
@@ -138,12 +145,16 @@ pub fn report(observed: &Observed, families: &[Family], facts: &Facts) -> Vec<Fi
         Some(Ok(token)) => token.roles.clone(),
         _ => None,
     };
-    let mut out: Vec<Finding> = Right::ALWAYS
-        .into_iter()
-        .map(|right| one(observed, right, held.as_deref(), facts))
+    let mut out: Vec<Finding> = always(facts)
+        .iter()
+        .map(|right| one(observed, *right, held.as_deref(), facts))
         .collect();
-    let typed = families.iter().map(|family| Right::of(*family));
-    out.extend(typed.map(|right| by_class(observed, right, held.as_deref(), facts)));
+    let typed = by_class_needed(families, facts);
+    out.extend(
+        typed
+            .into_iter()
+            .map(|right| by_class(observed, right, held.as_deref(), facts)),
+    );
     out.extend(least(held.as_deref(), facts));
     out
 }
@@ -153,7 +164,7 @@ fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts
     let in_token = held.map(|held| held.iter().any(|own| own == role));
     let token = token_words(in_token);
     let of = |cause, detail: String| Finding::of(cause, check, role, detail, facts);
-    match standing(observed, right) {
+    match standing(observed, right, facts) {
         Standing::Proved(_) if right == Right::Folders && made_denied(observed) => of(
             Cause::ConsentMissing(right),
             "folders can be listed and not made: MailboxFolder.Read.All is not enough".to_owned(),
@@ -168,10 +179,14 @@ fn one(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts
             format!("{said}, although the token names it"),
         ),
         Standing::Denied(said) => of(Cause::ConsentMissing(right), denied_words(&said, in_token)),
-        Standing::Unavailable(said) if right == Right::Items => of(
-            Cause::ImportUnavailable,
-            format!("{said}: this service has no mailbox import"),
-        ),
+        Standing::Unavailable(said)
+            if right == Right::Items || (right == Right::Users && answers_otherwise(observed)) =>
+        {
+            of(
+                Cause::ImportUnavailable,
+                format!("{said}: this service has no mailbox import"),
+            )
+        }
         Standing::Unavailable(said) => of(Cause::WrongTargetUrl, format!("{said}")),
         Standing::Unknown if right == Right::Items && facts.route == RouteRule::Typed => {
             Finding::not_checked(check, role, NO_STREAMS)
@@ -205,7 +220,7 @@ fn denied_words(said: &Said, in_token: Option<bool>) -> String {
 fn by_class(observed: &Observed, right: Right, held: Option<&[String]>, facts: &Facts) -> Finding {
     let (check, role) = (Check::TargetRights, right.role());
     let in_token = held.map(|held| held.iter().any(|own| own == role));
-    match standing(observed, right) {
+    match standing(observed, right, facts) {
         Standing::Proved(items) => {
             let token = token_words(in_token);
             let detail = format!("proved by making items by their class, {items} of them; {token}");
@@ -225,9 +240,9 @@ fn by_class(observed: &Observed, right: Right, held: Option<&[String]>, facts: &
     if named(right) {
         return Finding::ok(check, role, "the token names it; no call has proved it");
     }
-    let elsewhere = Right::ALWAYS
-        .into_iter()
-        .any(|own| !named(own) && matches!(standing(observed, own), Standing::Proved(_)));
+    let elsewhere = always(facts)
+        .iter()
+        .any(|&own| !named(own) && matches!(standing(observed, own, facts), Standing::Proved(_)));
     let detail = if elsewhere {
         "the token does not name it; Exchange's own roles may give it, as they give others"
     } else {
@@ -240,10 +255,35 @@ fn by_class(observed: &Observed, right: Right, held: Option<&[String]>, facts: &
     Finding::of(cause, check, role, detail, facts)
 }
 
+/// Those that this plan asks for whatever its mailboxes hold. Without mailbox import its own rights are of no use.
+pub(super) const fn always(facts: &Facts) -> &'static [Right] {
+    if facts.no_import {
+        &[Right::Users]
+    } else {
+        &Right::ALWAYS
+    }
+}
+
+/// Those of the typed route that are asked for: of the families that go by it, and of all of them where folders come from those APIs too.
+pub(super) fn by_class_needed(families: &[Family], facts: &Facts) -> Vec<Right> {
+    if facts.no_import {
+        Right::TYPED.to_vec()
+    } else {
+        families.iter().map(|family| Right::of(*family)).collect()
+    }
+}
+
 /// Whether a role is one that this plan has a use for. Those of the typed route serve where a stream is refused.
-pub(super) fn is_of_use(role: &str, route: RouteRule) -> bool {
+pub(super) fn is_of_use(role: &str, facts: &Facts) -> bool {
     let is = |right: &Right| right.role() == role;
-    Right::ALWAYS.iter().any(is) || (route != RouteRule::Stream && Right::TYPED.iter().any(is))
+    always(facts).iter().any(is)
+        || (facts.route != RouteRule::Stream && Right::TYPED.iter().any(is))
+}
+
+/// Whether the directory answers where mailboxes are not found: then Graph is there, and what is missing is mailbox import, with which that question came.
+fn answers_otherwise(observed: &Observed) -> bool {
+    let seen = observed.mailboxes.iter();
+    seen.into_iter().any(|own| matches!(own.user, Some(Ok(_))))
 }
 
 fn made_denied(observed: &Observed) -> bool {
@@ -271,15 +311,20 @@ fn least(held: Option<&[String]>, facts: &Facts) -> Vec<Finding> {
             "the token cannot be read, so nobody knows what else it allows",
         )];
     };
-    let beyond = held.iter().filter(|role| !is_of_use(role, facts.route));
+    let beyond = held.iter().filter(|role| !is_of_use(role, facts));
     let beyond: Vec<&String> = beyond.collect();
     if beyond.is_empty() {
         let detail = match held.len() {
             0 => "the token names no role; what Exchange's own roles give beside is not shown"
                 .to_owned(),
-            n if held.iter().any(|role| !is_of_use(role, RouteRule::Stream)) => format!(
-                "{n} rights held, all of them needed, some only where items go by their class"
-            ),
+            n if held
+                .iter()
+                .any(|role| Right::TYPED.iter().any(|own| own.role() == role.as_str())) =>
+            {
+                format!(
+                    "{n} rights held, all of them needed, some only where items go by their class"
+                )
+            }
             n => format!("{n} rights held, all of them needed"),
         };
         return vec![Finding::ok(check, &facts.client_id, detail)];

@@ -117,7 +117,7 @@ pub async fn preflight(
         source: Arc::clone(&sides.source) as _,
         source_probe: Arc::clone(&sides.source) as _,
         target: Arc::clone(&sides.tree),
-        target_probe: Arc::clone(&sides.target) as _,
+        target_probe: Arc::clone(&sides.probe),
         typed: sides.typed(),
         clock: Arc::clone(&sides.clock),
     };

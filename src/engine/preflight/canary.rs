@@ -137,6 +137,10 @@ impl Cargo<'_> {
     }
 }
 
+/// Why no canary goes into a calendar or contact folder.
+const IN_SIGHT: &str =
+    "without mailbox import no calendar or contact folder can be hidden from its user";
+
 async fn fly_streams(
     base: &Base<'_>,
     cargo: &Cargo<'_>,
@@ -157,6 +161,13 @@ async fn fly_by_class(
 ) -> Result<(), CanaryLogError> {
     for family in Family::ALL {
         let own = cargo.of(family);
+        // Without mailbox import no calendar and no contact folder can be hidden, and nothing is tried where its user would see it.
+        if base.desk.order.select.no_import && family != Family::Message {
+            if !own.is_empty() {
+                seen.not_tried = Some(IN_SIGHT.to_owned());
+            }
+            continue;
+        }
         if !own.is_empty() {
             let mut flight = Flight::new(base, Some(family));
             flight.fly(&own.items, own.largest, seen).await?;
@@ -177,11 +188,12 @@ fn largest_of<'a>(open: &[&'a Looked], most: Bytes) -> Option<(usize, &'a Larges
 /// Looks for items of classes that are not known yet. A folder that cannot be listed brings none.
 async fn search(desk: &Desk<'_>, one: &Looked, choice: &mut Choice) {
     let source = &desk.ports.source;
-    let folders: Vec<(String, u64)> = (one.carried.iter())
+    let all: Vec<_> = one.carried.iter().chain(&one.kindless).collect();
+    let folders: Vec<(String, u64)> = (all.iter())
         .map(|folder| (folder.class.to_ascii_lowercase(), folder.items.get()))
         .collect();
     for at in folders_to_search(&folders) {
-        let folder = &one.carried[at].id;
+        let folder = &all[at].id;
         let page = desk
             .asker
             .ask(Side::Source, None, || {

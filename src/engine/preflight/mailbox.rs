@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::event::Side;
-use crate::base::fact::FolderFate;
+use crate::base::fact::{FolderFate, LeaveRule};
 use crate::base::id::{FolderId, MailboxId, TargetMailboxId};
 use crate::base::mailbox::{FolderPath, FolderRole, SourceFolder};
 use crate::base::outcome::{HaltCause, Setback};
@@ -20,6 +20,8 @@ pub(super) struct Looked {
     pub(super) seen: MailboxSeen,
     /// Folders of the source that are carried.
     pub(super) carried: Vec<SourceFolder>,
+    /// Folders that stay because the target's cloud cannot make such: what is in them is named all the same.
+    pub(super) kindless: Vec<SourceFolder>,
     /// The target, where it was found.
     pub(super) target: Option<TargetMailboxId>,
 }
@@ -41,11 +43,13 @@ pub(super) async fn look(desk: &Desk<'_>, seen: MailboxSeen, sides: (bool, bool)
     let mut of_source = Looked {
         seen: seen.clone(),
         carried: Vec::new(),
+        kindless: Vec::new(),
         target: None,
     };
     let mut of_target = Looked {
         seen,
         carried: Vec::new(),
+        kindless: Vec::new(),
         target: None,
     };
     let ask_source = async {
@@ -85,7 +89,7 @@ async fn look_at_source(desk: &Desk<'_>, mailbox: &MailboxId, looked: &mut Looke
         .await;
     looked.seen.folders = Some(match folders {
         Ok(all) => {
-            looked.carried = carried(all, &desk.order.select);
+            (looked.carried, looked.kindless) = carried(all, &desk.order.select);
             Ok(sum(&looked.carried))
         }
         Err(why) => Err(why),
@@ -108,10 +112,10 @@ async fn look_at_source(desk: &Desk<'_>, mailbox: &MailboxId, looked: &mut Looke
     }
 }
 
-/// The folders that the plan carries.
-fn carried(all: Vec<SourceFolder>, select: &Selection) -> Vec<SourceFolder> {
+/// The folders that the plan carries, and those that it cannot for want of such folders.
+fn carried(all: Vec<SourceFolder>, select: &Selection) -> (Vec<SourceFolder>, Vec<SourceFolder>) {
     let mut known: BTreeMap<FolderId, (FolderPath, FolderFate)> = BTreeMap::new();
-    let mut out = Vec::new();
+    let (mut out, mut kindless) = (Vec::new(), Vec::new());
     for folder in all {
         let parent = folder.parent.as_ref().and_then(|id| known.get(id));
         let name = folder
@@ -124,11 +128,13 @@ fn carried(all: Vec<SourceFolder>, select: &Selection) -> Vec<SourceFolder> {
         };
         let fate = rules::fate(&folder, &path, parent.map(|(_, fate)| *fate), select);
         known.insert(folder.id.clone(), (path, fate));
-        if fate == FolderFate::Carry {
-            out.push(folder);
+        match fate {
+            FolderFate::Carry => out.push(folder),
+            FolderFate::LeftOut(LeaveRule::NoSuchFolders) => kindless.push(folder),
+            FolderFate::LeftOut(_) => {}
         }
     }
-    out
+    (out, kindless)
 }
 
 fn sum(folders: &[SourceFolder]) -> SourceSum {

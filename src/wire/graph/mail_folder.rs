@@ -53,7 +53,12 @@ pub fn folders_query() -> String {
 
 /// The request that makes our hidden folder. It can be hidden only now.
 pub fn make_body() -> Vec<u8> {
-    json::write(&value!({ "displayName": UNFINISHED_FOLDER, "isHidden": true }))
+    hidden_body(UNFINISHED_FOLDER)
+}
+
+/// The request that makes a hidden folder of this name.
+pub fn hidden_body(name: &str) -> Vec<u8> {
+    json::write(&value!({ "displayName": name, "isHidden": true }))
 }
 
 /// The request that moves a message into a folder.
