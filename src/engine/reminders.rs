@@ -1,6 +1,6 @@
 //! Turns on the reminders that were held back until the cutover, when everything else of a mailbox is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::fact::{CopyFact, Fact, FolderFate, FolderRow};
 use crate::base::id::TargetItemId;
@@ -68,7 +68,7 @@ async fn calendar(
     if held.is_empty() {
         return Ok(());
     }
-    let rows = confirmed(cx, folder).await?;
+    let rows = confirmed(cx, folder, &held.iter().collect()).await?;
     for item in &held {
         if cx.run.control.draining() {
             return Err(Break::Draining);
@@ -98,10 +98,11 @@ async fn calendar(
     Ok(())
 }
 
-/// The copies that the ledger knows in a folder, by where they are.
+/// What the ledger knows of these copies in a folder, by where they are.
 async fn confirmed(
     cx: &JobCx,
     folder: &FolderRow,
+    wanted: &BTreeSet<&TargetItemId>,
 ) -> Result<BTreeMap<TargetItemId, (ItemKey, Placed)>, Break> {
     let mut known = BTreeMap::new();
     let mut after = None;
@@ -112,7 +113,9 @@ async fn confirmed(
         };
         after = Some(last.key);
         for (row, state) in rows {
-            if let CopyState::Confirmed { placed, .. } = state {
+            if let CopyState::Confirmed { placed, .. } = state
+                && wanted.contains(&placed.item)
+            {
                 known.insert(placed.item.clone(), (row.key, placed));
             }
         }
