@@ -396,6 +396,72 @@ async fn folders_of_one_name_are_never_poured_into_one() {
     assert_eq!(lock(&rig.world).stats()["invalid"], 0);
 }
 
+/// A calendar that its user made is theirs, wherever the source's counterpart lies: it is filled, and stays when that counterpart goes.
+#[tokio::test]
+async fn a_calendar_of_the_user_stays_when_its_counterpart_at_the_source_goes() {
+    let population = Population {
+        items: 40,
+        ..Population::default()
+    };
+    let knobs = Knobs {
+        route: RouteRule::Typed,
+        no_import: true,
+        ..Knobs::default()
+    };
+    let world = world_of(&population, &[Wrong::NoImportApi], 1);
+    let mailbox = address(0).reveal().to_owned();
+    let folder = {
+        let mut world = lock(&world);
+        let target = world.resolve(&mailbox).unwrap();
+        world
+            .create_folder(
+                Now::default(),
+                &target,
+                "calendar",
+                "Dienst",
+                "IPF.Appointment",
+            )
+            .unwrap();
+        let calendar = world.source_folder_with_role(&mailbox, FolderRole::Calendar);
+        let all = world.find(&mailbox, &calendar.unwrap().id, 0, 100).unwrap();
+        let is_event = |class: &str| class == "IPM.Appointment";
+        let event = all.items.iter().find(|own| is_event(own.class.as_str()));
+        let stream = world
+            .source_export(&mailbox, &event.unwrap().id)
+            .unwrap()
+            .stream;
+        let inbox = world.source_folder_with_role(&mailbox, FolderRole::Inbox);
+        let inbox = inbox.unwrap().id;
+        let folder = new_folder(&inbox, "Dienst", "IPF.Appointment");
+        let folder = world.add_source_folder(&mailbox, &folder).unwrap();
+        world
+            .add_source_item(
+                &mailbox,
+                &folder,
+                Content::Stream(stream),
+                Moment::default(),
+            )
+            .unwrap();
+        folder
+    };
+    let rig = Rig::on(world, knobs).await;
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
+    let run = async || {
+        let mut ports = rig.ports();
+        seams(&rig, &ledger, &mut ports);
+        rig.run_freely(ports).await
+    };
+    run().await;
+    assert_eq!(held(&rig).await.get("Dienst"), Some(&1));
+    lock(&rig.world)
+        .delete_source_folder(&mailbox, &folder)
+        .unwrap();
+    for _ in 0..2 {
+        run().await;
+        assert_eq!(held(&rig).await.get("Dienst"), Some(&0));
+    }
+}
+
 fn new_folder<'a>(parent: &'a str, name: &'a str, class: &'a str) -> NewFolder<'a> {
     NewFolder {
         parent: Some(parent),

@@ -5,6 +5,7 @@ mod caller;
 mod content;
 mod folders;
 mod lease;
+mod pages;
 mod probe;
 mod sessions;
 mod shelf_walk;

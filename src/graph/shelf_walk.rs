@@ -12,6 +12,7 @@ use crate::base::outcome::Setback;
 use crate::base::quantity::{Count, Tick};
 use crate::graph::caller::Caller;
 use crate::graph::folders::endless;
+use crate::graph::pages::Pages;
 use crate::graph::typed::Site;
 use crate::graph::walk::is_passing;
 use crate::wire::graph::classify::Asked;
@@ -129,7 +130,7 @@ impl Walk {
                     let at = *at;
                     let place = self.tree.get(at).and_then(|own| Shelf::parse(&own.id));
                     let count = match place {
-                        Some(place) => count(caller, site, place.items()).await?,
+                        Some(place) => count(caller, site, &place.items()).await?,
                         None => Count::ZERO,
                     };
                     if let Some(own) = self.tree.get_mut(at) {
@@ -287,20 +288,15 @@ pub(super) async fn listed(
     family: Family,
     list: OfUser,
 ) -> Result<(u16, Vec<ShelfFolder>), Setback> {
-    let mut next = Some(site.url(caller, list, &folders_query(family).encode()));
-    let (mut all, mut followed, mut status) = (Vec::new(), BTreeSet::new(), 200);
-    while let Some(url) = next {
-        if all.len() > limits::TARGET_FOLDERS_MAX || !followed.insert(url.clone()) {
+    let first = site.url(caller, list, &folders_query(family).encode());
+    let mut pages = Pages::from(Asked::Folders, first);
+    let (mut all, mut status) = (Vec::new(), 200);
+    while let Some((own, page)) = pages.next::<ShelfPage>(caller, site).await? {
+        all.extend(page.value);
+        status = own;
+        if all.len() > limits::TARGET_FOLDERS_MAX {
             return Err(endless());
         }
-        site.count(caller);
-        let (own, body) = caller.get(Asked::Folders, url).await?;
-        let page: ShelfPage = json::read(own, &body)?;
-        all.extend(page.value);
-        if let Some(link) = &page.next_link {
-            caller.own_link(link)?;
-        }
-        (next, status) = (page.next_link, own);
     }
     Ok((status, all))
 }
@@ -309,31 +305,19 @@ pub(super) async fn listed(
 pub(super) async fn count(
     caller: &Caller,
     site: &Site<'_>,
-    list: OfUser,
+    list: &OfUser,
 ) -> Result<Count, Setback> {
-    let url = site.url(caller, list.clone(), &count_query(Count::new(1)).encode());
-    if let Some(count) = counted(caller, site, url).await?.count {
+    let first = |top| site.url(caller, list.clone(), &count_query(top).encode());
+    let mut pages = Pages::from(Asked::Folders, first(Count::new(1)));
+    if let Some((_, page)) = pages.next::<Counted>(caller, site).await?
+        && let Some(count) = page.count
+    {
         return Ok(Count::new(count));
     }
-    let query = count_query(limits::TARGET_PAGE);
-    let mut next = Some(site.url(caller, list, &query.encode()));
-    let (mut all, mut followed) = (0, BTreeSet::new());
-    while let Some(url) = next {
-        if !followed.insert(url.clone()) {
-            return Err(endless());
-        }
-        let page = counted(caller, site, url).await?;
+    let mut pages = Pages::from(Asked::Folders, first(limits::TARGET_PAGE));
+    let mut all = 0;
+    while let Some((_, page)) = pages.next::<Counted>(caller, site).await? {
         all += page.value.len() as u64;
-        if let Some(link) = &page.next_link {
-            caller.own_link(link)?;
-        }
-        next = page.next_link;
     }
     Ok(Count::new(all))
-}
-
-async fn counted(caller: &Caller, site: &Site<'_>, url: String) -> Result<Counted, Setback> {
-    site.count(caller);
-    let (status, body) = caller.get(Asked::Folders, url).await?;
-    json::read(status, &body)
 }

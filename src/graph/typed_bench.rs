@@ -1,17 +1,16 @@
 //! Where items are made that need several calls: a hidden folder of ours in each mailbox, what is under way in it, and what earlier attempts left
 //! there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::id::{TargetFolderId, TargetItemId, TargetMailboxId};
 use crate::base::item::Digest;
-use crate::base::limits;
 use crate::base::outcome::{MisreadCause, Said, Setback};
 use crate::base::quantity::Count;
 use crate::base::secret::SafeUrl;
 use crate::graph::caller::{Caller, json_post};
-use crate::graph::folders::endless;
+use crate::graph::pages::Pages;
 use crate::graph::target::{GraphTarget, item_resource};
 use crate::graph::typed::Site;
 use crate::graph::typed_upload::Uploading;
@@ -135,22 +134,12 @@ impl Bench {
 
 /// The hidden folder, where it exists.
 pub(super) async fn find(caller: &Caller, site: &Site<'_>) -> Result<Option<String>, Setback> {
-    let mut next = Some(site.url(caller, OfUser::MailFolders, &folders_query()));
-    let mut followed = BTreeSet::new();
-    while let Some(url) = next {
-        if !followed.insert(url.clone()) || followed.len() > limits::TARGET_FOLDERS_MAX {
-            return Err(endless());
-        }
-        site.count(caller);
-        let (status, body) = caller.get(Asked::Folders, url).await?;
-        let page: MailFolderPage = json::read(status, &body)?;
+    let first = site.url(caller, OfUser::MailFolders, &folders_query());
+    let mut pages = Pages::from(Asked::Folders, first);
+    while let Some((status, page)) = pages.next::<MailFolderPage>(caller, site).await? {
         if let Some(own) = page.value.into_iter().find(MailFolder::is_ours) {
             return id_of(own.id, status).map(Some);
         }
-        if let Some(link) = &page.next_link {
-            caller.own_link(link)?;
-        }
-        next = page.next_link;
     }
     Ok(None)
 }
@@ -184,29 +173,19 @@ pub(super) async fn listed(
     let part = OfUser::Messages {
         folder: folder.to_owned(),
     };
-    pages(caller, site, site.url(caller, part, &marks_query())).await
+    marked(caller, site, site.url(caller, part, &marks_query())).await
 }
 
-/// Everything of a listing, page by page.
-pub(super) async fn pages(
+/// The items of a listing with our marks.
+pub(super) async fn marked(
     caller: &Caller,
     site: &Site<'_>,
     first: String,
 ) -> Result<Vec<MarkedMessage>, Setback> {
-    let mut next = Some(first);
-    let (mut all, mut followed) = (Vec::new(), BTreeSet::new());
-    while let Some(url) = next {
-        if !followed.insert(url.clone()) || followed.len() > limits::TARGET_FOLDERS_MAX {
-            return Err(endless());
-        }
-        site.count(caller);
-        let (status, body) = caller.get(Asked::Folders, url).await?;
-        let page: MarkedPage = json::read(status, &body)?;
+    let mut pages = Pages::from(Asked::Folders, first);
+    let mut all = Vec::new();
+    while let Some((_, page)) = pages.next::<MarkedPage>(caller, site).await? {
         all.extend(page.value);
-        if let Some(link) = &page.next_link {
-            caller.own_link(link)?;
-        }
-        next = page.next_link;
     }
     Ok(all)
 }
@@ -242,7 +221,7 @@ pub(super) async fn sweep_unfinished(
 ) -> Result<Count, Setback> {
     let (caller, home) = (&target.caller, Home::of(site.mailbox));
     let first = site.url(caller, folder.items(), &unfinished_query(&home));
-    let found = match pages(caller, site, first).await {
+    let found = match marked(caller, site, first).await {
         Err(Setback::FolderGone) => return Ok(Count::ZERO),
         other => other?,
     };

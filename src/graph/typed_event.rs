@@ -3,16 +3,14 @@
 //!
 //! No request here names an attendee, so that nobody is ever written to (reference/graph.md 2.4).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::item::Placed;
-use crate::base::limits;
 use crate::base::outcome::{RefusalWhy, Said, Setback};
 use crate::base::quantity::{Bytes, Moment};
 use crate::base::typed::{TypedAttachment, TypedEvent, TypedItem};
 use crate::graph::caller::Caller;
-use crate::graph::folders::endless;
+use crate::graph::pages::Pages;
 use crate::graph::target::before_create;
 use crate::graph::typed::{Making, Site, beyond_amending, changed_since, patch, remove, unfit};
 use crate::graph::typed_bench::{Begun, Work, clear};
@@ -245,22 +243,11 @@ impl Making<'_> {
             event: series.to_owned(),
         };
         let query = instances_query(original);
-        let mut next = Some(self.site.url(caller, part, &query));
-        let mut followed = BTreeSet::new();
-        while let Some(url) = next {
-            if !followed.insert(url.clone()) || followed.len() > limits::TARGET_FOLDERS_MAX {
-                return Err(endless());
-            }
-            self.site.count(caller);
-            let (status, body) = caller.get(Asked::Attach, url).await?;
-            let page: InstancePage = json::read(status, &body)?;
+        let mut pages = Pages::from(Asked::Attach, self.site.url(caller, part, &query));
+        while let Some((_, page)) = pages.next::<InstancePage>(caller, self.site).await? {
             if let Some(own) = pick(original, &page.value) {
                 return Ok(own.id.clone());
             }
-            if let Some(link) = &page.next_link {
-                caller.own_link(link)?;
-            }
-            next = page.next_link;
         }
         Ok(None)
     }

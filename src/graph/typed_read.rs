@@ -6,7 +6,7 @@
 //! reach once a read takes less than 240 ms; only slower ones could gain, and no more than the share of the way in them. The price: answers that lie in
 //! memory whole, and a throttle of its own inside each.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
@@ -19,11 +19,11 @@ use crate::base::typed::{TypedAttachment, TypedItem};
 use crate::graph::caller::Caller;
 use crate::graph::content::first_piece;
 use crate::graph::folders::endless;
+use crate::graph::pages::Pages;
 use crate::graph::typed::Site;
 use crate::port::body::BodyStream;
 use crate::transport::{Call, CallKind, Method, Reply};
 use crate::wire::graph::classify::Asked;
-use crate::wire::graph::json;
 use crate::wire::graph::path_user::{Holder, OfUser};
 use crate::wire::graph::typed_attachment::{AttachmentPage, LIST_QUERY, ShownAttachment};
 use crate::wire::graph::typed_message::ShownMessage;
@@ -53,20 +53,13 @@ pub(super) async fn attachments(
     of: &Holder,
 ) -> Result<Vec<ShownAttachment>, Setback> {
     let part = OfUser::Attachments { of: of.clone() };
-    let mut next = Some(site.url(caller, part, LIST_QUERY));
-    let (mut all, mut followed) = (Vec::new(), BTreeSet::new());
-    while let Some(url) = next {
-        if all.len() > limits::ATTACHMENTS_MAX || !followed.insert(url.clone()) {
+    let mut pages = Pages::from(Asked::Export, site.url(caller, part, LIST_QUERY));
+    let mut all = Vec::new();
+    while let Some((_, page)) = pages.next::<AttachmentPage>(caller, site).await? {
+        all.extend(page.value);
+        if all.len() > limits::ATTACHMENTS_MAX {
             return Err(endless());
         }
-        site.count(caller);
-        let (status, body) = caller.get(Asked::Export, url).await?;
-        let page: AttachmentPage = json::read(status, &body)?;
-        all.extend(page.value);
-        if let Some(link) = &page.next_link {
-            caller.own_link(link)?;
-        }
-        next = page.next_link;
     }
     Ok(all)
 }

@@ -6,7 +6,7 @@ use crate::base::item::Placed;
 use crate::base::outcome::Setback;
 use crate::graph::caller::Caller;
 use crate::graph::typed::{Site, patch};
-use crate::graph::typed_bench::pages;
+use crate::graph::typed_bench::marked;
 use crate::graph::typed_event::{one, shown};
 use crate::wire::graph::json;
 use crate::wire::graph::path_user::OfUser;
@@ -28,7 +28,7 @@ pub(super) async fn held_back(
         ..ListQuery::default()
     };
     let first = site.url(caller, calendar.items(), &query.encode());
-    let all = pages(caller, site, first).await?;
+    let all = marked(caller, site, first).await?;
     let ids = all.into_iter().filter_map(|own| own.id);
     Ok(ids.map(TargetItemId::new).collect())
 }

@@ -8,13 +8,12 @@ use crate::base::losses::Family;
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{RefusalWhy, Setback};
 use crate::base::probe::{Absent, Server, ServerSight, TokenSight, UserSight};
-use crate::graph::away::{no_streams, unknown_folder};
+use crate::graph::away::no_streams;
 use crate::graph::caller::json_post;
 use crate::graph::shelf_walk::listed;
-use crate::graph::typed::{changed_since, unfit};
-use crate::graph::user_target::UserTarget;
+use crate::graph::typed::unfit;
+use crate::graph::user_target::{UserTarget, place};
 use crate::port::probe::TargetProbe;
-use crate::port::target::Target;
 use crate::transport::CallBody;
 use crate::wire::graph::classify::Asked;
 use crate::wire::graph::json;
@@ -74,15 +73,10 @@ impl TargetProbe for UserTarget {
         folder: &TargetFolderId,
         placed: &Placed,
     ) -> Result<(), Setback> {
-        match self.version(mailbox, folder, &placed.item).await {
-            Ok(now) if now == *placed => {}
-            Ok(_) => return Err(changed_since()),
-            Err(Setback::Gone) => return Ok(()),
-            Err(setback) => return Err(setback),
-        }
-        let site = self.graph.site(mailbox)?;
-        self.graph.caller.made(mailbox, 1);
-        let family = Shelf::parse(folder).ok_or_else(unknown_folder)?.family();
+        let Some(site) = self.as_known(mailbox, folder, placed).await? else {
+            return Ok(());
+        };
+        let family = place(folder)?.family();
         let away = &self.graph.away;
         away.discard(&self.graph.caller, &site, family, placed.item.as_str())
             .await

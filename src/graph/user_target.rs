@@ -91,6 +91,23 @@ impl UserTarget {
         }
     }
 
+    /// A call on an item that is still the version we know; `None` where it is gone. Somebody who worked on it since made it more than ours: refused.
+    pub(super) async fn as_known<'a>(
+        &self,
+        mailbox: &'a TargetMailboxId,
+        folder: &TargetFolderId,
+        placed: &Placed,
+    ) -> Result<Option<Site<'a>>, Setback> {
+        match self.version(mailbox, folder, &placed.item).await {
+            Ok(now) if now == *placed => {}
+            Ok(_) => return Err(changed_since()),
+            Err(Setback::Gone) => return Ok(None),
+            Err(setback) => return Err(setback),
+        }
+        self.graph.caller.made(mailbox, 1);
+        self.graph.site(mailbox).map(Some)
+    }
+
     async fn is_empty(&self, site: &Site<'_>, place: &Shelf) -> Result<bool, Setback> {
         let caller = &self.graph.caller;
         if let Shelf::Mail(id) = place {
@@ -110,11 +127,12 @@ impl UserTarget {
             }
         }
         // Counts lag; the list is asked as well.
-        Ok(count(caller, site, place.items()).await? == Count::ZERO)
+        Ok(count(caller, site, &place.items()).await? == Count::ZERO)
     }
 }
 
-fn place(id: &TargetFolderId) -> Result<Shelf, Setback> {
+/// The folder of an id of this tree.
+pub(super) fn place(id: &TargetFolderId) -> Result<Shelf, Setback> {
     Shelf::parse(id).ok_or_else(unknown_folder)
 }
 
@@ -281,15 +299,9 @@ impl Target for UserTarget {
         folder: &TargetFolderId,
         placed: &Placed,
     ) -> Result<(), Setback> {
-        match self.version(mailbox, folder, &placed.item).await {
-            Ok(now) if now == *placed => {}
-            // Somebody worked on it since, so it is no longer only ours.
-            Ok(_) => return Err(changed_since()),
-            Err(Setback::Gone) => return Ok(()),
-            Err(setback) => return Err(setback),
-        }
-        let site = self.graph.site(mailbox)?;
-        self.graph.caller.made(mailbox, 1);
+        let Some(site) = self.as_known(mailbox, folder, placed).await? else {
+            return Ok(());
+        };
         let family = place(folder)?.family();
         let away = &self.graph.away;
         away.put_away(&self.graph.caller, &site, family, placed.item.as_str())
