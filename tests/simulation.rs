@@ -68,6 +68,8 @@ fn draw(seed: u64) -> Knobs {
         pass: PassKind::Follow,
         variety: varied.then(|| 60 + u64::from(upto(60))),
         screener: None,
+        by_class: None,
+        in_steps: seed % 16 > 4,
         route,
         no_import: false,
         reminders: [ReminderRule::AsSource, ReminderRule::AfterCutover][usize::from(seed % 8 > 3)],

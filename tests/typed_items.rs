@@ -10,6 +10,7 @@
     reason = "a test; helpers are not seen as such by the lint"
 )]
 
+use mailferry::base::event::Side;
 use mailferry::base::id::TargetMailboxId;
 use mailferry::base::item::{Placed, TargetHeader};
 use mailferry::base::mailbox::FolderRole;
@@ -21,10 +22,13 @@ use mailferry::base::typed::{
 };
 use mailferry::lab::direct::lock;
 use mailferry::lab::fault::{CallKind, Fault};
+use mailferry::lab::mishap::{Mishap, MishapOrder};
+use mailferry::lab::truth::held;
 use mailferry::lab::world::Now;
 use mailferry::wire::graph::provenance::{self, Mark};
 use mailferry::wire::parcel::{ParcelReport, stamp_of};
 
+use crate::stage::address;
 use crate::typed_target::{Bench, MB, assert_same, report};
 
 type Whole = (TypedItem, Vec<Vec<u8>>);
@@ -464,6 +468,37 @@ mod graph_over_http {
             assert_eq!(listed.len(), 1, "{script:?}");
             assert!(listed[0].bears(&stamp_of(&own.0)));
             assert_same(&own, &read(&bench, FolderRole::Calendar, &placed).await);
+            bench.assert_clean();
+        }
+    }
+
+    /// A listing that does not show it yet is no reason to make a second one.
+    #[tokio::test]
+    async fn a_contact_that_was_put_off_is_gone_on_with() {
+        let (attach, import) = (CallKind::Attach, CallKind::Import);
+        let scripts: &[&[(CallKind, Option<Fault>)]] = &[
+            &[(attach, Some(Fault::Busy(None)))],
+            &[(import, None), (import, Some(Fault::Busy(None)))],
+        ];
+        for script in scripts {
+            let (bench, _lab) = bench().await;
+            let own = card(4, true);
+            bench.role(FolderRole::Contacts).await;
+            let lag = MishapOrder {
+                ms: Some(3_600_000),
+                ..MishapOrder::new(Mishap::Lag, "")
+            };
+            lock(&bench.world).befall(Now::default(), lag).unwrap();
+            bench.script(script);
+            let first = try_compose(&bench, &own).await;
+            assert!(
+                matches!(first, Err(Setback::Throttled { .. })),
+                "{script:?}: {first:?}"
+            );
+            let placed = try_compose(&bench, &own).await.unwrap();
+            assert_same(&own, &read(&bench, FolderRole::Contacts, &placed).await);
+            let all = held(&lock(&bench.world), Side::Target, address(0).reveal());
+            assert_eq!(all.len(), 1, "{script:?}: {all:?}");
             bench.assert_clean();
         }
     }

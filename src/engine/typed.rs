@@ -5,12 +5,14 @@ use std::sync::PoisonError;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 
+use crate::base::books::FolderSums;
 use crate::base::fact::{CopyRow, FolderRow};
 use crate::base::id::{FolderNo, ItemId, TargetFolderId, TargetItemId};
 use crate::base::item::{Digest, ItemClass};
 use crate::base::losses;
 use crate::base::mailbox::TargetFolder;
 use crate::base::outcome::{HaltCause, MisreadCause, Refusal, RefusalWhy, Said, Setback};
+use crate::base::quantity::Count;
 use crate::base::route::{Route, RouteRule};
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::route::route_of;
@@ -149,15 +151,24 @@ pub fn composes(cx: &JobCx, folder: FolderNo) {
 
 /// Clears away what composes that did not end left behind, once nothing is being composed in this mailbox: what is hidden, and what lies in the
 /// counterparts of these folders, since no folder can hide events and contacts that are not whole; their items may have left the source since, or
-/// spent their attempts. What cannot be cleared now is cleared by a later pass that composes; it is no reason to call the mailbox unfinished.
+/// spent their attempts. What cannot be cleared now is cleared by a later pass that composes, and at the latest by the one that finishes, which asks
+/// about every folder for which something may ever have been composed; it is no reason to call the mailbox unfinished.
 pub async fn tidy<'f>(
     cx: &JobCx,
     folders: impl Iterator<Item = &'f FolderRow>,
+    finish: bool,
 ) -> Result<(), Break> {
-    let used = {
+    let mut used = {
         let mut composed = cx.composed.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *composed)
     };
+    if finish && cx.run.ports.typed.is_some() {
+        // A process that was killed took along what it knew.
+        let always = cx.run.spec.route == RouteRule::Typed;
+        let sums = cx.run.ports.ledger.sums(cx.job.job).await?;
+        let ever = |own: &FolderSums| always || own.by(Route::Typed) > Count::ZERO;
+        used.extend(sums.iter().filter(|(_, own)| ever(own)).map(|(no, _)| *no));
+    }
     let Some(typed) = cx.run.ports.typed.as_ref().filter(|_| !used.is_empty()) else {
         return Ok(());
     };

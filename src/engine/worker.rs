@@ -110,7 +110,7 @@ async fn journey(cx: &JobCx) -> Result<JobPhase, Break> {
                 if finish {
                     reminders::turn_on(cx).await?;
                 }
-                typed::tidy(cx, found.rows.iter().chain(&found.gone)).await?;
+                typed::tidy(cx, found.rows.iter().chain(&found.gone), finish).await?;
                 return Ok(if finish {
                     JobPhase::Finished
                 } else {

@@ -10,8 +10,9 @@ use crate::base::typed::{TypedContact, TypedItem};
 use crate::graph::caller::Caller;
 use crate::graph::target::before_create;
 use crate::graph::typed::{Making, Site, beyond_amending, changed_since, patch};
-use crate::graph::typed_bench::clear;
+use crate::graph::typed_bench::{Begun, Work, clear};
 use crate::graph::typed_event::not_fit;
+use crate::graph::typed_message::{is_put_off, unseen};
 use crate::graph::typed_parcel::Reel;
 use crate::graph::typed_read::whole;
 use crate::port::body::{Body, BodyStream};
@@ -29,40 +30,90 @@ pub(super) async fn compose(
     folder: &Shelf,
     contact: &TypedContact,
 ) -> Result<Placed, Setback> {
-    let (caller, site) = (&making.target.caller, making.site);
     let files = &making.report.attachments;
     let new = NewContact::of(contact, &making.mark, files).map_err(not_fit)?;
-    let part = || folder.items();
     let Some((at, kind)) = new.photo() else {
-        return making.placed(part(), new.body().to_vec()).await;
+        return making.placed(folder.items(), new.body().to_vec()).await;
     };
     let mark = provenance::text(&making.mark);
-    let bench = making.target.benches.of(site.mailbox);
+    let bench = making.target.benches.of(making.site.mailbox);
     let key = format!("contact {mark}");
     let work = bench.work(&key);
-    let placed = {
-        let _alone = work.lock().await;
-        let cleared = clear(making.target, site, folder, &mark).await;
-        cleared.map_err(before_create)?;
-        let made = making.placed(part(), new.body().to_vec()).await?;
-        let id = made.item.as_str().to_owned();
-        let contact = || OfUser::Contact {
-            contact: id.clone(),
-        };
-        let len = files.get(at).map_or(0, |own| own.0.get());
-        let complete = async {
-            let bytes = Reel::new(making.parcel).read(at, 0, len).await?;
-            photo(caller, site, &id, kind, bytes).await?;
-            let finish = new.finish().unwrap_or_default().to_vec();
-            patch(caller, site, contact(), finish).await
-        };
-        match complete.await {
-            Ok(placed) => placed,
-            Err(setback) => return Err(making.undo(folder, &id, setback).await),
-        }
+    let done = {
+        let mut work = work.lock().await;
+        make(making, &mut work, folder, &mark, &new, (at, kind)).await
     };
-    bench.done(&key);
-    Ok(placed)
+    if done.is_ok() {
+        bench.done(&key);
+    }
+    done
+}
+
+/// Makes a contact with a picture, or goes on with one that was put off: a listing may not show it yet to whoever would begin anew.
+async fn make(
+    making: &Making<'_>,
+    work: &mut Work,
+    folder: &Shelf,
+    mark: &str,
+    new: &NewContact,
+    picture: (usize, &str),
+) -> Result<Placed, Setback> {
+    let begun = work.begun.take();
+    let mut begun = match begun.filter(|own| own.digest == making.report.digest) {
+        Some(begun) => begun,
+        None => begin(making, folder, mark, new).await?,
+    };
+    match complete(making, &mut begun, new, picture).await {
+        Ok(placed) => Ok(placed),
+        Err(setback) => {
+            let setback = unseen(&mut begun, setback);
+            if is_put_off(&setback) {
+                work.begun = Some(begun);
+                return Err(setback);
+            }
+            Err(making.undo(folder, &begun.item, setback).await)
+        }
+    }
+}
+
+/// Removes what an earlier attempt left, and makes the contact, unfinished.
+async fn begin(
+    making: &Making<'_>,
+    folder: &Shelf,
+    mark: &str,
+    new: &NewContact,
+) -> Result<Begun, Setback> {
+    let cleared = clear(making.target, making.site, folder, mark).await;
+    cleared.map_err(before_create)?;
+    let made = making.placed(folder.items(), new.body().to_vec()).await?;
+    Ok(Begun {
+        digest: making.report.digest,
+        item: made.item.as_str().to_owned(),
+        next: 0,
+        has: 0,
+        unseen: 0,
+        upload: None,
+    })
+}
+
+/// Sets the picture, unless that is done, and then the mark of a whole contact.
+async fn complete(
+    making: &Making<'_>,
+    begun: &mut Begun,
+    new: &NewContact,
+    (at, kind): (usize, &str),
+) -> Result<Placed, Setback> {
+    let (caller, site) = (&making.target.caller, making.site);
+    let contact = begun.item.clone();
+    if begun.next == 0 {
+        let len = making.report.attachments.get(at);
+        let len = len.map_or(0, |own| own.0.get());
+        let bytes = Reel::new(making.parcel).read(at, 0, len).await?;
+        photo(caller, site, &contact, kind, bytes).await?;
+        (begun.next, begun.unseen) = (1, 0);
+    }
+    let finish = new.finish().unwrap_or_default().to_vec();
+    patch(caller, site, OfUser::Contact { contact }, finish).await
 }
 
 /// Sets the picture. That the contact is not there says nothing of the source.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use super::direct_source::DirectSource;
 pub use super::direct_target::DirectTarget;
+pub use super::direct_typed_acts::Between;
 pub use super::direct_typed_source::DirectTypedSource;
 use super::fault::{CallKind, Entry, Fault};
 use super::world::{Busy, Limit, Now, Refused, Ticket, World};

@@ -8,6 +8,7 @@ use bytes::Bytes as Chunk;
 use futures_util::{StreamExt as _, stream};
 
 use super::direct::{Call, Desk, SharedWorld, answer, setback_of};
+use super::direct_typed_acts::Acts;
 use super::fault::{CallKind, Fault};
 use super::world::{FolderRow, ImportOrder, ItemRow, Now, Refused, World};
 use crate::base::event::Side;
@@ -32,6 +33,8 @@ pub struct DirectTarget {
     besides: Mutex<BTreeMap<TargetMailboxId, u64>>,
     /// Whether events are made with their reminders off until the cutover.
     pub(super) holds_reminders: bool,
+    /// How items are composed, where that is not one act.
+    pub(super) acts: Option<Acts>,
 }
 
 impl DirectTarget {
@@ -46,6 +49,7 @@ impl DirectTarget {
             sessions: Mutex::default(),
             besides: Mutex::default(),
             holds_reminders: false,
+            acts: None,
         }
     }
 

@@ -1,4 +1,5 @@
-//! The typed route's target straight on the world. What Graph needs several calls for is one here, so that faults of it are those of a create.
+//! The typed route's target straight on the world. What Graph needs several calls for is one here, so that faults of it are those of a create, unless
+//! somebody wants it otherwise (`direct_typed_acts`).
 
 use async_trait::async_trait;
 use bytes::Bytes as Chunk;
@@ -23,6 +24,7 @@ use crate::base::typed::{TypedItem, TypedMessage};
 use crate::port::body::{Body, BodyStream};
 use crate::port::target::Target;
 use crate::port::typed::TypedTarget;
+use crate::wire::graph::property::NamedId;
 use crate::wire::graph::provenance::{self, Home, Mark, SOURCE, UNFINISHED};
 use crate::wire::graph::typed_amend::Amendment;
 use crate::wire::graph::typed_attachment::UNNAMED;
@@ -30,7 +32,7 @@ use crate::wire::item_stream::{Message, Name, tags};
 use crate::wire::parcel::{Brought, ParcelMeter, ParcelReader, ParcelReport, encode};
 
 /// A parcel in memory.
-type Whole = (TypedItem, Vec<Vec<u8>>);
+pub(super) type Whole = (TypedItem, Vec<Vec<u8>>);
 
 async fn whole(parcel: &Body) -> Result<Whole, Setback> {
     let wrong = || Setback::OurRequest(Said::code("not-a-parcel"));
@@ -52,7 +54,7 @@ async fn whole(parcel: &Body) -> Result<Whole, Setback> {
     Ok((item.ok_or_else(wrong)?, files))
 }
 
-fn refused(why: RefusalWhy, code: &str) -> Setback {
+pub(super) fn refused(why: RefusalWhy, code: &str) -> Setback {
     Setback::ItemRefused(Refusal {
         why,
         said: Said::code(code),
@@ -72,7 +74,12 @@ fn fit((item, files): &Whole) -> Result<(), Setback> {
 }
 
 /// The tree of a copy, as the route brings it about: dates stand for each other, and what has no name gets one.
-fn tree_of((item, files): &Whole, mark: &str) -> Message {
+fn tree_of(own: &Whole, mark: &str) -> Message {
+    tree_under(own, &SOURCE, mark)
+}
+
+/// The same with the mark under another name.
+pub(super) fn tree_under((item, files): &Whole, named: &NamedId, mark: &str) -> Message {
     let mut item = item.clone();
     let common = match &mut item {
         TypedItem::Message(own) => {
@@ -90,7 +97,7 @@ fn tree_of((item, files): &Whole, mark: &str) -> Message {
         }
     }
     let mut out = make(&item, files);
-    set_named(&mut out, SOURCE.set, &SOURCE.name, mark);
+    set_named(&mut out, named.set, &named.name, mark);
     out
 }
 
@@ -105,7 +112,7 @@ fn dates(own: &mut TypedMessage) {
 }
 
 /// Events and contacts are kept as they were given.
-fn keep(world: &mut World, id: &str, (item, files): &Whole) {
+pub(super) fn keep(world: &mut World, id: &str, (item, files): &Whole) {
     if !matches!(item, TypedItem::Message(_)) {
         let beside = Beside::Whole(Box::new(item.clone()), files.clone());
         world.beside.insert(id.to_owned(), beside);
@@ -135,7 +142,7 @@ fn there(world: &World, id: &str, message: &Message) -> Option<Whole> {
     Some((item, files))
 }
 
-fn measured((item, files): &Whole) -> Option<ParcelReport> {
+pub(super) fn measured((item, files): &Whole) -> Option<ParcelReport> {
     let mut meter = ParcelMeter::new();
     meter.feed(&encode(item, files)).ok()?;
     meter.finish().ok()
@@ -184,7 +191,7 @@ impl DirectTarget {
         (item, files)
     }
 
-    async fn typed<T: Send>(
+    pub(super) async fn typed<T: Send>(
         &self,
         mailbox: &TargetMailboxId,
         kind: CallKind,
@@ -213,6 +220,10 @@ impl TypedTarget for DirectTarget {
         let own = self.as_made(whole(parcel).await?);
         fit(&own)?;
         let mark = provenance::text(&Mark::new(stamp.clone(), mailbox));
+        if let Some(acts) = self.acts_for(&own, &mark) {
+            let place = (mailbox, folder.id.as_str());
+            return self.compose_in_acts(acts, place, &mark, &own).await;
+        }
         let id = mailbox.as_str();
         let act = |world: &mut World, now| {
             let row = world.make_typed(now, id, folder.id.as_str(), tree_of(&own, &mark))?;
@@ -355,7 +366,6 @@ impl TypedTarget for DirectTarget {
         mailbox: &TargetMailboxId,
         folders: &[TargetFolder],
     ) -> Result<Count, Setback> {
-        // Here an item is made at once or not at all; what is not whole was left by others.
         let (id, home) = (mailbox.as_str(), Home::of(mailbox));
         let act = |world: &mut World, now: Now| {
             world.target_root(id)?;
@@ -380,7 +390,8 @@ impl TypedTarget for DirectTarget {
             }
             Ok((Count::new(swept), answer(0)))
         };
-        self.typed(mailbox, CallKind::Delete, 0, act).await
+        let open = self.typed(mailbox, CallKind::Delete, 0, act).await?;
+        Ok(open + self.tidy_hidden(mailbox).await?)
     }
 
     fn made_besides(&self, mailbox: &TargetMailboxId) -> Count {

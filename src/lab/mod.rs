@@ -8,6 +8,7 @@ pub mod direct;
 mod direct_probe;
 mod direct_source;
 mod direct_target;
+mod direct_typed_acts;
 pub mod direct_typed_source;
 mod direct_typed_target;
 pub mod eml;

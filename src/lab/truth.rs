@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::typed_make::named_text;
+use super::typed_render::common_of;
 use super::world::World;
 use super::world_content::Content;
 use super::world_store::{Folder, Item, Store};
+use crate::base::event::Side;
 use crate::base::item::Stamp;
 use crate::base::mailbox::{FolderPath, FolderRole, MAIL_FOLDER_CLASS};
 use crate::wire::graph::provenance::SET;
@@ -70,16 +72,72 @@ fn place(store: &Store, folder: &Folder) -> (FolderPath, Option<&'static str>) {
     (FolderPath::of(names), why)
 }
 
-/// What an item says of the source item that it is a copy of, where it was made by its fields.
-fn mark_of(item: &Item) -> Option<String> {
-    const NAME: &str = "mailferry-source";
+/// What an item says of the source item that it is a copy of, where it was made by its fields, and of that which it is to be a copy of when it is whole.
+fn marks_of(item: &Item) -> Option<(Option<String>, Option<String>)> {
     let Content::Stream(stream) = &item.content else {
         return None;
     };
     if !item.marked {
         return None;
     }
-    named_text(&decode(stream)?, SET, NAME)
+    let own = decode(stream)?;
+    let source = named_text(&own, SET, "mailferry-source");
+    let unfinished = named_text(&own, SET, "mailferry-unfinished");
+    Some((source, unfinished.filter(|mark| !mark.is_empty())))
+}
+
+/// An item as its fields show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its folder's path from the top.
+    pub folder: String,
+    /// Whose copy it is: by its mark, or else by its search key.
+    pub who: String,
+    /// It says of itself that it is not whole.
+    pub unfinished: bool,
+    /// Its subject, its text, and the names and bytes of its attachments.
+    pub parts: (String, String, Vec<(String, Vec<u8>)>),
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({}: {} files)", self.who, self.parts.2.len())
+    }
+}
+
+/// Everything a mailbox of either side holds, wherever it lies, for whoever checks that copies are whole.
+pub fn held(world: &World, side: Side, address: &str) -> Vec<Held> {
+    let stores = match side {
+        Side::Source => &world.source,
+        Side::Target => &world.target,
+    };
+    let stores = stores.values().filter(|own| own.address == address);
+    stores
+        .flat_map(|store| store.items.values().filter_map(|own| shown(store, own)))
+        .collect()
+}
+
+fn shown(store: &Store, item: &Item) -> Option<Held> {
+    let folder = store.folders.get(&item.folder)?;
+    let tree = decode(&item.content.stream()?)?;
+    let (common, files) = common_of(&tree);
+    let (source, unfinished) = marks_of(item).unwrap_or_default();
+    let key = item.ident.search_key.as_ref();
+    let who = source.map_or_else(
+        || format!("k:{}", key.map(ToString::to_string).unwrap_or_default()),
+        |mark| mark.split('@').next().unwrap_or_default().to_owned(),
+    );
+    let names = common.attachments.into_iter().map(|own| own.name);
+    Some(Held {
+        folder: path_of(store, folder).to_string(),
+        who,
+        unfinished: unfinished.is_some(),
+        parts: (
+            common.subject,
+            common.body.content,
+            names.zip(files).collect(),
+        ),
+    })
 }
 
 /// A folder's path from the top, default folders by their English name.
@@ -104,8 +162,11 @@ fn item_json(item: &Item) -> Value {
             out["fallback"] = Value::String(hex.collect());
         }
     }
-    if let Some(mark) = mark_of(item) {
-        out["mark"] = Value::String(mark);
+    let (source, unfinished) = marks_of(item).unwrap_or_default();
+    for (name, mark) in [("mark", source), ("unfinished", unfinished)] {
+        if let Some(mark) = mark {
+            out[name] = Value::String(mark);
+        }
     }
     if item.corrupt {
         out["corrupt"] = Value::Bool(true);

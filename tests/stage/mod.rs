@@ -10,6 +10,7 @@
     reason = "each test file uses its own part of the stage"
 )]
 
+pub mod by_class;
 pub mod screener;
 pub mod users;
 
@@ -30,7 +31,9 @@ use mailferry::base::id::{
     TargetMailboxId, WorkerId,
 };
 use mailferry::base::item::{ItemKey, Placed, Stamp};
-use mailferry::base::mailbox::{FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder};
+use mailferry::base::mailbox::{
+    FolderKind, FolderOrder, FolderRole, SourceFolder, TargetFolder, UNFINISHED_FOLDER,
+};
 use mailferry::base::outcome::Setback;
 use mailferry::base::probe::{Absent, Server, ServerSight, TokenSight, UserSight};
 use mailferry::base::quantity::{Count, Moment, Span};
@@ -40,7 +43,7 @@ use mailferry::engine::clock::TokioClock;
 use mailferry::engine::control::control;
 use mailferry::engine::ports::Ports;
 use mailferry::engine::run::{RunEnd, RunOrder, run};
-use mailferry::lab::direct::{DirectSource, DirectTarget, SharedWorld, lock};
+use mailferry::lab::direct::{Between, DirectSource, DirectTarget, SharedWorld, lock};
 use mailferry::lab::direct_typed_source::DirectTypedSource;
 use mailferry::lab::fault::Weather;
 use mailferry::lab::populate::Population;
@@ -90,6 +93,10 @@ pub struct Knobs {
     pub pass: PassKind,
     /// Who looks into items on their way, where somebody does.
     pub screener: Option<Arc<dyn Screener>>,
+    /// Messages with attachments, events and contacts, instead of messages alone: so many contacts.
+    pub by_class: Option<u32>,
+    /// What is created by its class is created in several acts, with a step between any two.
+    pub in_steps: bool,
     /// By which route items travel.
     pub route: RouteRule,
     /// A cloud without mailbox import.
@@ -118,6 +125,8 @@ impl Default for Knobs {
             variety: None,
             pass: PassKind::Follow,
             screener: None,
+            by_class: None,
+            in_steps: false,
             route: RouteRule::Stream,
             no_import: false,
             reminders: ReminderRule::AsSource,
@@ -209,6 +218,16 @@ pub fn build(knobs: &Knobs) -> SharedWorld {
         let hidden = add(hidden);
         assert_ne!(empty, hidden);
         let base = u64::from(n) * 10_000;
+        if let Some(contacts) = knobs.by_class {
+            by_class::fill(
+                &mut world,
+                name,
+                knobs,
+                (&top, &inbox, &lab, &calendar),
+                contacts,
+            );
+            continue;
+        }
         let first = base + 1;
         let copies = std::iter::repeat_n(first, knobs.copies.min(knobs.inbox) as usize);
         let others = u64::from(knobs.inbox.saturating_sub(knobs.copies));
@@ -291,11 +310,18 @@ impl Steps {
         self.stopped.notified().await;
     }
 
-    async fn step(&self) {
+    pub async fn step(&self) {
         if self.taken.fetch_add(1, Ordering::SeqCst) >= self.last {
             self.stopped.notify_one();
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[async_trait]
+impl Between for Steps {
+    async fn acts(&self) {
+        self.step().await;
     }
 }
 
@@ -666,7 +692,7 @@ pub async fn act_with(
                 steps: Arc::clone(steps),
             }),
             target: Arc::new(Stepped {
-                inner: typed_target(knobs, world, clock),
+                inner: typed_target(knobs, world, clock, steps),
                 steps: Arc::clone(steps),
             }),
         }),
@@ -691,8 +717,16 @@ pub async fn act_with(
     }
 }
 
-fn typed_target(knobs: &Knobs, world: &SharedWorld, clock: &Arc<dyn Clock>) -> DirectTarget {
-    let target = DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
+fn typed_target(
+    knobs: &Knobs,
+    world: &SharedWorld,
+    clock: &Arc<dyn Clock>,
+    steps: &Arc<Steps>,
+) -> DirectTarget {
+    let mut target = DirectTarget::new(Arc::clone(world), Arc::clone(clock), knobs.latency);
+    if knobs.in_steps {
+        target = target.in_steps(Arc::clone(steps) as Arc<dyn Between>);
+    }
     match knobs.reminders {
         ReminderRule::AsSource => target,
         ReminderRule::AfterCutover => target.holding_reminders(),
@@ -717,9 +751,12 @@ pub fn truths(world: &SharedWorld, mailbox: &MailboxId) -> (Holdings, Holdings) 
             .as_array()
             .expect("folders")
         {
+            if folder["path"] == UNFINISHED_FOLDER {
+                continue;
+            }
             for item in folder["items"].as_array().expect("items") {
-                // Taken away again, and kept among the user's deleted ones.
-                if item["mark"].as_str() == Some("removed") {
+                // Taken away again, and kept among the user's deleted ones; or not yet whole, and no copy.
+                if item["mark"].as_str() == Some("removed") || item["unfinished"].is_string() {
                     continue;
                 }
                 let own = match (item["mark"].as_str(), item["search_key"].as_str()) {
@@ -785,7 +822,8 @@ pub async fn assert_all_confirmed(ledger: &Arc<dyn Ledger>, knobs: &Knobs, seed:
         .await
         .unwrap();
     let totals = balance.totals();
-    let plain = u64::from(knobs.inbox + knobs.lab + knobs.calendar);
+    let plain = knobs.inbox + knobs.lab + knobs.calendar + knobs.by_class.unwrap_or(0);
+    let plain = u64::from(plain);
     let want = u64::from(knobs.mailboxes) * knobs.variety.unwrap_or(plain);
     assert_eq!(totals.source.get(), want, "{seed}: {totals:?}");
     assert_eq!(
