@@ -47,6 +47,8 @@ async fn crash_at(last: u64, ledgers: &mut dyn FnMut() -> Arc<dyn Ledger>, knobs
     assert_everything_once(&world, knobs, &what);
     assert_all_confirmed(&ledger, knobs, &what).await;
     assert_nothing_left(&world, knobs, &what);
+    // Each create clears away what an earlier attempt left.
+    assert_eq!(steps.swept(), 0, "{what}");
     steps.taken()
 }
 
@@ -142,6 +144,7 @@ async fn setback_at(call: usize, fault: Fault, last: u64) -> bool {
         tokio::task::yield_now().await;
         assert_never_twice(&world, &knobs, &what);
         by_class::assert_copies_are_whole(&world, &knobs, &what);
+        assert_eq!(steps.swept(), 0, "{what}");
     }
     assert_everything_once(&world, &knobs, &what);
     assert_all_confirmed(&ledger, &knobs, &what).await;

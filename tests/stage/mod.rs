@@ -288,6 +288,8 @@ pub fn spec(knobs: &Knobs) -> RunSpec {
 #[derive(Debug)]
 pub struct Steps {
     taken: AtomicU64,
+    /// What tidying found left behind.
+    swept: AtomicU64,
     last: u64,
     stopped: Notify,
 }
@@ -296,6 +298,7 @@ impl Steps {
     pub fn until(last: u64) -> Arc<Self> {
         Arc::new(Self {
             taken: AtomicU64::new(0),
+            swept: AtomicU64::new(0),
             last,
             stopped: Notify::new(),
         })
@@ -303,6 +306,11 @@ impl Steps {
 
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Items that creates had left behind until the mailbox was tidied.
+    pub fn swept(&self) -> u64 {
+        self.swept.load(Ordering::SeqCst)
     }
 
     /// Waits until the process stops.
@@ -559,7 +567,9 @@ impl TypedTarget for Stepped<DirectTarget> {
         mailbox: &TargetMailboxId,
         folders: &[TargetFolder],
     ) -> Result<Count, Setback> {
-        stepped!(self.tidy(mailbox, folders))
+        let swept = stepped!(self.tidy(mailbox, folders))?;
+        self.steps.swept.fetch_add(swept.get(), Ordering::SeqCst);
+        Ok(swept)
     }
     async fn held_back(
         &self,
