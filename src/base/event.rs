@@ -115,6 +115,8 @@ pub enum EventKind {
     },
     /// A create may or may not have happened.
     Doubted,
+    /// A create of an earlier process, whose answer nobody heard, may or may not have happened. The ledger counts it among the doubts already.
+    DoubtKept,
     /// A doubt was settled by looking.
     DoubtSettled {
         /// True when the item was there.

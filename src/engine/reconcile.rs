@@ -3,7 +3,7 @@
 //! One look lists a folder once and answers for all its open rows. Memory: the open rows of a folder (a crash leaves at most a few groups of
 //! them) and the target items that bear their stamps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::books::Due;
 use crate::base::event::EventKind;
@@ -14,7 +14,7 @@ use crate::base::limits::ADOPT_BATCH;
 use crate::base::route::Route;
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::copy::CopyState;
-use crate::flow::doubt::{Explained, Open, settle};
+use crate::flow::doubt::{Explained, Open, settle, settles};
 use crate::port::target::TargetPage;
 
 /// Which rows a look is about.
@@ -94,16 +94,22 @@ async fn batch(
 }
 
 fn as_open(row: &CopyRow, state: &CopyState, look: Look) -> Option<Open> {
-    let (attempts, in_doubt) = match state {
-        CopyState::InDoubt { attempts, .. } => (*attempts, true),
-        CopyState::Wanted { attempts, .. } if look == Look::Adopt => (*attempts, false),
+    let (attempts, in_doubt, looks) = match state {
+        CopyState::InDoubt {
+            attempts,
+            empty_looks,
+            ..
+        } => (*attempts, true, *empty_looks),
+        CopyState::Wanted { attempts, .. } if look == Look::Adopt => (*attempts, false, 0),
         _ => return None,
     };
+
     Some(Open {
         key: row.key,
         stamp: row.header.stamp.clone(),
         attempts,
         in_doubt,
+        looks,
     })
 }
 
@@ -140,13 +146,14 @@ async fn look_at(
     }
     ferry.cx.append(&facts).await?;
     let mut settled = 0;
-    for (_, fact) in &found {
+    let rows: BTreeMap<ItemKey, &Open> = open.iter().map(|row| (row.key, row)).collect();
+    for (key, fact) in &found {
+        if let Some(there) = rows.get(key).and_then(|row| settles(row, fact)) {
+            ferry.cx.tell(EventKind::DoubtSettled { there });
+        }
         match fact {
             CopyFact::Adopted(_) => ferry.cx.tell(EventKind::CopyAdopted),
-            CopyFact::SeenOnce(_) => {
-                settled += 1;
-                ferry.cx.tell(EventKind::DoubtSettled { there: true });
-            }
+            CopyFact::SeenOnce(_) => settled += 1,
             CopyFact::SeenTwice => {
                 settled += 1;
                 ferry.cx.tell(EventKind::CopyParked);

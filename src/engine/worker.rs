@@ -143,7 +143,7 @@ async fn recover(cx: &JobCx) -> Result<(), Break> {
             }
             cx.append(&facts).await?;
             for _ in &facts {
-                cx.tell(EventKind::Doubted);
+                cx.tell(EventKind::DoubtKept);
             }
             left = if facts.is_empty() {
                 Count::ZERO

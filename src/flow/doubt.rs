@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::fact::CopyFact;
 use crate::base::id::TargetItemId;
 use crate::base::item::{ItemKey, Placed, SearchKey, Stamp, TargetHeader};
+use crate::base::limits::EMPTY_LOOKS_MIN;
 
 /// A row that has no known copy yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,19 @@ pub struct Open {
     pub attempts: u32,
     /// True for a doubt, false for an item that waits to be carried.
     pub in_doubt: bool,
+    /// Late enough looks that did not see it.
+    pub looks: u32,
+}
+
+/// Whether a fact settles the doubt of a row, and whether its copy counts as there from then on: what is there twice is a person's to judge.
+pub fn settles(row: &Open, fact: &CopyFact) -> Option<bool> {
+    match fact {
+        CopyFact::SeenOnce(_) => Some(true),
+        CopyFact::SeenTwice => Some(false),
+        CopyFact::NotSeen if row.looks + 1 >= EMPTY_LOOKS_MIN => Some(false),
+        _ => None,
+    }
+    .filter(|_| row.in_doubt)
 }
 
 /// What the other rows of the folder account for, among the items shown.
@@ -138,7 +152,27 @@ mod tests {
             stamp: stamp(key),
             attempts,
             in_doubt,
+            looks: 0,
         }
+    }
+
+    #[test]
+    fn a_doubt_is_settled_by_what_takes_it_out_of_doubt() {
+        let placed = shown(1, 7).placed;
+        let mut row = open(1, 7, 1, true);
+        for looks in 0..EMPTY_LOOKS_MIN {
+            row.looks = looks;
+            let last = looks + 1 == EMPTY_LOOKS_MIN;
+            assert_eq!(settles(&row, &CopyFact::NotSeen), last.then_some(false));
+            assert_eq!(
+                settles(&row, &CopyFact::SeenOnce(placed.clone())),
+                Some(true)
+            );
+            assert_eq!(settles(&row, &CopyFact::SeenTwice), Some(false));
+        }
+        row.in_doubt = false;
+        assert_eq!(settles(&row, &CopyFact::NotSeen), None);
+        assert_eq!(settles(&row, &CopyFact::Adopted(placed)), None);
     }
 
     fn shown(n: u32, key: u8) -> TargetHeader {

@@ -46,6 +46,8 @@ pub struct JobTally {
     pub doubted: Count,
     /// Doubts settled.
     pub settled: Count,
+    /// Those of them whose copy was there.
+    pub found: Count,
     /// Stream bytes that arrived.
     pub carried: Bytes,
     /// Where it stands.
@@ -130,6 +132,7 @@ impl Tally {
             | EventKind::FolderFollowed
             | EventKind::FolderCompared { .. }
             | EventKind::Doubted
+            | EventKind::DoubtKept
             | EventKind::DoubtSettled { .. }
             | EventKind::Held { .. }
             | EventKind::JobPhase(_)
@@ -178,13 +181,19 @@ impl JobTally {
             EventKind::DeletesHeldBack { copies } => self.held_back = *copies,
             EventKind::FolderCompared { missed } => self.missed += *missed,
             EventKind::Doubted => self.doubted += ONE,
-            EventKind::DoubtSettled { .. } => self.settled += ONE,
+            EventKind::DoubtSettled { there } => {
+                self.settled += ONE;
+                if *there {
+                    self.found += ONE;
+                }
+            }
             EventKind::SetBack { setback, .. } => self.last_setback = Some(setback.clone()),
             EventKind::Held { scope, wait } => self.held = Some((*scope, *wait, event.at)),
             EventKind::JobPhase(phase) => self.phase = *phase,
             EventKind::JobHalted(why) => self.halted = Some(*why),
             EventKind::RunStarted { .. }
             | EventKind::JobStarted
+            | EventKind::DoubtKept
             | EventKind::ScreenerProved { .. }
             | EventKind::Called { .. }
             | EventKind::CopySame

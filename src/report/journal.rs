@@ -89,6 +89,7 @@ mod tests {
             EventKind::CopyParked,
             EventKind::CopyGone,
             EventKind::Doubted,
+            EventKind::DoubtKept,
             EventKind::DoubtSettled { there: true },
             EventKind::Called {
                 side: Side::Target,
@@ -150,6 +151,7 @@ mod tests {
         {"at":"1970-01-01T00:00:00Z","event":"copy_parked","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"copy_gone","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"doubted","job":"m0007","run":"r1"}
+        {"at":"1970-01-01T00:00:00Z","event":"doubt_kept","job":"m0007","run":"r1"}
         {"at":"1970-01-01T00:00:00Z","event":"doubt_settled","job":"m0007","run":"r1","there":true}
         {"at":"1970-01-01T00:00:00Z","event":"called","job":"m0007","run":"r1","sent":9,"side":"target"}
         {"at":"1970-01-01T00:00:00Z","event":"set_back","job":"m0007","run":"r1","setback":{"Throttled":{"said":{"code":null,"status":429},"scope":"TargetMailbox","wait":1000}},"side":"target"}
