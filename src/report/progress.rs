@@ -403,7 +403,7 @@ mod tests {
         let later = began.with(&tally, Moment::from_unix_ms(60_700));
         assert_eq!(later.mailboxes[0].waiting, None);
         let json = now.to_json();
-        assert_eq!(json["mailboxes"][0]["items"]["confirmed"], 1_210);
+        assert_eq!(json["mailboxes"][0]["items"]["confirmed"], 1_211);
         assert_eq!(
             json["mailboxes"][0]["waiting_for"]["until"],
             "1970-01-01T00:01:00Z"
