@@ -133,6 +133,14 @@ impl Stamp {
         )
     }
 
+    /// A stamp that no item of a source bears, for one of the target that is a copy of nothing.
+    pub fn of_nothing(id: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"a copy of nothing\0");
+        hash.update(id.as_bytes());
+        Self::Fallback(first16(&hash.finalize()))
+    }
+
     /// The stamp that ignores the search key.
     pub fn fallback(message_id: Option<&str>, class: &ItemClass, submitted: Option<u64>) -> Self {
         let mut hash = Sha256::new();

@@ -15,6 +15,7 @@ use crate::base::route::Route;
 use crate::engine::cx::{Break, Ferry, JobCx};
 use crate::flow::copy::CopyState;
 use crate::flow::doubt::{Explained, Open, settle, settles};
+use crate::flow::route::route_of;
 use crate::port::target::TargetPage;
 
 /// Which rows a look is about.
@@ -103,13 +104,13 @@ fn as_open(row: &CopyRow, state: &CopyState, look: Look) -> Option<Open> {
         CopyState::Wanted { attempts, .. } if look == Look::Adopt => (*attempts, false, 0),
         _ => return None,
     };
-
     Some(Open {
         key: row.key,
         stamp: row.header.stamp.clone(),
         attempts,
         in_doubt,
         looks,
+        by_class: in_doubt && route_of(row) == Route::Typed,
     })
 }
 

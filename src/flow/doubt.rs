@@ -9,6 +9,7 @@ use crate::base::fact::CopyFact;
 use crate::base::id::TargetItemId;
 use crate::base::item::{ItemKey, Placed, SearchKey, Stamp, TargetHeader};
 use crate::base::limits::EMPTY_LOOKS_MIN;
+use crate::base::route::Route;
 
 /// A row that has no known copy yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct Open {
     pub in_doubt: bool,
     /// Late enough looks that did not see it.
     pub looks: u32,
+    /// True for a doubt about a copy made by its class. Such a copy bears our mark, so that what bears none is never taken for it, however alike it
+    /// looks: events have neither message id nor submit time, and then all of a class share one fallback.
+    pub by_class: bool,
 }
 
 /// Whether a fact settles the doubt of a row, and whether its copy counts as there from then on: what is there twice is a person's to judge.
@@ -56,9 +60,11 @@ pub fn settle(
     explained: &Explained,
     absence_counts: bool,
 ) -> Vec<(ItemKey, CopyFact)> {
-    let mut by_stamp: BTreeMap<&Stamp, Vec<&Open>> = BTreeMap::new();
+    // Those that only a marked copy can settle stand in front of the others of their stamp, which may take what is left.
+    let mut by_stamp: BTreeMap<(&Stamp, bool), Vec<&Open>> = BTreeMap::new();
     for row in open {
-        by_stamp.entry(&row.stamp).or_default().push(row);
+        let any = !row.by_class;
+        by_stamp.entry((&row.stamp, any)).or_default().push(row);
     }
     let mut by_mark: BTreeMap<Stamp, Vec<&TargetHeader>> = BTreeMap::new();
     for header in shown
@@ -85,11 +91,12 @@ pub fn settle(
     let mut taken = BTreeSet::new();
     let mut facts = Vec::new();
     // Keys first: a key is the better witness, and an item it claims is no longer free for a fallback.
-    for (stamp, mut rows) in by_stamp {
+    for ((stamp, any), mut rows) in by_stamp {
         let found: Vec<&Placed> = by_mark
             .get(stamp)
             .into_iter()
             .flatten()
+            .filter(|header| any || header.route == Route::Typed)
             .map(|header| &header.placed)
             .filter(|placed| !taken.contains(&placed.item))
             .collect();
@@ -138,7 +145,6 @@ mod tests {
     use crate::base::id::{ChangeKey, ItemId};
     use crate::base::item::{ItemClass, SearchKey};
     use crate::base::quantity::Bytes;
-    use crate::base::route::Route;
     use proptest::prelude::*;
 
     fn stamp(n: u8) -> Stamp {
@@ -153,7 +159,41 @@ mod tests {
             attempts,
             in_doubt,
             looks: 0,
+            by_class: false,
         }
+    }
+
+    #[test]
+    fn what_bears_no_mark_is_never_the_copy_of_what_was_made_by_its_class() {
+        let row = Open {
+            by_class: true,
+            ..open(1, 7, 1, true)
+        };
+        let none = Explained::default();
+        // Somebody's own, or half of ours: as like it as can be, and without our mark.
+        let alike = shown(1, 7);
+        let facts = settle(
+            std::slice::from_ref(&row),
+            std::slice::from_ref(&alike),
+            &none,
+            true,
+        );
+        assert_eq!(facts, [(row.key, CopyFact::NotSeen)]);
+        let marked = TargetHeader {
+            route: Route::Typed,
+            ..shown(2, 7)
+        };
+        let both = [alike.clone(), marked.clone()];
+        let facts = settle(std::slice::from_ref(&row), &both, &none, true);
+        assert_eq!(
+            facts,
+            [(row.key, CopyFact::SeenOnce(marked.placed.clone()))]
+        );
+        // A stream beside it takes what is left.
+        let rows = [open(2, 7, 1, true), row];
+        let facts: BTreeMap<_, _> = settle(&rows, &both, &none, true).into_iter().collect();
+        assert_eq!(facts[&rows[0].key], CopyFact::SeenOnce(alike.placed));
+        assert_eq!(facts[&rows[1].key], CopyFact::SeenOnce(marked.placed));
     }
 
     #[test]

@@ -333,7 +333,14 @@ impl Target for DirectTarget {
             let items = page.items.into_iter().map(|row| {
                 let mark = world.named_of(id, &row.id, &provenance::SOURCE);
                 let mark = mark.as_deref().and_then(provenance::read);
-                marked(target_header(row), mark.filter(|mark| mark.home == home))
+                let begun = world.named_of(id, &row.id, &provenance::UNFINISHED);
+                let begun = begun.as_deref().and_then(provenance::read).is_some();
+                let mut header = target_header(row);
+                if begun {
+                    header.key = None;
+                    header.fallback = Stamp::of_nothing(header.placed.item.as_str());
+                }
+                marked(header, mark.filter(|mark| mark.home == home))
             });
             Ok(((items.collect(), page.next), bytes))
         };

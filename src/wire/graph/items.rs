@@ -84,6 +84,12 @@ impl MailboxItem {
         let class = ItemClass::new(self.class.clone().unwrap_or_default());
         let submitted = value(PropertyId::SUBMITTED).and_then(property::filetime);
         let fallback = Stamp::fallback(value(PropertyId::MESSAGE_ID), &class, submitted);
+        // What is not whole is a copy of nothing, whatever else it bears.
+        let (key, fallback) =
+            match provenance::unfinished_of(&self.single_value_extended_properties) {
+                Some(_) => (None, Stamp::of_nothing(placed.item.as_str())),
+                None => (key, fallback),
+            };
         let mark = provenance::of(&self.single_value_extended_properties);
         let (key, fallback, route) = match mark.filter(|mark| mark.home == home) {
             None => (key, fallback, Route::Stream),
@@ -163,6 +169,24 @@ mod tests {
             assert_eq!(other.key, SearchKey::new([1, 2, 3]), "{other:?}");
             assert_eq!(other.route, Route::Stream);
         }
+    }
+
+    #[test]
+    fn what_is_not_whole_is_a_copy_of_nothing() {
+        let id = provenance::UNFINISHED;
+        let of = |mark: &str| {
+            let body = format!(
+                r#"{{"id":"a","changeKey":"b","type":"IPM.Appointment","singleValueExtendedProperties":[
+                {{"id":"Binary 0x300B","value":"AQID"}},{{"id":"{id}","value":"{mark}"}}]}}"#
+            );
+            item(&body).unwrap()
+        };
+        let like_any = Stamp::fallback(None, &ItemClass::new("IPM.Appointment"), None);
+        let begun = of("k:0f@41928d6fc0c33ec7");
+        assert_eq!((&begun.key, begun.route), (&None, Route::Stream));
+        assert!(!begun.bears(&like_any));
+        // One that was completed bears an empty one.
+        assert!(of("").bears(&like_any));
     }
 
     #[test]

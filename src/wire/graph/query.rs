@@ -113,7 +113,7 @@ impl ListQuery {
                 PropertyId::MESSAGE_ID,
                 PropertyId::SUBMITTED,
             ],
-            named: vec![provenance::SOURCE],
+            named: vec![provenance::SOURCE, provenance::UNFINISHED],
             ..Self::selecting(&["id", "changeKey", "type", "size", "createdDateTime"])
         }
     }
@@ -128,7 +128,7 @@ impl ListQuery {
         query
     }
 
-    /// The same listing without our mark.
+    /// The same listing without our marks.
     #[must_use]
     pub fn unmarked(mut self) -> Self {
         self.named.clear();
@@ -331,7 +331,8 @@ mod tests {
             escape::decode_form(&query.encode()).unwrap(),
             "$top=250&$select=id,changeKey,type,size,createdDateTime&$expand=singleValueExtendedProperties(\
              $filter=id eq 'Binary 0x300B' or id eq 'String 0x1035' or id eq 'SystemTime 0x0039' \
-             or id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source')"
+             or id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-source' \
+             or id eq 'String {4d9a1c5e-7f0b-4c52-9b1e-6d61696c6672} Name mailferry-unfinished')"
         );
     }
 
