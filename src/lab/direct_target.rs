@@ -164,11 +164,13 @@ fn marked(header: TargetHeader, mark: Option<Mark>) -> TargetHeader {
         None => header,
         Some(Stamp::Key(key)) => TargetHeader {
             key: Some(key),
+            route: Route::Typed,
             ..header
         },
         Some(fallback @ Stamp::Fallback(_)) => TargetHeader {
             key: None,
             fallback,
+            route: Route::Typed,
             ..header
         },
     }
