@@ -13,9 +13,10 @@
 use mailferry::base::event::Side;
 use mailferry::base::id::TargetMailboxId;
 use mailferry::base::item::{Placed, TargetHeader};
-use mailferry::base::mailbox::FolderRole;
+use mailferry::base::mailbox::{FolderOrder, FolderRole, TargetFolder};
 use mailferry::base::outcome::Setback;
 use mailferry::base::quantity::{Count, Moment};
+use mailferry::base::route::Route;
 use mailferry::base::typed::{
     Answer, Attendee, Occurrence, Pattern, Person, PostalAddress, Recurrence, ShowAs,
     TypedAttachment, TypedContact, TypedEvent, TypedItem, Until, WallTime,
@@ -499,6 +500,47 @@ mod graph_over_http {
             assert_same(&own, &read(&bench, FolderRole::Contacts, &placed).await);
             let all = held(&lock(&bench.world), Side::Target, address(0).reveal());
             assert_eq!(all.len(), 1, "{script:?}: {all:?}");
+            bench.assert_clean();
+        }
+    }
+
+    /// True copies bear one mark. What was begun for one of them in one calendar or contact folder is not taken for the other in another.
+    #[tokio::test]
+    async fn what_was_put_off_in_one_folder_is_not_gone_on_with_for_its_copy_in_another() {
+        for (own, role) in [
+            (series(1), FolderRole::Calendar),
+            (card(4, true), FolderRole::Contacts),
+        ] {
+            let (bench, _lab) = bench().await;
+            let (mailbox, first) = (bench.mailbox().await, bench.role(role).await);
+            let order = FolderOrder {
+                parent: first.id.clone(),
+                name: "Other".to_owned(),
+                class: first.class.clone(),
+            };
+            let other = bench.target.ensure_folder(&mailbox, &order).await.unwrap();
+            let other = TargetFolder {
+                class: first.class.clone(),
+                ..other
+            };
+            let parcel = bench.parcel(&own).await;
+            let stamp = stamp_of(&own.0);
+            let into = async |folder: &TargetFolder| {
+                let typed = &bench.typed;
+                typed.compose(&mailbox, folder, &stamp, &parcel).await
+            };
+            bench.script(&[
+                (CallKind::Import, None),
+                (CallKind::Import, Some(Fault::Busy(None))),
+            ]);
+            assert!(into(&first).await.is_err(), "{role:?}");
+            into(&other).await.unwrap();
+            into(&first).await.unwrap();
+            for folder in [&first, &other] {
+                let page = bench.target.page(&mailbox, &folder.id, None).await.unwrap();
+                let marked = page.items.iter().filter(|own| own.route == Route::Typed);
+                assert_eq!(marked.count(), 1, "{role:?} {}", folder.name);
+            }
             bench.assert_clean();
         }
     }

@@ -909,6 +909,25 @@ pub(crate) mod without_import {
 
     whole_suite!(bench);
 
+    /// Taking away is two calls where nothing documents where a delete puts things; one that was broken off between them is simply done again.
+    #[tokio::test]
+    async fn a_retract_that_was_broken_off_is_done_again() {
+        let (bench, _lab) = seeded(2).await;
+        let (mailbox, inbox) = (bench.mailbox().await, bench.role(FolderRole::Inbox).await);
+        let placed = bench.compose(&with_files(received(1), &[])).await;
+        bench.script(&[(CallKind::Delete, Some(Fault::GatewayBefore))]);
+        let retract = || bench.target.retract(&mailbox, &inbox.id, &placed);
+        assert!(retract().await.is_err());
+        retract().await.unwrap();
+        let there = bench
+            .target
+            .version(&mailbox, &inbox.id, &placed.item)
+            .await;
+        assert_eq!(there, Err(Setback::Gone));
+        retract().await.unwrap();
+        bench.assert_clean();
+    }
+
     #[tokio::test]
     async fn what_is_left_over_is_tidied_away_and_nowhere_taken_for_a_copy() {
         for seed in [1, 2] {

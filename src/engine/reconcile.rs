@@ -77,6 +77,7 @@ async fn batch(
     due: Due,
     mut after: Option<ItemKey>,
 ) -> Result<(Vec<Open>, Option<ItemKey>), Break> {
+    let marked = cx.run.spec.select.no_import;
     let mut open = Vec::new();
     loop {
         let rows = cx.due(folder.no, due, after).await?;
@@ -86,7 +87,7 @@ async fn batch(
         after = Some(last.key);
         open.extend(
             rows.iter()
-                .filter_map(|(row, state)| as_open(row, state, look)),
+                .filter_map(|(row, state)| as_open(row, state, look, marked)),
         );
         if open.len() >= ADOPT_BATCH {
             return Ok((open, after));
@@ -94,7 +95,8 @@ async fn batch(
     }
 }
 
-fn as_open(row: &CopyRow, state: &CopyState, look: Look) -> Option<Open> {
+/// `marked`: every copy of ours bears our mark there, since nothing can be made as a stream.
+fn as_open(row: &CopyRow, state: &CopyState, look: Look, marked: bool) -> Option<Open> {
     let (attempts, in_doubt, looks) = match state {
         CopyState::InDoubt {
             attempts,
@@ -110,7 +112,7 @@ fn as_open(row: &CopyRow, state: &CopyState, look: Look) -> Option<Open> {
         attempts,
         in_doubt,
         looks,
-        by_class: in_doubt && route_of(row) == Route::Typed,
+        by_class: marked || (in_doubt && route_of(row) == Route::Typed),
     })
 }
 

@@ -24,7 +24,7 @@ pub struct Open {
     pub in_doubt: bool,
     /// Late enough looks that did not see it.
     pub looks: u32,
-    /// True for a doubt about a copy made by its class. Such a copy bears our mark, so that what bears none is never taken for it, however alike it
+    /// True where the copy is, or can only have been, made by its class. Such a copy bears our mark, so that what bears none is never taken for it, however alike it
     /// looks: events have neither message id nor submit time, and then all of a class share one fallback.
     pub by_class: bool,
 }

@@ -62,10 +62,9 @@ impl Ways {
                 return Ok(());
             }
             // What is deleted among the deleted ones is out of sight. A move tells its new id, a delete does not.
-            let Some(id) = moved(caller, site, id, DELETED).await? else {
-                return Ok(());
-            };
-            return remove(caller, site, item_of(family, &id)).await;
+            let there = moved(caller, site, id, DELETED).await?;
+            let id = there.as_deref().unwrap_or(id);
+            return remove(caller, site, item_of(family, id)).await;
         }
         self.put_away(caller, site, family, id).await
     }
@@ -85,7 +84,7 @@ impl Ways {
         remove(caller, site, item_of(family, id)).await
     }
 
-    /// Moves a message among the recoverable items; false where this cloud does not let it.
+    /// Moves a message among the recoverable items; false where this cloud does not let it, or where the message or that folder is not there.
     async fn to_dumpster(
         &self,
         caller: &Caller,
@@ -96,17 +95,18 @@ impl Ways {
             return Ok(false);
         }
         match moved(caller, site, id, DUMPSTER).await {
-            Ok(_) => Ok(true),
-            Err(Setback::OurRequest(_) | Setback::ItemRefused(_)) => {
+            Ok(there) => Ok(there.is_some()),
+            Err(Setback::OurRequest(_)) => {
                 self.no_dumpster.store(true, Ordering::Relaxed);
                 Ok(false)
             }
+            Err(Setback::ItemRefused(_)) => Ok(false),
             Err(setback) => Err(setback),
         }
     }
 }
 
-/// Moves a message, and returns its new id; `None` for one that is gone.
+/// Moves a message, and returns its new id; `None` where the message or the folder is not there, which look the same.
 async fn moved(
     caller: &Caller,
     site: &Site<'_>,

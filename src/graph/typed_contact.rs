@@ -37,7 +37,8 @@ pub(super) async fn compose(
     };
     let mark = provenance::text(&making.mark);
     let bench = making.target.benches.of(making.site.mailbox);
-    let key = format!("contact {mark}");
+    // True copies bear one mark: in another folder such a copy is another's work.
+    let key = format!("contact {mark} {}", folder.own());
     let work = bench.work(&key);
     let done = {
         let mut work = work.lock().await;

@@ -54,7 +54,8 @@ impl Making<'_> {
         }
         let mark = provenance::text(&self.mark);
         let bench = self.target.benches.of(self.site.mailbox);
-        let key = format!("event {mark}");
+        // True copies bear one mark: in another calendar such a copy is another's work.
+        let key = format!("event {mark} {}", calendar.own());
         let work = bench.work(&key);
         let done = {
             let mut work = work.lock().await;

@@ -91,21 +91,44 @@ impl UserTarget {
         }
     }
 
+    /// An item's id, version and mark.
+    async fn shown(
+        &self,
+        site: &Site<'_>,
+        folder: &TargetFolderId,
+        item: &TargetItemId,
+    ) -> Result<(u16, MailboxItem), Setback> {
+        // An item that is moved gets another id, so that one which answers is where it was (reference/graph.md section 5).
+        let part = item_of(place(folder)?.family(), item.as_str());
+        let query = ListQuery {
+            named: vec![provenance::SOURCE],
+            ..ListQuery::version()
+        };
+        let caller = &self.graph.caller;
+        let url = site.url(caller, part, &query.encode());
+        site.count(caller);
+        let (status, body) = caller.get(Asked::Delete, url).await?;
+        Ok((status, json::read(status, &body)?))
+    }
+
     /// A call on an item that is still the version we know; `None` where it is gone. Somebody who worked on it since made it more than ours: refused.
+    /// One whose mark we took off is on its way already, and another version for that.
     pub(super) async fn as_known<'a>(
         &self,
         mailbox: &'a TargetMailboxId,
         folder: &TargetFolderId,
         placed: &Placed,
     ) -> Result<Option<Site<'a>>, Setback> {
-        match self.version(mailbox, folder, &placed.item).await {
-            Ok(now) if now == *placed => {}
-            Ok(_) => return Err(changed_since()),
+        let site = self.graph.site(mailbox)?;
+        let (status, now) = match self.shown(&site, folder, &placed.item).await {
             Err(Setback::Gone) => return Ok(None),
-            Err(setback) => return Err(setback),
+            other => other?,
+        };
+        let begun = provenance::is_removed(&now.single_value_extended_properties);
+        if !begun && now.placed(status)? != *placed {
+            return Err(changed_since());
         }
-        self.graph.caller.made(mailbox, 1);
-        self.graph.site(mailbox).map(Some)
+        Ok(Some(site))
     }
 
     async fn is_empty(&self, site: &Site<'_>, place: &Shelf) -> Result<bool, Setback> {
@@ -212,13 +235,8 @@ impl Target for UserTarget {
         item: &TargetItemId,
     ) -> Result<Placed, Setback> {
         let site = self.graph.site(mailbox)?;
-        // An item that is moved gets another id, so that one which answers is where it was (reference/graph.md section 5).
-        let part = item_of(place(folder)?.family(), item.as_str());
-        let caller = &self.graph.caller;
-        let url = site.url(caller, part, &ListQuery::version().encode());
-        site.count(caller);
-        let (status, body) = caller.get(Asked::Delete, url).await?;
-        json::read::<MailboxItem>(status, &body)?.placed(status)
+        let (status, own) = self.shown(&site, folder, item).await?;
+        own.placed(status)
     }
 
     async fn rename_folder(
